@@ -1,0 +1,35 @@
+// Package engine is the contract between whoever schedules work and whoever
+// computes it: the words in which a step is ordered and its result reported.
+//
+// It holds types only. The real engine (package gpu) and the fake one (package
+// gpu/gputest) have the same methods over these types, and one conformance
+// suite (gpu/gputest) holds both to the promises written here. A caller
+// declares the interface that it needs, with the methods it uses.
+//
+// # Sequences and cells
+//
+// A sequence is a context in the making: cell i holds the K and V of the token
+// at position i, for every layer. Cells [0, Len) are written; cells
+// [Len, Capacity) are reserved and paid for. Nothing is ever written outside
+// the reserved cells, and capacity changes only when the caller says so, so a
+// caller that keeps a ledger knows at every moment what the pool holds:
+//
+//	            Reserve           Step               Truncate(n)
+//	New ──▶ Len 0, Cap 0 ──▶ Len 0, Cap c ──▶ Len k ≤ c ──▶ Len n, Cap ⌈n⌉
+//	                                                │
+//	                                                ├─ Fork ──▶ a second sequence over the same cells
+//	                                                └─ Release ──▶ gone
+//
+// ⌈n⌉ is n rounded up to Geometry.Granule. The bytes that a set of sequences
+// occupies follow from Geometry alone (Geometry.Bytes, Geometry.Shared).
+//
+// # Concurrency
+//
+// An engine has one owner goroutine, which makes every call. Interrupt alone
+// may be called from any goroutine.
+//
+// # Failure
+//
+// A call that returns an error has changed nothing. After ErrBroken the engine
+// is unusable and the process should restart.
+package engine
