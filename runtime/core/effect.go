@@ -1,0 +1,162 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+)
+
+// Effect is something that the shell must do or make known. Kind says which of
+// the other fields count.
+//
+// The shell carries effects out in their order. The sequence effects mirror the
+// engine's calls of the same name; the machine has accounted for them, so an
+// engine that refuses one is out of step with the ledger, and the node cannot go
+// on.
+type Effect struct {
+	Kind EffectKind
+
+	// Turn is whose turn it is. Sequence effects and ForgetProgram fill in the
+	// program alone.
+	Turn programs.TurnID
+
+	Seq   kvpin.Seq       // every sequence effect, StartTurn
+	From  kvpin.Seq       // ForkSeq: the sequence whose cells are shared
+	Cells programs.Tokens // ReserveSeq, ForkSeq, TruncateSeq: the argument of the call; StartTurn: the cells that the sequence has already
+	Cause Cause           // TruncateSeq, ReleaseSeq
+
+	Items []Item // RunStep; valid until the next Step
+
+	Outcome   programs.Outcome   // FinishTurn
+	Usage     programs.Usage     // FinishTurn, SuspendTurn: so far
+	Timing    Timing             // FinishTurn
+	Rejection programs.Rejection // RejectTurn
+}
+
+// EffectKind tells what an effect asks for.
+type EffectKind uint8
+
+// The kinds of effects.
+const (
+	// Sequence effects. None is given while a step runs.
+	OpenSeq     EffectKind = iota // a new, empty sequence Seq
+	ForkSeq                       // a new sequence Seq with the first Cells cells of From
+	ReserveSeq                    // capacity of Seq for Cells cells
+	TruncateSeq                   // Seq keeps its first Cells cells and gives back the rest
+	ReleaseSeq                    // Seq is gone
+
+	// StartTurn: the turn runs from now on, on sequence Seq, which has Cells
+	// cells of it. It comes again after each SuspendTurn, maybe with another
+	// Seq; the shell then sets the sequence's sampling up anew.
+	StartTurn
+
+	// SuspendTurn: the turn lost its place in memory and waits again. The
+	// tokens that it has generated stay part of its context.
+	SuspendTurn
+
+	// FinishTurn: the turn is over, with Outcome. It may come while a step of
+	// the turn runs; that step's result for the turn is then of no interest.
+	FinishTurn
+
+	// RejectTurn: the turn was not taken in, for the reason Rejection.
+	RejectTurn
+
+	// ForgetProgram: the machine knows nothing of the program any longer, and
+	// what the shell kept for it is of no use. A later turn begins it anew.
+	ForgetProgram
+
+	// RunStep: run Items as one step and report it with StepDone. It is the last
+	// effect of its Step, and no other follows before StepDone.
+	RunStep
+
+	// InterruptStep: nobody waits for the running step any longer. The shell
+	// may interrupt it and still reports it with StepDone.
+	InterruptStep
+)
+
+// Item is one sequence's part of a step: its program's tokens
+// [From, From+Count), which extend the sequence's From cells.
+type Item struct {
+	Seq    kvpin.Seq
+	Turn   programs.TurnID
+	From   programs.Tokens
+	Count  programs.Tokens
+	Sample bool // the context is complete: sample its next token
+}
+
+// Timing tells when a turn passed its milestones; 0 where it did not.
+type Timing struct {
+	Arrived  programs.Time // as TurnArrived said
+	Started  programs.Time // first StartTurn
+	First    programs.Time // the step that sampled its first token was done
+	Finished programs.Time
+}
+
+// Cause tells why a sequence loses cells.
+type Cause uint8
+
+// Why a sequence loses cells.
+const (
+	CauseRewrite Cause = iota // the context no longer begins with them
+	CauseTrim                 // the turn is over and the reserve behind its cells with it
+	CauseEvict                // others need the memory
+	CauseEnd                  // they will not be used again
+)
+
+var effectNames = [...]string{
+	OpenSeq: "open", ForkSeq: "fork", ReserveSeq: "reserve", TruncateSeq: "truncate", ReleaseSeq: "release",
+	StartTurn: "start", SuspendTurn: "suspend", FinishTurn: "finish", RejectTurn: "reject",
+	ForgetProgram: "forget", RunStep: "run", InterruptStep: "interrupt",
+}
+
+// String names the kind in one lower-case word.
+func (k EffectKind) String() string { return effectNames[k] }
+
+// String names the cause in one lower-case word.
+func (c Cause) String() string { return [...]string{"rewrite", "trim", "evict", "end"}[c] }
+
+// String writes the effect on one line, for logs and test scripts.
+func (e Effect) String() string {
+	switch e.Kind {
+	case OpenSeq:
+		return fmt.Sprintf("open #%d for %s", e.Seq, e.Turn.Program)
+	case ForkSeq:
+		return fmt.Sprintf("fork #%d for %s from #%d cells=%d", e.Seq, e.Turn.Program, e.From, e.Cells)
+	case ReserveSeq:
+		return fmt.Sprintf("reserve #%d cells=%d", e.Seq, e.Cells)
+	case TruncateSeq:
+		return fmt.Sprintf("truncate #%d of %s cells=%d (%v)", e.Seq, e.Turn.Program, e.Cells, e.Cause)
+	case ReleaseSeq:
+		return fmt.Sprintf("release #%d of %s (%v)", e.Seq, e.Turn.Program, e.Cause)
+	case StartTurn:
+		return fmt.Sprintf("start %v on #%d cells=%d", e.Turn, e.Seq, e.Cells)
+	case SuspendTurn:
+		return fmt.Sprintf("suspend %v generated=%d", e.Turn, e.Usage.Generated)
+	case FinishTurn:
+		return fmt.Sprintf("finish %v %v reused=%d prefilled=%d generated=%d",
+			e.Turn, e.Outcome, e.Usage.Reused, e.Usage.Prefilled, e.Usage.Generated)
+	case RejectTurn:
+		return fmt.Sprintf("reject %v %v", e.Turn, e.Rejection)
+	case ForgetProgram:
+		return fmt.Sprintf("forget %s", e.Turn.Program)
+	case RunStep:
+		var b strings.Builder
+		b.WriteString("run")
+		for _, i := range e.Items {
+			fmt.Fprintf(&b, " %v", i)
+		}
+		return b.String()
+	}
+	return e.Kind.String()
+}
+
+// String writes the item as program[from,end), with * where it samples.
+func (i Item) String() string {
+	s := fmt.Sprintf("%s[%d,%d)", i.Turn.Program, i.From, i.From+i.Count)
+	if i.Sample {
+		s += "*"
+	}
+	return s
+}

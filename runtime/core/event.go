@@ -1,0 +1,100 @@
+package core
+
+import "github.com/interlude-run/interlude/programs"
+
+// Event is something that happened outside the machine. Step reads it and does
+// not keep it, so a caller may use the same event again.
+type Event interface{ event() }
+
+// TurnArrived asks for a turn. It is answered by RejectTurn in the same Step,
+// or the turn is taken in and FinishTurn answers it, once, sooner or later.
+//
+// The machine never sees tokens. The shell compares them and says what is equal
+// in Keep and Shared; both may count tokens that the cache does not hold: the
+// machine knows how far its cells reach.
+type TurnArrived struct {
+	Turn   programs.TurnID
+	Tenant programs.TenantID
+
+	// Arrived is when the turn came in, not after the Step's now. That of a
+	// program's first turn is the program's own arrival.
+	Arrived programs.Time
+
+	// Context is the length of the whole prompt, what earlier turns left in it
+	// included.
+	Context programs.Tokens
+
+	// Keep is how many tokens from the start of the context are the same as in
+	// the program's previous turn, prompt and generated tokens taken together.
+	// A context that was rewritten has a small Keep. It is ignored on a
+	// program's first turn.
+	Keep programs.Tokens
+
+	// MaxNew is the most tokens to generate; 0 means as many as fit. It is cut
+	// to what the model's context and the pool leave room for.
+	MaxNew programs.Tokens
+
+	// Deadline ends the turn, wherever it is; 0 is none.
+	Deadline programs.Time
+
+	// Parent is the program that this one was forked from, if any, and Shared
+	// how many tokens from the start of the context are the same as in the
+	// parent's, as the shell knows it now. They count on a program's first turn.
+	Parent programs.ProgramID
+	Shared programs.Tokens
+
+	// Last says that no turn of the program will follow: its memory is given
+	// back when this one finishes.
+	Last bool
+
+	// Uncached turns start from nothing and leave nothing in the cache.
+	Uncached bool
+}
+
+// TurnCancelled says that nobody wants the turn's result any longer. It is
+// ignored when the turn has finished.
+type TurnCancelled struct{ Turn programs.TurnID }
+
+// ProgramEnded says that no turn of the program will follow. A turn in progress
+// is cancelled.
+type ProgramEnded struct{ Program programs.ProgramID }
+
+// StepDone reports on the step that the last RunStep asked for.
+type StepDone struct {
+	Status StepStatus
+
+	// Results holds one result for each item of the step, in its order, when
+	// Status is StepRan.
+	Results []ItemResult
+}
+
+// StepStatus tells how a step went.
+type StepStatus uint8
+
+// How a step may go.
+const (
+	StepRan         StepStatus = iota // every item is in the cache
+	StepInterrupted                   // nothing happened; the machine asks again for what is still wanted
+	StepFailed                        // nothing happened, nor will it: the step's turns end as failed
+)
+
+// ItemResult tells what an item's turn should do next. For an item that did not
+// sample it is ItemOK or ItemFailed.
+type ItemResult uint8
+
+// What the shell may say of an item.
+const (
+	ItemOK     ItemResult = iota // go on; the sampled token, if any, extends the context
+	ItemEnded                    // the sampled token ends the turn: end of generation, or a stop string is complete
+	ItemFailed                   // the turn cannot go on: no token could be sampled
+)
+
+// Tick says that time has passed, nothing else. The shell sends it at
+// Machine.NextDeadline.
+type Tick struct{}
+
+func (*TurnArrived) event()   {}
+func (*TurnCancelled) event() {}
+func (*ProgramEnded) event()  {}
+func (*StepDone) event()      {}
+func (*Tick) event()          {}
