@@ -1,0 +1,399 @@
+package gpu
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+)
+
+// form is a way to compute attention with ggml's operators. All give the same
+// result up to rounding; which is fastest depends on the rows, the layout and
+// the processor (tune.go).
+type form int
+
+const (
+	// formGrouped is for one row: softmax(K·q)·Vᵀ with the query heads that share
+	// a K head as the columns of one product. K and Vᵀ are read in place, extent
+	// by extent, the scores of all extents lie side by side for one softmax.
+	formGrouped form = iota
+	// formTiled is the same for several rows, a tile of rows at a time so that
+	// the scores stay in the cache; a tile reads only the cells it may see.
+	formTiled
+	// formFlashCopy is flash attention (Dao et al., arXiv 2205.14135) over a
+	// row-major F32 copy of the cells: ggml's tiled kernel wants it so.
+	formFlashCopy
+	// formFlash is flash attention straight over the pool, which the row layout
+	// of V allows.
+	formFlash
+)
+
+// attention is one item's part of a graph: its nodes in every layer, as far as
+// binding touches them.
+type attention struct {
+	shape itemShape
+	masks []mask
+	kv    []kvView
+	// The nodes of a decode whose sizes follow the length of the sequence.
+	scores []sizedScores
+	n      int // cells that the nodes are sized for
+}
+
+// mask is added to the scores of rows first…first+rows: 0 where a row sees a
+// cell, −∞ where not. A decode's is updated cell by cell.
+type mask struct {
+	in      input // [n, rows], F32 for products, F16 for flash
+	first   int
+	rows    int
+	n       int
+	visible int // cells that the last binding left visible (one row)
+}
+
+// kvView is a view of K or V in the pool.
+type kvView struct {
+	t     *ggml.Tensor
+	layer int
+	span  int
+	kind  kvKind
+	n     int // cells; 0: as many as the span has of the bound length
+}
+
+type kvKind int
+
+const (
+	kRows    kvKind = iota // [dim, n, heads]
+	vColumns               // transposed V: [n, dim, heads]
+	vAsRows                // transposed V read across: [dim, n, heads]
+	vRows                  // row layout: [dim, n, heads]
+)
+
+// sizedScores are the score nodes of one layer of a decode.
+type sizedScores struct {
+	all, soft *ggml.Tensor   // [n, heads]
+	qk, p     []*ggml.Tensor // per span [n of the span, group, kvHeads]
+}
+
+// inputs creates the masks.
+func (a *attention) inputs(e *Engine, g *graph, s itemShape) {
+	a.shape = s
+	add := func(first, rows, n int) {
+		kind, repeat := ggml.F32, 1
+		if s.form == formFlash || s.form == formFlashCopy {
+			kind = ggml.F16
+		}
+		if s.form == formGrouped {
+			repeat = e.hyper.heads // the softmax kernel broadcasts over no head
+		}
+		t := g.lib.NewTensor2(g.inCtx, kind, int64(n), int64(rows*repeat))
+		a.masks = append(a.masks, mask{in: input{t: t}, first: first, rows: rows, n: n, visible: -1})
+	}
+	if s.form != formTiled {
+		add(0, s.rows, s.n)
+		return
+	}
+	tiles := (s.rows + e.tileRows - 1) / e.tileRows
+	for i := range tiles {
+		first, end := i*s.rows/tiles, (i+1)*s.rows/tiles
+		n := s.n
+		if !s.sparse {
+			n = e.geo.Cells(s.first + end)
+		}
+		add(first, end-first, n)
+	}
+}
+
+// append adds the item's attention in layer l to the graph: queries q
+// [headDim, heads, rows of the step], of which the item's begin at row, to
+// their rows of attnOut.
+func (a *attention) append(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
+	switch a.shape.form {
+	case formGrouped:
+		a.grouped(e, b, l, q, row)
+	case formTiled:
+		for i := range a.masks {
+			a.tiled(e, b, l, q, row, &a.masks[i])
+		}
+	case formFlashCopy:
+		a.flashCopy(e, b, l, q, row)
+	case formFlash:
+		a.flash(e, b, l, q, row)
+	}
+}
+
+// grouped: see formGrouped. Heads h·group … h·group+group−1 share K head h, so
+// the row of queries is [dim, group, kvHeads] as it lies.
+func (a *attention) grouped(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
+	h := e.hyper
+	dim, group, kvHeads := int64(h.headDim), int64(h.group()), int64(h.kvHeads)
+	q = b.View3(b.ctx, q, dim, group, kvHeads, q.Nb[1], uint64(group)*q.Nb[1], uint64(row)*q.Nb[2])
+	n := int64(a.shape.n)
+	s := sizedScores{all: b.View2(b.ctx, e.scores, n, int64(h.heads), uint64(n)*4, 0)}
+	for i := range a.shape.spans {
+		k := a.view(e, b, l, i, kRows, min(a.shape.n, e.geo.Granule))
+		qk := b.MulMat(b.ctx, k, q)
+		e.placeAt(qk, e.scores, 0)
+		s.qk = append(s.qk, b.expand(qk))
+	}
+	s.soft = b.SoftMax(b.ctx, s.all, a.masks[0].in.t, e.scale, 0)
+	e.placeAt(s.soft, e.scores, 0)
+	b.expand(s.soft)
+	var sum *ggml.Tensor
+	for i := range a.shape.spans {
+		v := a.view(e, b, l, i, vColumns, min(a.shape.n, e.geo.Granule))
+		p := b.View3(b.ctx, s.soft, v.Ne[0], group, kvHeads, uint64(n)*4, uint64(group*n)*4, 0)
+		s.p = append(s.p, p)
+		sum = a.accumulate(e, b, sum, b.MulMat(b.ctx, v, p), row)
+	}
+	a.scores = append(a.scores, s)
+}
+
+// tiled: see formTiled. The product broadcasts K heads over query heads.
+func (a *attention) tiled(e *Engine, b *builder, l int, q *ggml.Tensor, row int, m *mask) {
+	h := e.hyper
+	n, t, heads := int64(m.n), int64(m.rows), int64(h.heads)
+	q = b.View3(b.ctx, q, int64(h.headDim), t, heads, q.Nb[2], q.Nb[1], uint64(row+m.first)*q.Nb[2])
+	scores := b.View3(b.ctx, e.scores, n, t, heads, uint64(n)*4, uint64(n*t)*4, 0)
+	spans := e.cache.spanAt(m.n-1) + 1
+	for i := range spans {
+		qk := b.MulMat(b.ctx, a.view(e, b, l, i, kRows, e.cellsIn(i, m.n)), q)
+		stride(qk, n)
+		e.placeAt(qk, e.scores, 4*e.cache.spanStart(i))
+		b.expand(qk)
+	}
+	soft := b.SoftMax(b.ctx, scores, m.in.t, e.scale, 0)
+	e.placeAt(soft, e.scores, 0)
+	b.expand(soft)
+	var sum *ggml.Tensor // [dim, t, heads]
+	for i := range spans {
+		v := a.view(e, b, l, i, vColumns, e.cellsIn(i, m.n))
+		p := b.View3(b.ctx, soft, v.Ne[0], t, heads, uint64(n)*4, uint64(n*t)*4, 4*uint64(e.cache.spanStart(i)))
+		pv := b.MulMat(b.ctx, v, p)
+		if sum != nil {
+			pv = b.AddInPl(b.ctx, pv, sum)
+		}
+		sum = pv
+	}
+	out := b.Cont(b.ctx, b.Permute(b.ctx, sum, 0, 2, 1, 3)) // [dim, heads, t]
+	e.placeAt(out, e.attnOut, (row+m.first)*int(e.attnOut.Nb[1]))
+	b.expand(out)
+}
+
+// flashCopy: see formFlashCopy.
+func (a *attention) flashCopy(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
+	h := e.hyper
+	dim, n, kvHeads := int64(h.headDim), int64(a.shape.n), int64(h.kvHeads)
+	k := b.View3(b.ctx, e.kCopy, dim, n, kvHeads, uint64(dim)*4, uint64(dim*n)*4, 0)
+	v := b.View3(b.ctx, e.vCopy, dim, n, kvHeads, uint64(dim)*4, uint64(dim*n)*4, 0)
+	for i := range a.shape.spans {
+		cells := e.cellsIn(i, a.shape.n)
+		at := uint64(e.cache.spanStart(i)) * uint64(dim) * 4
+		part := func(copy *ggml.Tensor) *ggml.Tensor {
+			return b.View3(b.ctx, copy, dim, int64(cells), kvHeads, uint64(dim)*4, uint64(dim*n)*4, at)
+		}
+		b.expand(b.Cpy(b.ctx, a.view(e, b, l, i, kRows, cells), part(k)))
+		b.expand(b.Cpy(b.ctx, a.view(e, b, l, i, vAsRows, cells), part(v)))
+	}
+	a.flashOver(e, b, q, k, v, row)
+}
+
+// flash: see formFlash. The row layout has one span.
+func (a *attention) flash(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
+	k := a.view(e, b, l, 0, kRows, a.shape.n)
+	v := a.view(e, b, l, 0, vRows, a.shape.n)
+	if a.shape.first < 0 {
+		a.kv[len(a.kv)-1].n, a.kv[len(a.kv)-2].n = 0, 0
+	}
+	a.flashOver(e, b, q, k, v, row)
+}
+
+func (a *attention) flashOver(e *Engine, b *builder, q, k, v *ggml.Tensor, row int) {
+	h := e.hyper
+	q = b.View3(b.ctx, q, int64(h.headDim), int64(a.shape.rows), int64(h.heads), q.Nb[2], q.Nb[1], uint64(row)*q.Nb[2])
+	out := b.FlashAttn(b.ctx, q, k, v, a.masks[0].in.t, e.scale, 0, 0) // [dim, heads, rows]
+	b.FlashPrec(out, 10)                                               // GGML_PREC_F32
+	if e.device.host {
+		e.placeAt(out, e.attnOut, row*int(e.attnOut.Nb[1]))
+	}
+	b.outs = append(b.outs, b.expand(out))
+}
+
+// accumulate adds one extent's part of the output of a row: the first goes
+// where the sum belongs, the others are added to it.
+func (a *attention) accumulate(e *Engine, b *builder, sum, part *ggml.Tensor, row int) *ggml.Tensor {
+	at := row * int(e.attnOut.Nb[1])
+	if sum == nil {
+		e.placeAt(part, e.attnOut, at)
+		return b.expand(part)
+	}
+	e.placeAt(part, e.partial, 0)
+	b.expand(part)
+	return b.expand(b.AddInPl(b.ctx, sum, part))
+}
+
+// view makes a view of the item's cells that bind points at its extents. Its
+// strides are those of the bound extent, so it is created small, within bounds
+// that the builder checks, and sized by hand.
+func (a *attention) view(e *Engine, b *builder, l, span int, kind kvKind, n int) *ggml.Tensor {
+	h, c := e.hyper, e.cache
+	dim, cells, heads := int64(h.headDim), int64(n), int64(h.kvHeads)
+	var t *ggml.Tensor
+	if kind == kRows {
+		t = b.View3(b.ctx, c.k[l].tensor, dim, 1, heads, uint64(c.layout.kRow), uint64(c.layout.kRow), 0)
+	} else if kind == vRows {
+		t = b.View3(b.ctx, c.v[l].tensor, dim, 1, heads, uint64(c.layout.vRow), uint64(c.layout.vRow), 0)
+	} else {
+		t = b.View3(b.ctx, c.v[l].tensor, 1, 1, heads, 2, 2, 0)
+	}
+	switch kind {
+	case kRows, vRows, vAsRows:
+		t.Ne = [4]int64{dim, cells, heads, 1}
+	case vColumns:
+		t.Ne = [4]int64{cells, dim, heads, 1}
+	}
+	bound := n
+	if a.shape.form == formGrouped {
+		bound = 0
+	}
+	v := kvView{t: t, layer: l, span: span, kind: kind, n: bound}
+	v.strides(c, n)
+	a.kv = append(a.kv, v)
+	return t
+}
+
+// strides sets the view's strides for an extent of the given capacity.
+func (v *kvView) strides(c *cache, capacity int) {
+	l, n := &c.layout, uint64(capacity)
+	elem, kRow, vRow, dim := uint64(l.vRow/l.dim), uint64(l.kRow), uint64(l.vRow), uint64(l.dim)
+	switch v.kind {
+	case kRows:
+		v.t.Nb = [4]uint64{v.t.Nb[0], kRow, kRow * n, kRow * n * uint64(l.heads)}
+	case vRows:
+		v.t.Nb = [4]uint64{v.t.Nb[0], vRow, vRow * n, vRow * n * uint64(l.heads)}
+	case vColumns:
+		v.t.Nb = [4]uint64{elem, elem * n, elem * n * dim, elem * n * dim * uint64(l.heads)}
+	case vAsRows:
+		v.t.Nb = [4]uint64{elem * n, elem, elem * n * dim, elem * n * dim * uint64(l.heads)}
+	}
+}
+
+// bind points the nodes at the cells of s: addresses for all, and for a decode
+// the length of n cells.
+func (a *attention) bind(e *Engine, s *sequence, n int) {
+	c := e.cache
+	for i := range a.kv {
+		v := &a.kv[i]
+		x := s.spans[v.span]
+		r, cell := &c.k[v.layer], c.layout.kCell
+		if v.kind != kRows {
+			r, cell = &c.v[v.layer], c.layout.vCell
+		}
+		offset := uint64(c.arena.Offset(x.handle)) * uint64(cell)
+		v.t.ViewOffs = offset
+		v.t.Data = unsafe.Add(r.tensor.Data, offset)
+		v.strides(c, x.cap)
+		if v.n == 0 {
+			dim := 1
+			if v.kind == vColumns {
+				dim = 0
+			}
+			v.t.Ne[dim] = int64(e.cellsIn(v.span, n))
+		}
+	}
+	if a.shape.first >= 0 || a.n == n {
+		return
+	}
+	a.n = n
+	m := &a.masks[0]
+	m.n, m.visible = n, -1
+	m.in.t.Ne[0] = int64(n)
+	stride(m.in.t, int64(n))
+	for i := range a.scores {
+		a.scores[i].size(e, n)
+	}
+}
+
+// size sets the score nodes of one layer for n cells: all are parts of one
+// [n, heads] array at the start of the scratch memory.
+func (s *sizedScores) size(e *Engine, n int) {
+	for _, t := range []*ggml.Tensor{s.all, s.soft} {
+		t.Ne[0] = int64(n)
+		stride(t, int64(n))
+	}
+	for i, qk := range s.qk {
+		p, at := s.p[i], 4*e.cache.spanStart(i)
+		qk.Ne[0] = int64(e.cellsIn(i, n))
+		p.Ne[0] = qk.Ne[0]
+		stride(qk, int64(n))
+		stride(p, int64(n))
+		e.placeAt(qk, e.scores, at)
+		p.Data, p.ViewOffs = qk.Data, uint64(at)
+	}
+}
+
+// see fills the masks: row i of the item sees the cells up to positions[i].
+func (a *attention) see(e *Engine, positions []int32) {
+	for i := range a.masks {
+		m := &a.masks[i]
+		if a.shape.form == formGrouped {
+			m.one(int(positions[0]) + 1)
+			continue
+		}
+		for r := range m.rows {
+			visible := min(int(positions[m.first+r])+1, m.n)
+			if m.in.t.Type == ggml.F16 {
+				fill(m.in.halves()[r*m.n:(r+1)*m.n], visible, 0, halfNegInf)
+			} else {
+				fill(m.in.floats()[r*m.n:(r+1)*m.n], visible, 0, negInf)
+			}
+		}
+		m.in.send(e.device, int(m.in.t.Nb[1])*m.rows)
+	}
+}
+
+// one is see for a decode: all heads see the same cells, and from one step to
+// the next a cell more, which is all that is written then.
+func (m *mask) one(visible int) {
+	from, to := min(m.visible, visible), max(m.visible, visible)
+	if m.visible < 0 {
+		from, to = 0, m.n
+	}
+	data := m.in.floats()
+	for h := range int(m.in.t.Ne[1]) {
+		fill(data[h*m.n+from:h*m.n+to], visible-from, 0, negInf)
+	}
+	m.visible = visible
+}
+
+const halfNegInf = uint16(0xfc00)
+
+var negInf = float32(math.Inf(-1))
+
+// fill sets the first n elements of s to a and the rest to b.
+func fill[T any](s []T, n int, a, b T) {
+	for i := range s[:n] {
+		s[i] = a
+	}
+	for i := n; i < len(s); i++ {
+		s[i] = b
+	}
+}
+
+// cellsIn is the number of the first n cells that lie in span i.
+func (e *Engine) cellsIn(i, n int) int {
+	return min(e.cache.spanEnd(i), n) - e.cache.spanStart(i)
+}
+
+// placeAt gives a node its place in memory by hand: at bytes into a tensor that
+// the engine owns. The graph allocator leaves such nodes alone.
+func (e *Engine) placeAt(t, where *ggml.Tensor, at int) {
+	t.Data = unsafe.Add(where.Data, at)
+	t.Buffer = where.Buffer
+}
+
+// stride sets the strides of a node of 4-byte (or, for masks of halves, 2-byte)
+// elements whose rows are n elements apart.
+func stride(t *ggml.Tensor, n int64) {
+	t.Nb[1] = t.Nb[0] * uint64(n)
+	t.Nb[2] = t.Nb[1] * uint64(t.Ne[1])
+	t.Nb[3] = t.Nb[2] * uint64(t.Ne[2])
+}

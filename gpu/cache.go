@@ -1,0 +1,461 @@
+package gpu
+
+import (
+	"fmt"
+	"math/bits"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/arena"
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+)
+
+// cache is the KV memory of all sequences: one pool of cells, the same in every
+// layer, handed out in extents.
+//
+// An extent is a run of cells that lies together in memory. A sequence has one
+// per span, [0, S) [S, 2S) [2S, 4S) … , so a long one has a handful, and one that
+// is full may be shared by several sequences. Within a layer an extent with room
+// for cap cells that begins at cell o of the pool is laid out as
+//
+//	K   head-major:  [heads][cap] rows of headDim values, row o·heads + h·cap + i
+//	V   transposed:  [heads·headDim][cap] values,     element o·heads·headDim + (h·headDim+d)·cap + i
+//	    or as K, where flash attention reads it straight from the pool
+//
+// so that one index addresses a cell in every layer, and attention reads each
+// head as one contiguous run.
+type cache struct {
+	geo    engine.Geometry
+	lib    *ggml.Lib
+	layout layout
+	k, v   []region // per layer
+	ctx    ggml.Context
+	bufs   []ggml.Buffer
+	mapped []byte
+
+	arena *arena.Arena // in cells
+	seqs  map[engine.Seq]*sequence
+}
+
+// layout is how a cell is stored.
+type layout struct {
+	kType, vType ggml.Type
+	transposed   bool // V: see cache
+	kRow, vRow   int  // bytes of one head of one cell
+	kCell, vCell int  // bytes of one cell of one layer
+	heads, dim   int  // K and V heads, values in each
+}
+
+func newLayout(lib *ggml.Lib, h *hyper, kType, vType ggml.Type, transposed bool) layout {
+	kRow := int(lib.RowSize(kType, int64(h.headDim)))
+	vRow := int(lib.RowSize(vType, int64(h.headDim)))
+	return layout{
+		kType: kType, vType: vType, transposed: transposed,
+		kRow: kRow, vRow: vRow, kCell: kRow * h.kvHeads, vCell: vRow * h.kvHeads,
+		heads: h.kvHeads, dim: h.headDim,
+	}
+}
+
+// sequence is one context: the cells [0, len) spread over extents, one per span.
+type sequence struct {
+	spans   []*extent
+	len     int
+	step    uint64 // the last step that it was part of
+	sampler *sampler
+}
+
+// extent is a run of cells of one span. While refs > 1 it is full and immutable.
+type extent struct {
+	handle arena.Handle
+	cap    int
+	refs   int
+}
+
+// newCache reserves the pool. On a host backend the memory is mapped, not yet
+// touched: it reads as zeros, which the kernels need of cells never written.
+func newCache(d *device, geo engine.Geometry, l layout) (*cache, error) {
+	cells := geo.PoolBytes / geo.CellBytes / int64(geo.Granule) * int64(geo.Granule)
+	if cells == 0 {
+		return nil, fmt.Errorf("a KV pool of %d bytes holds no %d cells of %d bytes; raise --kv-bytes", geo.PoolBytes, geo.Granule, geo.CellBytes)
+	}
+	c := &cache{
+		geo: geo, lib: d.lib, layout: l,
+		arena: arena.New(cells, int64(geo.Granule)),
+		seqs:  map[engine.Seq]*sequence{},
+	}
+	c.ctx = d.lib.Init(ggml.InitParams{MemSize: uint64(2*geo.Layers+1) * d.lib.TensorOverhead(), NoAlloc: true})
+	var ks, vs []*ggml.Tensor
+	rows := cells * int64(l.heads)
+	for range geo.Layers {
+		ks = append(ks, d.lib.NewTensor2(c.ctx, l.kType, int64(l.dim), rows))
+		if l.transposed {
+			vs = append(vs, d.lib.NewTensor2(c.ctx, l.vType, 1, rows*int64(l.dim)))
+		} else {
+			vs = append(vs, d.lib.NewTensor2(c.ctx, l.vType, int64(l.dim), rows))
+		}
+	}
+	if err := c.allocate(d, append(append([]*ggml.Tensor{}, ks...), vs...)); err != nil {
+		c.close()
+		return nil, err
+	}
+	for i := range ks {
+		c.k = append(c.k, newRegion(d, ks[i]))
+		c.v = append(c.v, newRegion(d, vs[i]))
+	}
+	return c, nil
+}
+
+func (c *cache) allocate(d *device, tensors []*ggml.Tensor) error {
+	if !d.host {
+		buf := c.lib.AllocTensors(c.ctx, d.backend)
+		if buf == 0 {
+			return fmt.Errorf("no memory on %s for a KV pool of %d bytes; lower --kv-bytes", d.name, c.geo.PoolBytes)
+		}
+		c.lib.BufferClear(buf, 0)
+		c.bufs = append(c.bufs, buf)
+		return nil
+	}
+	mem, buf, err := mapTensors(c.lib, tensors)
+	c.mapped, c.bufs = mem, append(c.bufs, buf)
+	if err != nil {
+		return fmt.Errorf("KV pool: %w; lower --kv-bytes", err)
+	}
+	return nil
+}
+
+func (c *cache) close() {
+	for _, s := range c.seqs {
+		s.sampler.free()
+	}
+	for _, b := range c.bufs {
+		c.lib.BufferFree(b)
+	}
+	if c.ctx != 0 {
+		c.lib.Free(c.ctx)
+	}
+	if c.mapped != nil {
+		unix.Munmap(c.mapped)
+	}
+}
+
+// spanAt is the index of the span that holds position p; spanStart and spanEnd
+// are its bounds.
+func (c *cache) spanAt(p int) int  { return bits.Len(uint(p / c.geo.Span)) }
+func (c *cache) spanEnd(i int) int { return c.geo.Span << i }
+func (c *cache) spanStart(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return c.geo.Span << (i - 1)
+}
+
+func (c *cache) get(op string, id engine.Seq) (*sequence, error) {
+	s, ok := c.seqs[id]
+	if !ok {
+		return nil, engine.Wrap(op, id, engine.ErrNoSuchSequence)
+	}
+	return s, nil
+}
+
+func (c *cache) create(op string, id engine.Seq) (*sequence, error) {
+	if id == 0 {
+		return nil, engine.Wrap(op, id, fmt.Errorf("%w: 0 is not a name", engine.ErrRange))
+	}
+	if _, ok := c.seqs[id]; ok {
+		return nil, engine.Wrap(op, id, engine.ErrSequenceExists)
+	}
+	s := &sequence{}
+	c.seqs[id] = s
+	return s, nil
+}
+
+func (s *sequence) capacity() (n int) {
+	for _, e := range s.spans {
+		n += e.cap
+	}
+	return n
+}
+
+// reserve makes room for cells cells. It succeeds whenever the free bytes
+// suffice: the arena makes holes by moving extents, which nothing notices since
+// the graphs are bound to addresses anew for every step.
+func (c *cache) reserve(id engine.Seq, cells int) error {
+	s, err := c.get("reserve", id)
+	if err != nil {
+		return err
+	}
+	if cells < 0 {
+		return engine.Wrap("reserve", id, engine.ErrRange)
+	}
+	if cells > c.geo.MaxContext {
+		return engine.Wrap("reserve", id, fmt.Errorf("%w: %d cells of %d", engine.ErrTooLong, cells, c.geo.MaxContext))
+	}
+	want, has := c.geo.Cells(cells), s.capacity()
+	if want <= has {
+		return nil
+	}
+	if free := c.arena.Stats().Free; int64(want-has) > free {
+		return engine.Wrap("reserve", id, fmt.Errorf("%w: %d cells more, %d free", engine.ErrNoRoom, want-has, free))
+	}
+	for i := 0; c.spanStart(i) < want; i++ {
+		c.resize(s, i, min(c.spanEnd(i), want)-c.spanStart(i))
+	}
+	return nil
+}
+
+// resize gives span i of s room for n cells and keeps the written ones.
+func (c *cache) resize(s *sequence, i, n int) {
+	if i == len(s.spans) {
+		h, moves, ok := c.arena.Alloc(int64(n))
+		must(ok, "arena has no room that was counted as free")
+		c.move(moves)
+		s.spans = append(s.spans, &extent{handle: h, cap: n, refs: 1})
+		return
+	}
+	e := s.spans[i]
+	if e.cap == n {
+		return
+	}
+	must(e.refs == 1, "a shared extent is full")
+	written := min(max(s.len-c.spanStart(i), 0), e.cap)
+	if n < e.cap {
+		c.restride(e, written, n)
+		c.arena.Trim(e.handle, int64(n))
+	} else {
+		moves, ok := c.arena.Grow(e.handle, int64(n))
+		must(ok, "arena has no room that was counted as free")
+		c.move(moves)
+		c.restride(e, written, n)
+	}
+}
+
+// restride changes the distance between the heads of an extent from its
+// capacity to n cells, in place: apart from the last row on, together from the
+// first on, so that no row is overwritten before it has moved.
+func (c *cache) restride(e *extent, written, n int) {
+	off, old, l := int(c.arena.Offset(e.handle)), e.cap, &c.layout
+	rows := func(r region, base, count, size int) {
+		for j := range count {
+			i := j
+			if n > old {
+				i = count - 1 - j
+			}
+			r.move(base+i*n*size, base+i*old*size, min(written, n)*size)
+		}
+	}
+	if written > 0 {
+		for layer := range c.k {
+			rows(c.k[layer], off*l.kCell, l.heads, l.kRow)
+			if l.transposed {
+				rows(c.v[layer], off*l.vCell, l.heads*l.dim, l.vRow/l.dim)
+			} else {
+				rows(c.v[layer], off*l.vCell, l.heads, l.vRow)
+			}
+		}
+	}
+	e.cap = n
+}
+
+// move carries out what the arena asks for, in every layer.
+func (c *cache) move(moves []arena.Move) {
+	for _, m := range moves {
+		for layer := range c.k {
+			c.k[layer].move(int(m.To)*c.layout.kCell, int(m.From)*c.layout.kCell, int(m.N)*c.layout.kCell)
+			c.v[layer].move(int(m.To)*c.layout.vCell, int(m.From)*c.layout.vCell, int(m.N)*c.layout.vCell)
+		}
+	}
+}
+
+// fork makes a sequence over the first n cells of another: whole spans by
+// reference, the rest as a copy.
+func (c *cache) fork(src, dst engine.Seq, n int) error {
+	s, err := c.get("fork", src)
+	if err != nil {
+		return err
+	}
+	if n < 0 || n > s.len {
+		return engine.Wrap("fork", src, fmt.Errorf("%w: %d cells of %d", engine.ErrRange, n, s.len))
+	}
+	shared := c.geo.Shared(n)
+	rest := c.geo.Cells(n - shared)
+	if free := c.arena.Stats().Free; int64(rest) > free {
+		return engine.Wrap("fork", src, fmt.Errorf("%w: %d cells to copy, %d free", engine.ErrNoRoom, rest, free))
+	}
+	d, err := c.create("fork to", dst)
+	if err != nil {
+		return err
+	}
+	for i := 0; c.spanEnd(i) <= n; i++ {
+		s.spans[i].refs++
+		d.spans = append(d.spans, s.spans[i])
+	}
+	if rest > 0 {
+		i := len(d.spans)
+		c.resize(d, i, rest)
+		c.copyCells(s.spans[i], d.spans[i], n-shared)
+	}
+	d.len = n
+	return nil
+}
+
+// copyCells copies the first n cells of one extent to another.
+func (c *cache) copyCells(from, to *extent, n int) {
+	a, b, l := int(c.arena.Offset(from.handle)), int(c.arena.Offset(to.handle)), &c.layout
+	for layer := range c.k {
+		for h := range l.heads {
+			c.k[layer].move(b*l.kCell+h*to.cap*l.kRow, a*l.kCell+h*from.cap*l.kRow, n*l.kRow)
+		}
+		count, size := l.heads, l.vRow
+		if l.transposed {
+			count, size = l.heads*l.dim, l.vRow/l.dim
+		}
+		for r := range count {
+			c.v[layer].move(b*l.vCell+r*to.cap*size, a*l.vCell+r*from.cap*size, n*size)
+		}
+	}
+}
+
+// truncate forgets the cells from n on and gives their memory back, the last
+// first. Where n falls inside a span that others share, the sequence gets a copy
+// of what it keeps of it.
+func (c *cache) truncate(id engine.Seq, n int) error {
+	s, err := c.get("truncate", id)
+	if err != nil {
+		return err
+	}
+	if n < 0 || n > s.len {
+		return engine.Wrap("truncate", id, fmt.Errorf("%w: %d cells of %d", engine.ErrRange, n, s.len))
+	}
+	keep := 0 // spans that stay, the last perhaps in part
+	if n > 0 {
+		keep = c.spanAt(n-1) + 1
+	}
+	rest := 0 // capacity of the last span that stays
+	if keep > 0 {
+		rest = c.geo.Cells(n) - c.spanStart(keep-1)
+	}
+	split := keep > 0 && s.spans[keep-1].refs > 1 && n < c.spanEnd(keep-1)
+	if split {
+		free := c.arena.Stats().Free
+		for _, e := range s.spans[keep:] {
+			if e.refs == 1 {
+				free += int64(e.cap)
+			}
+		}
+		if int64(rest) > free {
+			return engine.Wrap("truncate", id, fmt.Errorf("%w: %d cells of a shared span to copy, %d free", engine.ErrNoRoom, rest, free))
+		}
+	}
+	for _, e := range s.spans[keep:] {
+		c.drop(e)
+	}
+	s.spans = s.spans[:keep]
+	switch {
+	case split:
+		shared := s.spans[keep-1]
+		s.spans = s.spans[:keep-1]
+		c.resize(s, keep-1, rest)
+		c.copyCells(shared, s.spans[keep-1], n-c.spanStart(keep-1))
+		c.drop(shared)
+	case keep > 0:
+		s.len = n
+		c.resize(s, keep-1, rest)
+	}
+	s.len = n
+	return nil
+}
+
+func (c *cache) release(id engine.Seq) error {
+	s, err := c.get("release", id)
+	if err != nil {
+		return err
+	}
+	for _, e := range s.spans {
+		c.drop(e)
+	}
+	s.sampler.free()
+	delete(c.seqs, id)
+	return nil
+}
+
+func (c *cache) drop(e *extent) {
+	if e.refs--; e.refs == 0 {
+		c.arena.Free(e.handle)
+	}
+}
+
+// kIndex is the row of position p in the K tensor of every layer, for head 0;
+// head h is stride·h rows further. vIndex is the same for V: a row, or in the
+// transposed layout an element, of which value d of head h is stride·(h·dim+d)
+// further.
+func (c *cache) kIndex(s *sequence, p int) (row, stride int) {
+	i := c.spanAt(p)
+	e := s.spans[i]
+	return int(c.arena.Offset(e.handle))*c.layout.heads + p - c.spanStart(i), e.cap
+}
+
+func (c *cache) vIndex(s *sequence, p int) (index, stride int) {
+	if !c.layout.transposed {
+		return c.kIndex(s, p)
+	}
+	i := c.spanAt(p)
+	e := s.spans[i]
+	return int(c.arena.Offset(e.handle))*c.layout.heads*c.layout.dim + p - c.spanStart(i), e.cap
+}
+
+// memory is the pool in bytes.
+func (c *cache) memory() engine.Memory {
+	st := c.arena.Stats()
+	return engine.Memory{
+		Pool: (st.Used + st.Free) * c.geo.CellBytes, Used: st.Used * c.geo.CellBytes, Free: st.Free * c.geo.CellBytes,
+		LargestHole: st.LargestHole * c.geo.CellBytes, Moved: st.Moved * c.geo.CellBytes,
+		Sequences: len(c.seqs),
+	}
+}
+
+// check audits the invariants: extents tile their spans, only full ones are
+// shared, reference counts add up, and the arena holds nothing else.
+func (c *cache) check() error {
+	if err := c.arena.Check(); err != nil {
+		return err
+	}
+	refs := map[*extent]int{}
+	for id, s := range c.seqs {
+		for i, e := range s.spans {
+			refs[e]++
+			span := c.spanEnd(i) - c.spanStart(i)
+			switch {
+			case e.cap <= 0 || e.cap > span || e.cap%c.geo.Granule != 0:
+				return fmt.Errorf("sequence %d: span %d has %d cells of %d", id, i, e.cap, span)
+			case i < len(s.spans)-1 && e.cap != span:
+				return fmt.Errorf("sequence %d: span %d of %d is not full", id, i, len(s.spans))
+			case int64(e.cap) != c.arena.Size(e.handle):
+				return fmt.Errorf("sequence %d: span %d has %d cells, the arena says %d", id, i, e.cap, c.arena.Size(e.handle))
+			case e.refs > 1 && (e.cap != span || s.len < c.spanEnd(i)):
+				return fmt.Errorf("sequence %d: span %d is shared but not full", id, i)
+			}
+		}
+		if s.len > s.capacity() {
+			return fmt.Errorf("sequence %d: %d cells written, %d reserved", id, s.len, s.capacity())
+		}
+	}
+	used := int64(0)
+	for e, n := range refs {
+		if e.refs != n {
+			return fmt.Errorf("an extent of %d cells counts %d references, has %d", e.cap, e.refs, n)
+		}
+		used += int64(e.cap)
+	}
+	if st := c.arena.Stats(); st.Used != used || st.Ranges != len(refs) {
+		return fmt.Errorf("sequences hold %d cells in %d extents, the arena %d in %d", used, len(refs), st.Used, st.Ranges)
+	}
+	return nil
+}
+
+// must panics on a broken internal invariant.
+func must(ok bool, what string) {
+	if !ok {
+		panic("gpu: " + what)
+	}
+}

@@ -1,0 +1,72 @@
+package gpu
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+)
+
+// device is where the tensors live and the graphs run.
+type device struct {
+	lib     *ggml.Lib
+	backend ggml.Backend
+	name    string // for people: "CPU (libggml-cpu-zen4.so)", "NVIDIA H100 …"
+	kind    string // cpu, cuda or vulkan
+	host    bool   // tensors lie in memory that Go can read
+}
+
+// openDevice opens the device that a user asked for. auto takes a graphics card
+// where the libraries have a backend for one that is there, else the CPU.
+func openDevice(lib *ggml.Lib, want string) (*device, error) {
+	if want == "" || want == "auto" {
+		for _, kind := range []string{"cuda", "vulkan"} {
+			if d, err := openCard(lib, kind); err == nil {
+				return d, nil
+			}
+		}
+		want = "cpu"
+	}
+	switch want {
+	case "cpu":
+		b := lib.CPUInit()
+		if b == 0 {
+			return nil, fmt.Errorf("the CPU backend %s does not start", lib.CPU)
+		}
+		variant := strings.TrimSuffix(strings.TrimPrefix(lib.CPU, "libggml-cpu-"), ".so")
+		return &device{lib: lib, backend: b, name: "CPU (" + variant + " kernels)", kind: "cpu", host: true}, nil
+	case "cuda", "vulkan":
+		return openCard(lib, want)
+	}
+	return nil, fmt.Errorf("unknown device %q; there are cpu, cuda, vulkan and auto", want)
+}
+
+// openCard opens the first card that the backend of that name drives.
+func openCard(lib *ggml.Lib, kind string) (*device, error) {
+	found := false
+	for i := range lib.DeviceCount() {
+		d := lib.DeviceGet(i)
+		if !strings.EqualFold(ggml.GoString(lib.RegistryName(lib.DeviceRegistry(d))), kind) {
+			continue
+		}
+		found = true
+		if k := lib.DeviceKind(d); k != ggml.DeviceGPU && k != ggml.DeviceIGPU {
+			continue
+		}
+		b := lib.DeviceInit(d, nil)
+		if b == 0 {
+			return nil, fmt.Errorf("%w: %s does not start on %s", ErrNoDevice, kind, ggml.GoString(lib.DeviceDescription(d)))
+		}
+		return &device{lib: lib, backend: b, name: ggml.GoString(lib.DeviceDescription(d)), kind: kind}, nil
+	}
+	if !found {
+		need := map[string]string{
+			"cuda":   "libggml-cuda.so of the engine package, and libcudart.so.13, libcublas.so.13 and libcuda.so.1 of the CUDA 13 runtime and the driver",
+			"vulkan": "libggml-vulkan.so of the engine package, and libvulkan.so.1 with a driver for the card",
+		}[kind]
+		return nil, fmt.Errorf("%w: no %s backend was loaded from %s; it needs %s", ErrNoDevice, kind, lib.Dir, need)
+	}
+	return nil, fmt.Errorf("%w: the %s backend finds no card", ErrNoDevice, kind)
+}
+
+func (d *device) close() { d.lib.BackendFree(d.backend) }

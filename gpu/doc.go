@@ -1,0 +1,46 @@
+// Package gpu is the engine: it computes the steps that a scheduler orders, on
+// the prebuilt ggml libraries, with graphs and a KV cache of its own.
+//
+// # Use
+//
+// Open loads libraries and model; the Engine then has the methods that package
+// gpu/engine promises. Engine and libraries belong to one goroutine, which
+// should be locked to its OS thread (runtime.LockOSThread), since the engine
+// raises that thread's priority where it may.
+//
+// # How a step is computed
+//
+//	items ─▶ shape ─▶ graph (built once per shape) ─▶ bind ─▶ inputs ─▶ compute ─▶ logits ─▶ sample
+//
+// A graph covers the rows of all items at once: linear layers are one product,
+// attention is computed item by item over the item's own cells only, so that a
+// resident sequence that is not in the step costs nothing. Between steps of the
+// same shape nothing is rebuilt: bind rewrites addresses and lengths in place.
+//
+//	cache.go      cells: extents of one pool, forked, truncated, moved
+//	region.go     the memory of one tensor, on the host or on a device
+//	builder.go    the parts that all architectures share
+//	arch*.go      what each architecture adds
+//	attention.go  the forms of attention and how they bind to cells
+//	graph.go      one step's graph
+//	step.go       a batch through a graph
+//	splice.go     cells moved between sequences and positions, with deltas
+//	weights.go    tensors from the file, mapped or converted
+//	threads.go    how many threads compute, and how they stand against neighbours
+//	tune.go       what is measured once per machine
+//
+// # Adding an architecture
+//
+// A family that has the parts of builder.go is a file of fifty lines:
+//
+//  1. Write arch_NAME.go with a type that implements architecture: the list of
+//     its layer's tensors by GGUF name and shape, the rotation's kind, and how
+//     queries, keys and values come from the normalised input. Put a tensor
+//     that no family had before into layerWeights.
+//  2. Enter it in the table architectures under its GGUF name.
+//  3. If its block is wired differently (parallel attention, other
+//     normalisation), give architecture a method for that part and move today's
+//     code of graph.go's block behind it.
+//  4. Teach gpu/internal/synth to write such a model, and add it to the table of
+//     TestLogitsEqualLibllama: libllama must give the same logits.
+package gpu

@@ -1,0 +1,348 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+	"github.com/interlude-run/interlude/gpu/internal/gguf"
+)
+
+// Errors of Open that callers branch on.
+var (
+	ErrUnsupported = errors.New("not supported")
+	ErrNoDevice    = errors.New("no such device")
+)
+
+// Options say what to open and how. The zero value of a field is its default.
+type Options struct {
+	Libraries string // directory of the ggml libraries
+	Model     string // path of a GGUF file
+	Device    string // cpu, cuda, vulkan or auto (default)
+	Weights   string // auto (default): in the type that this machine computes fastest; file: as they are
+	KVBytes   int64  // size of the KV pool; 0: 1 GiB
+	KType     string // type of the K cells, q8_0 (default) or f16
+	Layout    string // of V: transposed (default on the CPU) or rows (for flash attention; a fork then copies all)
+	Context   int    // the longest context; 0 or more than the model's: the model's
+	MaxStep   int    // most tokens of a step; 0: 512
+	Threads   int    // 0: as many as the process may use
+	Poll      bool   // threads spin between steps instead of sleeping
+	// Deterministic computes every row the same way whatever else is in the step
+	// and however its context came about, so that a greedy text depends on the
+	// prompt alone. Long prefills are slower.
+	Deterministic bool
+	TuneFile      string // where measurements of this machine are kept; empty: not kept
+}
+
+// Engine computes steps over sequences of cells. Its methods keep the promises
+// of package gpu/engine.
+type Engine struct {
+	lib     *ggml.Lib
+	device  *device
+	hyper   *hyper
+	weights *weights
+	cache   *cache
+	geo     engine.Geometry
+	threads *threads
+	tuning  tuning
+	options Options
+
+	alloc    ggml.Allocator // intermediate results, shared by all graphs
+	graphs   graphCache
+	scale    float32 // of attention scores: 1/√headDim
+	tileRows int
+
+	// Memory that graphs write by hand-placed nodes.
+	ownCtx       ggml.Context
+	ownBuf       ggml.Buffer
+	ownMem       []byte
+	attnOut      *ggml.Tensor // F32 [heads·headDim, MaxStep]
+	scores       *ggml.Tensor // F32, one tile's
+	partial      *ggml.Tensor // F32 [heads·headDim]
+	kCopy, vCopy *ggml.Tensor // F32 [headDim, MaxContext, kvHeads]
+	stop         *ggml.Tensor // empty while the running step is to stop
+	plan         plan
+	hostLogits   []float32 // of a card, one row
+	vocab        *Vocab
+	broken       error
+}
+
+// Open loads a model. The caller closes the engine.
+func Open(o Options) (_ *Engine, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open %s: %w", o.Model, err)
+		}
+	}()
+	file, err := gguf.Inspect(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHyper(file)
+	if err != nil {
+		return nil, err
+	}
+	lib, err := ggml.Open(o.Libraries)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{lib: lib, hyper: h, options: o, scale: float32(1 / math.Sqrt(float64(h.headDim)))}
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if e.device, err = openDevice(lib, o.Device); err != nil {
+		return nil, err
+	}
+	if e.threads, err = newThreads(e.device, o); err != nil {
+		return nil, err
+	}
+	l, err := e.chooseLayout()
+	if err != nil {
+		return nil, err
+	}
+	e.geo = geometry(h, l, o)
+	if e.tuning, err = loadTuning(e); err != nil {
+		return nil, err
+	}
+	as, err := e.tuning.weightTypes(o.Weights)
+	if err != nil {
+		return nil, err
+	}
+	if e.weights, err = loadWeights(e.device, file, h, as); err != nil {
+		return nil, err
+	}
+	if e.cache, err = newCache(e.device, e.geo, l); err != nil {
+		return nil, err
+	}
+	if err := e.allocateOwn(); err != nil {
+		return nil, err
+	}
+	return e, e.reserveGraphs()
+}
+
+// chooseLayout decides how cells are stored.
+func (e *Engine) chooseLayout() (layout, error) {
+	o, h := &e.options, e.hyper
+	if o.Layout == "" {
+		o.Layout = "transposed"
+		if !e.device.host {
+			o.Layout = "rows"
+		}
+	}
+	if o.KType == "" {
+		o.KType = "q8_0"
+		if o.Layout == "rows" || h.headDim%32 != 0 {
+			o.KType = "f16"
+		}
+	}
+	kinds := map[string]ggml.Type{"q8_0": ggml.Q8_0, "f16": ggml.F16}
+	kind, ok := kinds[o.KType]
+	switch {
+	case !ok:
+		return layout{}, fmt.Errorf("K cells of type %q; there are q8_0 and f16", o.KType)
+	case kind == ggml.Q8_0 && h.headDim%32 != 0:
+		return layout{}, fmt.Errorf("K cells of type q8_0 need heads of a multiple of 32 values, this model's have %d; choose f16", h.headDim)
+	case o.Layout == "rows" && kind != ggml.F16:
+		return layout{}, fmt.Errorf("the row layout needs K cells of type f16")
+	case o.Layout == "transposed" && !e.device.host:
+		return layout{}, fmt.Errorf("the transposed layout is for the CPU; choose rows")
+	case o.Layout != "rows" && o.Layout != "transposed":
+		return layout{}, fmt.Errorf("layout %q; there are transposed and rows", o.Layout)
+	}
+	return newLayout(e.lib, h, kind, ggml.F16, o.Layout == "transposed"), nil
+}
+
+const (
+	granule = 32   // cells: the kernels' vectors divide it, and a mask covers what is over
+	span    = 1024 // cells: attention over extents of this size costs a few percent more than over one
+)
+
+func geometry(h *hyper, l layout, o Options) engine.Geometry {
+	g := engine.Geometry{
+		Layers: h.layers, KVHeads: h.kvHeads, HeadDim: h.headDim, Vocab: h.vocab,
+		MaxContext: h.context, CellBytes: int64(h.layers * (l.kCell + l.vCell)),
+		Granule: granule, Span: span, PoolBytes: o.KVBytes, MaxStep: o.MaxStep,
+	}
+	if o.Context > 0 {
+		g.MaxContext = min(g.MaxContext, o.Context)
+	}
+	g.MaxContext = max(g.MaxContext/granule*granule, granule)
+	if g.PoolBytes == 0 {
+		g.PoolBytes = 1 << 30
+	}
+	if g.MaxStep == 0 {
+		g.MaxStep = 512
+	}
+	if !l.transposed {
+		for g.Span < g.MaxContext {
+			g.Span *= 2
+		}
+	}
+	return g
+}
+
+// allocateOwn gives the hand-placed nodes their memory.
+func (e *Engine) allocateOwn() error {
+	h, maxN := e.hyper, int64(e.geo.MaxContext)
+	const scoreBytes = 64 << 20
+	e.tileRows = 64
+	for e.tileRows > 8 && int64(e.tileRows*h.heads)*maxN*4 > scoreBytes {
+		e.tileRows /= 2
+	}
+	e.ownCtx = e.lib.Init(ggml.InitParams{MemSize: 16 * e.lib.TensorOverhead(), NoAlloc: true})
+	width := int64(h.heads * h.headDim)
+	e.stop = e.lib.NewTensor1(e.ownCtx, ggml.F32, 1)
+	if e.device.host {
+		e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
+		e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
+		e.partial = e.lib.NewTensor1(e.ownCtx, ggml.F32, width)
+		e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
+		e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
+		e.lib.SetAbort(e.device.backend, e.lib.IsEmpty, unsafe.Pointer(e.stop))
+	}
+	if !e.device.host {
+		return nil
+	}
+	tensors := []*ggml.Tensor{e.stop, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy}
+	var err error
+	e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors)
+	return err
+}
+
+// mapTensors places tensors in freshly mapped host memory, which reads as zeros
+// and is not touched before it is used.
+func mapTensors(lib *ggml.Lib, tensors []*ggml.Tensor) ([]byte, ggml.Buffer, error) {
+	const align = 64
+	size := 0
+	for _, t := range tensors {
+		size += (int(lib.NumBytes(t)) + align - 1) / align * align
+	}
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return nil, 0, fmt.Errorf("map %d bytes: %w", size, err)
+	}
+	// Large pages spare the attention kernels most of their TLB misses.
+	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)
+	buf := lib.HostBuffer(unsafe.Pointer(&mem[0]), uint64(size))
+	off := 0
+	for _, t := range tensors {
+		if s := lib.TensorAlloc(buf, t, unsafe.Pointer(&mem[off])); s != ggml.StatusSuccess {
+			return mem, buf, fmt.Errorf("place %d bytes: status %d", size, s)
+		}
+		off += (int(lib.NumBytes(t)) + align - 1) / align * align
+	}
+	return mem, buf, nil
+}
+
+// reserveGraphs sizes the memory for intermediate results by the largest step,
+// so that it never moves: graphs that were built keep pointing into it.
+func (e *Engine) reserveGraphs() error {
+	e.alloc = e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
+	n := min(e.geo.MaxStep, e.geo.MaxContext)
+	s := shape{rows: n, outputs: 1, items: []itemShape{e.itemShape(n, 0)}}
+	if batch := min(e.geo.MaxStep, maxOutputs); batch > 1 {
+		s.outputs = batch
+	}
+	g, err := e.buildGraph(s)
+	if err != nil {
+		return err
+	}
+	g.close()
+	e.graphs = newGraphCache()
+	return nil
+}
+
+// maxOutputs is how many rows of logits fit the memory that is reserved for
+// intermediate results without it being enlarged.
+const maxOutputs = 64
+
+// Geometry tells what a caller must know to account for the engine's memory.
+func (e *Engine) Geometry() engine.Geometry { return e.geo }
+
+// New, Fork, Reserve, Truncate and Release: see package gpu/engine.
+
+func (e *Engine) New(seq engine.Seq) error {
+	_, err := e.cache.create("new", seq)
+	return err
+}
+
+func (e *Engine) Reserve(seq engine.Seq, cells int) error { return e.cache.reserve(seq, cells) }
+
+func (e *Engine) Fork(src, dst engine.Seq, n int) error { return e.cache.fork(src, dst, n) }
+
+func (e *Engine) Truncate(seq engine.Seq, n int) error { return e.cache.truncate(seq, n) }
+
+func (e *Engine) Release(seq engine.Seq) error { return e.cache.release(seq) }
+
+// Len is the number of cells written; −1 where there is no such sequence.
+func (e *Engine) Len(seq engine.Seq) int {
+	if s, ok := e.cache.seqs[seq]; ok {
+		return s.len
+	}
+	return -1
+}
+
+// Capacity is the number of cells reserved; −1 where there is no such sequence.
+func (e *Engine) Capacity(seq engine.Seq) int {
+	if s, ok := e.cache.seqs[seq]; ok {
+		return s.capacity()
+	}
+	return -1
+}
+
+// Memory is the pool as it stands.
+func (e *Engine) Memory() engine.Memory { return e.cache.memory() }
+
+// Check audits the cache.
+func (e *Engine) Check() error { return e.cache.check() }
+
+// Interrupt makes the running step, if there is one, return ErrInterrupted. Any
+// goroutine may call it. The CPU backend asks between two operators whether it
+// should go on; the question is ggml_is_empty of a tensor whose first dimension
+// says so, and costs no call into Go.
+func (e *Engine) Interrupt() {
+	if e.stop != nil {
+		e.stopWord().Store(0)
+	}
+}
+
+func (e *Engine) stopWord() *atomic.Int64 { return (*atomic.Int64)(unsafe.Pointer(&e.stop.Ne[0])) }
+
+// Close gives all memory back. The libraries stay loaded.
+func (e *Engine) Close() error {
+	e.graphs.close()
+	if e.alloc != 0 {
+		e.lib.FreeAllocator(e.alloc)
+	}
+	if e.ownBuf != 0 {
+		e.lib.BufferFree(e.ownBuf)
+	}
+	if e.ownCtx != 0 {
+		e.lib.Free(e.ownCtx)
+	}
+	if e.ownMem != nil {
+		unix.Munmap(e.ownMem)
+	}
+	if e.cache != nil {
+		e.cache.close()
+	}
+	if e.weights != nil {
+		e.weights.close()
+	}
+	if e.threads != nil {
+		e.threads.close()
+	}
+	if e.device != nil {
+		e.device.close()
+	}
+	*e = Engine{broken: engine.ErrBroken}
+	return nil
+}

@@ -1,0 +1,228 @@
+package gpu
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+)
+
+// graph is one step's computation for one shape of batch. It is built once and
+// run again for every batch of that shape: what changes between steps is input
+// data, the addresses of the K and V views, and for decodes their length, all of
+// which bind writes in place.
+//
+// For every layer, over the rows of all items together:
+//
+//	x ─ norm ─ project ─ q, k, v      k, v ─▶ pool cells (set_rows)
+//	    per item: attention(q rows, the item's cells) ─▶ its rows of attnOut
+//	x + wo·attnOut ─ norm ─ feedForward ─ + ─▶ next layer
+//
+// Of the last layer only the rows whose logits are wanted go past attention.
+type graph struct {
+	lib     *ggml.Lib
+	ctx     ggml.Context
+	inCtx   ggml.Context
+	inBuf   ggml.Buffer
+	g       ggml.Graph
+	shape   shape
+	tokens  input        // I32 [rows]
+	pos     input        // I32 [rows]
+	kRows   input        // I64 [rows·kvHeads] where each K head goes
+	vRows   input        // I64: likewise for V, [rows·kvHeads] or, transposed, [rows·kvHeads·headDim]
+	out     input        // I32 [outputs] rows whose logits are wanted
+	logits  *ggml.Tensor // F32 [vocab, outputs]
+	items   []attention
+	lastUse uint64
+}
+
+// shape is what a graph is built for.
+type shape struct {
+	rows    int // of all items
+	outputs int
+	items   []itemShape
+}
+
+// itemShape is one item's part of a shape.
+type itemShape struct {
+	rows   int
+	first  int // position of the first row; -1 for a decode, whose length is bound
+	n      int // cells attended to, rounded up to the granule; for a decode the most that the graph can be bound to
+	spans  int // extents that they lie in
+	form   form
+	sparse bool // the rows are not consecutive positions: every row sees all n cells through its mask
+}
+
+// key writes the shape as bytes, for the graph cache.
+func (s *shape) key(to []byte) []byte {
+	put := func(vs ...int) {
+		for _, v := range vs {
+			to = binary.AppendVarint(to, int64(v))
+		}
+	}
+	put(s.rows, s.outputs)
+	for i := range s.items {
+		it := &s.items[i]
+		sparse := 0
+		if it.sparse {
+			sparse = 1
+		}
+		put(it.rows, it.first, it.n, it.spans, int(it.form), sparse)
+	}
+	return to
+}
+
+// tensors bounds the number of tensors in the graph: nodes and inputs.
+func (s *shape) tensors(layers, tileRows int) (nodes, inputs int) {
+	perLayer := 48
+	inputs = 8
+	for i := range s.items {
+		it := &s.items[i]
+		tiles := (it.rows + tileRows - 1) / tileRows
+		perLayer += 16 + tiles*(10+it.spans*8)
+		inputs += tiles
+	}
+	return layers*perLayer + 64, inputs
+}
+
+// buildGraph lays the graph out for a shape and gives its tensors memory.
+func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
+	g := &graph{lib: e.lib, shape: s, items: make([]attention, len(s.items))}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	nodes, inputs := s.tensors(e.hyper.layers, e.tileRows)
+	size := uint64(nodes)*e.lib.TensorOverhead() + e.lib.GraphOverhead(uint64(nodes), false)
+	g.ctx = e.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true})
+	g.inCtx = e.lib.Init(ggml.InitParams{MemSize: uint64(inputs) * e.lib.TensorOverhead(), NoAlloc: true})
+	if g.ctx == 0 || g.inCtx == 0 {
+		return nil, fmt.Errorf("no memory for a graph of %d nodes", nodes)
+	}
+	if err := g.inputs(e); err != nil {
+		return nil, err
+	}
+	g.g = e.lib.NewGraph(g.ctx, uint64(nodes), false)
+	b := &builder{Lib: e.lib, ctx: g.ctx, graph: g.g, hyper: e.hyper, pos: g.pos.t, freqs: e.weights.freqs}
+
+	x := b.GetRows(b.ctx, e.weights.embd, g.tokens.t)
+	for l := range e.weights.layers {
+		x = e.block(b, g, l, x)
+		if x == nil {
+			break // the last layer of a step that wants no logits
+		}
+	}
+	if x != nil {
+		g.logits = b.linear(e.weights.out, b.norm(x, e.weights.outNorm))
+		b.SetOutput(g.logits)
+		b.expand(g.logits)
+	}
+	if !e.lib.AllocGraph(e.alloc, g.g) {
+		return nil, fmt.Errorf("no memory for the intermediate results of %d rows", s.rows)
+	}
+	return g, nil
+}
+
+// block appends one transformer block. It returns nil where nothing past the K
+// and V of the last layer is wanted.
+func (e *Engine) block(b *builder, g *graph, l int, x *ggml.Tensor) *ggml.Tensor {
+	w := &e.weights.layers[l]
+	last := l == len(e.weights.layers)-1
+	q, k, v := e.hyper.arch.project(b, w, b.norm(x, w.attnNorm))
+	e.storeKV(b, g, l, k, v)
+	if last && g.shape.outputs == 0 {
+		return nil
+	}
+	b.expand(q)
+	b.outs = b.outs[:0]
+	row := 0
+	for i := range g.items {
+		g.items[i].append(e, b, l, q, row)
+		row += g.shape.items[i].rows
+	}
+	a := b.linear(w.wo, e.gatherHeads(b, g.shape.rows))
+	if last {
+		a = b.GetRows(b.ctx, a, g.out.t)
+		x = b.GetRows(b.ctx, x, g.out.t)
+	}
+	x = b.add(a, x)
+	return b.add(b.feedForward(w, b.norm(x, w.ffnNorm)), x)
+}
+
+// gatherHeads is the attention output of all items, [heads·headDim, rows]. On
+// the host the items have written it where it belongs; on a card, whose
+// scheduler must see what depends on what, the parts are joined.
+func (e *Engine) gatherHeads(b *builder, rows int) *ggml.Tensor {
+	if e.device.host {
+		return b.View2(b.ctx, e.attnOut, e.attnOut.Ne[0], int64(rows), e.attnOut.Nb[1], 0)
+	}
+	width := int64(e.hyper.heads * e.hyper.headDim)
+	var all *ggml.Tensor
+	for _, out := range b.outs {
+		out = b.Reshape2(b.ctx, out, width, out.Ne[2])
+		if all != nil {
+			out = b.Concat(b.ctx, all, out, 1)
+		}
+		all = out
+	}
+	return all
+}
+
+// storeKV writes the new K [headDim, kvHeads, rows] and V into their cells.
+func (e *Engine) storeKV(b *builder, g *graph, l int, k, v *ggml.Tensor) {
+	h := e.hyper
+	heads := int64(h.kvHeads * g.shape.rows)
+	b.expand(b.SetRows(b.ctx, e.cache.k[l].tensor, b.Reshape2(b.ctx, k, int64(h.headDim), heads), g.kRows.t))
+	if e.cache.layout.transposed {
+		v = b.Reshape2(b.ctx, v, 1, heads*int64(h.headDim))
+	} else {
+		v = b.Reshape2(b.ctx, v, int64(h.headDim), heads)
+	}
+	b.expand(b.SetRows(b.ctx, e.cache.v[l].tensor, v, g.vRows.t))
+}
+
+// inputs creates what a step fills in, in memory of its own: the graph
+// allocator reuses inputs that it manages while a graph runs.
+func (g *graph) inputs(e *Engine) error {
+	rows, h := int64(g.shape.rows), e.hyper
+	perRow := int64(h.kvHeads)
+	if e.cache.layout.transposed {
+		perRow *= int64(h.headDim)
+	}
+	g.tokens.t = g.lib.NewTensor1(g.inCtx, ggml.I32, rows)
+	g.pos.t = g.lib.NewTensor1(g.inCtx, ggml.I32, rows)
+	g.kRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*int64(h.kvHeads))
+	g.vRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*perRow)
+	if g.shape.outputs > 0 {
+		g.out.t = g.lib.NewTensor1(g.inCtx, ggml.I32, int64(g.shape.outputs))
+	}
+	for i := range g.items {
+		g.items[i].inputs(e, g, g.shape.items[i])
+	}
+	g.inBuf = g.lib.AllocTensors(g.inCtx, e.device.backend)
+	if g.inBuf == 0 {
+		return fmt.Errorf("no memory for the inputs of %d rows", rows)
+	}
+	for _, in := range []*input{&g.tokens, &g.pos, &g.kRows, &g.vRows, &g.out} {
+		in.attach(e.device)
+	}
+	for i := range g.items {
+		for j := range g.items[i].masks {
+			g.items[i].masks[j].in.attach(e.device)
+		}
+	}
+	return nil
+}
+
+func (g *graph) close() {
+	if g.inBuf != 0 {
+		g.lib.BufferFree(g.inBuf)
+	}
+	if g.inCtx != 0 {
+		g.lib.Free(g.inCtx)
+	}
+	if g.ctx != 0 {
+		g.lib.Free(g.ctx)
+	}
+}

@@ -1,0 +1,217 @@
+package gpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+)
+
+// plan is the working memory of one step, kept between steps.
+type plan struct {
+	shape     shape
+	seqs      []*sequence // of the items
+	positions []int32     // of all rows
+	key       []byte
+	step      uint64 // number of the step, which marks sequences as seen
+}
+
+// Step appends every item's tokens to its sequence and reports what was asked
+// for: see package gpu/engine. Lengths change only when everything has worked.
+func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
+	if e.broken != nil {
+		return e.broken
+	}
+	if err := e.prepare(items, out); err != nil {
+		return err
+	}
+	g, err := e.graphFor(&e.plan.shape)
+	if err != nil {
+		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
+	}
+	e.fill(g, items)
+	if err := e.compute(g.g); err != nil {
+		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
+	}
+	for i, s := range e.plan.seqs {
+		s.len += len(items[i].Tokens)
+	}
+	return e.report(g, items, out)
+}
+
+// prepare checks the items and lays out the rows of the step.
+func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
+	p := &e.plan
+	p.step++
+	p.seqs, p.positions, p.shape = p.seqs[:0], p.positions[:0], shape{items: p.shape.items[:0]}
+	if len(items) == 0 || len(out) != len(items) {
+		return fmt.Errorf("step: %w: %d items, %d outputs", engine.ErrRange, len(items), len(out))
+	}
+	for i := range items {
+		it := &items[i]
+		s, err := e.cache.get("step", it.Seq)
+		if err != nil {
+			return err
+		}
+		end := s.len + len(it.Tokens)
+		switch {
+		case len(it.Tokens) == 0:
+			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: no tokens", engine.ErrRange))
+		case s.step == p.step:
+			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: twice in one step", engine.ErrRange))
+		case end > s.capacity():
+			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: %d cells of %d", engine.ErrCapacity, end, s.capacity()))
+		}
+		s.step = p.step
+		for _, t := range it.Tokens {
+			if t < 0 || int(t) >= e.geo.Vocab {
+				return engine.Wrap("step", it.Seq, fmt.Errorf("%w: token %d of %d", engine.ErrRange, t, e.geo.Vocab))
+			}
+		}
+		for pos := s.len; pos < end; pos++ {
+			p.positions = append(p.positions, int32(pos))
+		}
+		if it.Sample || it.Logits {
+			p.shape.outputs++
+		}
+		p.shape.rows += len(it.Tokens)
+		p.shape.items = append(p.shape.items, e.itemShape(len(it.Tokens), s.len))
+		p.seqs = append(p.seqs, s)
+	}
+	if p.shape.rows > e.geo.MaxStep {
+		return fmt.Errorf("step: %w: %d tokens of %d", engine.ErrRange, p.shape.rows, e.geo.MaxStep)
+	}
+	return nil
+}
+
+// itemShape is the shape of rows rows that begin at position first. A decode's
+// graph serves lengths up to the next power of two.
+func (e *Engine) itemShape(rows, first int) itemShape {
+	n := e.geo.Cells(first + rows)
+	s := itemShape{rows: rows, first: first, n: n, form: e.tuning.form(e, rows, n), spans: e.cache.spanAt(n-1) + 1}
+	if rows == 1 && s.form != formFlashCopy {
+		s.first = -1
+		for s.n = 256; s.n < n; {
+			s.n *= 2
+		}
+		s.n = min(s.n, e.geo.Cells(e.geo.MaxContext))
+	}
+	return s
+}
+
+// graphFor returns the graph of a shape, from the cache or newly built.
+func (e *Engine) graphFor(s *shape) (*graph, error) {
+	e.plan.key = s.key(e.plan.key[:0])
+	if g := e.graphs.get(e.plan.key); g != nil {
+		return g, nil
+	}
+	own := *s
+	own.items = append([]itemShape(nil), s.items...)
+	size := e.lib.AllocatorSize(e.alloc, 0)
+	g, err := e.buildGraph(own)
+	if err != nil {
+		return nil, err
+	}
+	if e.lib.AllocatorSize(e.alloc, 0) != size {
+		e.graphs.close() // the memory that they point into has moved
+	}
+	e.graphs.put(e.plan.key, g)
+	return g, nil
+}
+
+// fill writes the step's inputs and binds the graph to its cells.
+func (e *Engine) fill(g *graph, items []engine.Item) {
+	p, rows := &e.plan, g.shape.rows
+	tokens, pos := g.tokens.ints(), g.pos.ints()
+	copy(pos, p.positions)
+	row, output := 0, 0
+	for i := range items {
+		it, s := &items[i], p.seqs[i]
+		for _, t := range it.Tokens {
+			tokens[row] = int32(t)
+			e.address(g, s, row, int(p.positions[row]))
+			row++
+		}
+		if it.Sample || it.Logits {
+			g.out.ints()[output] = int32(row - 1)
+			output++
+		}
+		at := p.positions[row-len(it.Tokens) : row]
+		g.items[i].bind(e, s, e.geo.Cells(int(at[len(at)-1])+1))
+		g.items[i].see(e, at)
+	}
+	g.tokens.send(e.device, 4*rows)
+	g.pos.send(e.device, 4*rows)
+	g.kRows.send(e.device, len(g.kRows.mem))
+	g.vRows.send(e.device, len(g.vRows.mem))
+	g.out.send(e.device, 4*output)
+}
+
+// address writes where the K and V of a row go.
+func (e *Engine) address(g *graph, s *sequence, row, position int) {
+	l := &e.cache.layout
+	k, stride := e.cache.kIndex(s, position)
+	for h, to := 0, g.kRows.longs()[row*l.heads:]; h < l.heads; h++ {
+		to[h] = int64(k + h*stride)
+	}
+	values := l.heads
+	if l.transposed {
+		values *= l.dim
+	}
+	v, stride := e.cache.vIndex(s, position)
+	for j, to := 0, g.vRows.longs()[row*values:]; j < values; j++ {
+		to[j] = int64(v + j*stride)
+	}
+}
+
+// compute runs a graph on the device.
+func (e *Engine) compute(g ggml.Graph) error {
+	e.threads.begin()
+	e.stopWord().Store(1)
+	status := e.lib.Compute(e.device.backend, g)
+	e.threads.end()
+	switch status {
+	case ggml.StatusSuccess:
+		return nil
+	case ggml.StatusAborted:
+		return engine.ErrInterrupted
+	}
+	e.broken = fmt.Errorf("%w: the device reports status %d", engine.ErrBroken, status)
+	return e.broken
+}
+
+// report samples and copies what the items asked for.
+func (e *Engine) report(g *graph, items []engine.Item, out []engine.Output) error {
+	row := 0
+	for i := range items {
+		it := &items[i]
+		out[i] = engine.Output{}
+		if !it.Sample && !it.Logits {
+			continue
+		}
+		logits := e.logits(g, row)
+		row++
+		if it.Logits {
+			out[i].Logits = append([]float32(nil), logits...)
+		}
+		if it.Sample {
+			out[i].Token = e.plan.seqs[i].sampler.sample(logits)
+			out[i].End = e.vocab.IsEnd(out[i].Token)
+		}
+	}
+	return nil
+}
+
+// logits are the scores of output row i, valid until the next step.
+func (e *Engine) logits(g *graph, i int) []float32 {
+	n := e.geo.Vocab
+	if e.device.host {
+		return g.logits.Floats((i + 1) * n)[i*n:]
+	}
+	if len(e.hostLogits) < n {
+		e.hostLogits = make([]float32, n)
+	}
+	e.lib.TensorGet(g.logits, unsafe.Pointer(&e.hostLogits[0]), uint64(4*i*n), uint64(4*n))
+	return e.hostLogits[:n]
+}
