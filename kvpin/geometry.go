@@ -50,12 +50,21 @@ func (g Geometry) PoolCells() programs.Tokens {
 // Shared is how many of the first n cells of a sequence a fork of them shares:
 // the whole spans [0, Span), [Span, 2·Span), [2·Span, 4·Span) … among them.
 func (g Geometry) Shared(n programs.Tokens) programs.Tokens {
-	if n < g.Span {
+	return g.spanStart(g.wholeSpans(n))
+}
+
+// spanStart is the first cell of span k, and the end of the one before it.
+func (g Geometry) spanStart(k int) programs.Tokens {
+	if k == 0 {
 		return 0
 	}
-	end := g.Span
-	for end <= n/2 {
-		end *= 2
+	return g.Span << (k - 1)
+}
+
+// wholeSpans counts the spans that end within the first n cells.
+func (g Geometry) wholeSpans(n programs.Tokens) (k int) {
+	for g.spanStart(k+1) <= n {
+		k++
 	}
-	return end
+	return k
 }

@@ -149,3 +149,27 @@ func (s *Scheduler) batch(batch []Slice) []Slice {
 	}
 	return batch
 }
+
+// Check reports the first invariant that does not hold. It visits every program
+// and is meant for tests.
+func (s *Scheduler) Check() (err error) {
+	s.waiting.All(func(e *order.Entry[*Program]) {
+		if p := e.Value; p.Turn.Phase != programs.Waiting {
+			err = fmt.Errorf("sched: %s is among the waiting and %v", p.ID, p.Turn.Phase)
+		}
+	})
+	for i, r := range s.running {
+		switch p := r.program; {
+		case p.Turn.Phase != programs.Prefilling && p.Turn.Phase != programs.Decoding:
+			return fmt.Errorf("sched: %s is among the running and %v", p.ID, p.Turn.Phase)
+		case p.place.In():
+			return fmt.Errorf("sched: %s runs and waits", p.ID)
+		case i > 0 && s.running[i-1].rank.Compare(r.rank) >= 0:
+			return fmt.Errorf("sched: %s is out of order", p.ID)
+		}
+	}
+	if len(s.running) > s.limits.Running {
+		return fmt.Errorf("sched: %d turns run, %d may", len(s.running), s.limits.Running)
+	}
+	return err
+}

@@ -27,7 +27,7 @@ type Effect struct {
 	Cells programs.Tokens // ReserveSeq, ForkSeq, TruncateSeq: the argument of the call; StartTurn: the cells that the sequence has already
 	Cause Cause           // TruncateSeq, ReleaseSeq
 
-	Items []Item // RunStep; valid until the next Step
+	Items []Item // RunStep; valid until its StepDone
 
 	Outcome   programs.Outcome   // FinishTurn
 	Usage     programs.Usage     // FinishTurn, SuspendTurn: so far
@@ -64,7 +64,8 @@ const (
 	RejectTurn
 
 	// ForgetProgram: the machine knows nothing of the program any longer, and
-	// what the shell kept for it is of no use. A later turn begins it anew.
+	// what the shell kept for it is of no use. A later turn begins it anew. Its
+	// ReleaseSeq may follow, when a step runs.
 	ForgetProgram
 
 	// RunStep: run Items as one step and report it with StepDone. It is the last

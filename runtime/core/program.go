@@ -1,0 +1,83 @@
+package core
+
+import (
+	"math"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/order"
+	"github.com/interlude-run/interlude/programs/sched"
+)
+
+// program is all that the machine knows of a program.
+type program struct {
+	sched.Program // Cells is min(length, valid), see sync
+
+	turn turn
+
+	// seq is the sequence that holds the program's cells, 0 when none does. It
+	// is held in the ledger while the turn runs and parked otherwise.
+	seq kvpin.Seq
+
+	// length is how many cells of seq are written, and valid how many of the
+	// first of them are of the current context. They part when a context is
+	// rewritten, until the sequence can be truncated.
+	length programs.Tokens
+	valid  programs.Tokens
+
+	// edition counts the rewrites of the context: what was found to be shared
+	// with one edition need not be shared with the next.
+	edition int
+
+	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
+	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
+}
+
+// turn is what the machine knows of the turn in progress beyond what scheduling
+// needs.
+type turn struct {
+	maxNew   programs.Tokens // tokens to generate
+	final    programs.Tokens // cells when all are generated
+	last     bool
+	uncached bool
+	stepping bool // has an item in the step that runs, and wants its result
+
+	parent  *program // to fork from, while parent.edition is edition
+	edition int
+	shared  programs.Tokens
+
+	usage  programs.Usage
+	timing Timing
+}
+
+// allValid is the valid of a program whose cells are all of its context.
+const allValid = programs.Tokens(math.MaxInt64)
+
+func newProgram(ev *TurnArrived) *program {
+	p := &program{valid: allValid}
+	p.ID = ev.Turn.Program
+	p.Tenant = ev.Tenant
+	p.Arrived = ev.Arrived
+	p.Owner = p
+	p.alarm.Value = p
+	return p
+}
+
+// sync brings Cells up to date with length and valid.
+func (p *program) sync() { p.Cells = min(p.length, p.valid) }
+
+func (p *program) turnID() programs.TurnID {
+	return programs.TurnID{Program: p.ID, Turn: p.Turn.Number}
+}
+
+// runs tells whether the turn's memory is held.
+func (p *program) runs() bool {
+	return p.Phase == programs.Active &&
+		(p.Turn.Phase == programs.Prefilling || p.Turn.Phase == programs.Decoding)
+}
+
+// reserve is the capacity to ask for when n cells are needed: a quantum more, so
+// that not every step must ask, but no more than the turn can come to need.
+func (p *program) reserve(n programs.Tokens) programs.Tokens {
+	return min(n+kvpin.Quantum(n), p.turn.final)
+}

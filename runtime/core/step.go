@@ -1,0 +1,101 @@
+package core
+
+import (
+	"fmt"
+
+	"github.com/interlude-run/interlude/programs"
+)
+
+// plan asks for the next step, if anything can run.
+func (m *Machine) plan() {
+	m.batch = m.scheduler.Plan(memory{m}, m.batch[:0])
+	if len(m.batch) == 0 {
+		return
+	}
+	m.items = m.items[:0]
+	for _, s := range m.batch {
+		p := s.Program.Owner.(*program)
+		p.turn.stepping = true
+		m.items = append(m.items, Item{
+			Seq:    p.seq,
+			Turn:   p.turnID(),
+			From:   p.Cells,
+			Count:  s.Count,
+			Sample: p.Cells+s.Count == p.Turn.Context,
+		})
+	}
+	m.stepping = true
+	m.wanted = len(m.items)
+	m.emit(Effect{Kind: RunStep, Items: m.items})
+}
+
+// disown says that the program's turn does not want the result of the step that
+// runs. When no turn does, the step need not go on.
+func (m *Machine) disown(p *program) {
+	if !p.turn.stepping {
+		return
+	}
+	p.turn.stepping = false
+	if m.wanted--; m.wanted == 0 && m.stepping {
+		m.emit(Effect{Kind: InterruptStep})
+	}
+}
+
+// stepDone takes the results of a step to the turns that want them. The cells
+// are there even where the turn has gone.
+func (m *Machine) stepDone(ev *StepDone) {
+	if !m.stepping {
+		panic("core: StepDone without a RunStep")
+	}
+	if ev.Status == StepRan && len(ev.Results) != len(m.items) {
+		panic(fmt.Sprintf("core: StepDone has %d results for %d items", len(ev.Results), len(m.items)))
+	}
+	m.stepping = false
+	for i, s := range m.batch {
+		p := s.Program.Owner.(*program)
+		wanted := p.turn.stepping
+		p.turn.stepping = false
+		switch ev.Status {
+		case StepRan:
+			p.length += s.Count
+			p.sync()
+			if wanted {
+				m.advance(p, m.items[i], ev.Results[i])
+			}
+		case StepFailed:
+			if wanted {
+				m.finish(p, programs.Failed)
+			}
+		case StepInterrupted:
+		}
+	}
+}
+
+// advance moves a turn on by what an item of it did.
+func (m *Machine) advance(p *program, item Item, result ItemResult) {
+	t := &p.turn
+	if p.Turn.Phase == programs.Prefilling {
+		t.usage.Prefilled += item.Count
+	}
+	if result == ItemFailed {
+		m.finish(p, programs.Failed)
+		return
+	}
+	if !item.Sample {
+		return
+	}
+	if p.Turn.Phase == programs.Prefilling {
+		p.Turn.Phase = p.Turn.Phase.To(programs.Decoding)
+	}
+	if t.timing.First == 0 {
+		t.timing.First = m.now
+	}
+	t.usage.Generated++
+	p.Turn.Context++
+	switch {
+	case result == ItemEnded:
+		m.finish(p, programs.Stopped)
+	case t.usage.Generated == t.maxNew:
+		m.finish(p, programs.Length)
+	}
+}

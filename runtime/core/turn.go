@@ -1,0 +1,132 @@
+package core
+
+import "github.com/interlude-run/interlude/programs"
+
+// turnArrived takes a turn in, or rejects it.
+func (m *Machine) turnArrived(ev *TurnArrived) {
+	p := m.programs[ev.Turn.Program]
+	if reason, rejected := m.rejects(p, ev); rejected {
+		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: reason})
+		return
+	}
+	if p == nil {
+		p = newProgram(ev)
+		m.programs[p.ID] = p
+	} else {
+		m.resume(p, ev)
+	}
+	p.turn = m.newTurn(ev)
+	p.Turn.Number = ev.Turn.Turn
+	p.Turn.Phase = programs.Waiting
+	p.Turn.Arrived = ev.Arrived
+	p.Turn.Context = ev.Context
+	m.park(p)
+	m.wake(p, ev.Deadline)
+	m.scheduler.Wait(&p.Program)
+}
+
+// rejects gives the reason not to take the turn in, if there is one.
+func (m *Machine) rejects(p *program, ev *TurnArrived) (reason programs.Rejection, rejected bool) {
+	switch {
+	case ev.Context < 1:
+		return programs.Empty, true
+	case ev.Context >= m.cfg.MaxContext:
+		return programs.TooLong, true
+	case ev.Context >= m.cfg.Geometry.PoolCells():
+		return programs.TooLarge, true
+	case p != nil && p.Phase == programs.Active:
+		return programs.Busy, true
+	case m.cfg.MaxWaiting > 0 && m.scheduler.Waiting() >= m.cfg.MaxWaiting:
+		return programs.Overloaded, true
+	}
+	return 0, false
+}
+
+// resume ends the interlude of a known program. Cells of the old context that
+// the new one does not begin with are no longer valid.
+func (m *Machine) resume(p *program, ev *TurnArrived) {
+	p.Phase = p.Phase.To(programs.Active)
+	if ev.Keep < p.Turn.Context {
+		p.edition++
+	}
+	p.valid = min(p.valid, ev.Keep, ev.Context-1)
+	if ev.Uncached {
+		p.valid = 0
+	}
+	p.sync()
+	m.unsettle(p)
+}
+
+// newTurn is the turn's own state at its arrival.
+func (m *Machine) newTurn(ev *TurnArrived) turn {
+	room := m.cfg.limit() - ev.Context
+	t := turn{
+		maxNew:   room,
+		last:     ev.Last,
+		uncached: ev.Uncached,
+		timing:   Timing{Arrived: ev.Arrived},
+	}
+	if ev.MaxNew > 0 {
+		t.maxNew = min(ev.MaxNew, room)
+	}
+	t.final = ev.Context + t.maxNew - 1
+	if parent := m.programs[ev.Parent]; parent != nil && !ev.Uncached {
+		t.parent, t.edition, t.shared = parent, parent.edition, ev.Shared
+	}
+	return t
+}
+
+func (m *Machine) turnCancelled(ev *TurnCancelled) {
+	p := m.programs[ev.Turn.Program]
+	if p != nil && p.Phase == programs.Active && p.Turn.Number == ev.Turn.Turn {
+		m.finish(p, programs.Cancelled)
+	}
+}
+
+func (m *Machine) programEnded(ev *ProgramEnded) {
+	p := m.programs[ev.Program]
+	if p == nil {
+		return
+	}
+	if p.Phase == programs.Active {
+		p.turn.last = true
+		m.finish(p, programs.Cancelled)
+		return
+	}
+	m.forget(p)
+}
+
+// finish gives the turn in progress its outcome. Its cells stay with the program
+// unless no turn may use them.
+func (m *Machine) finish(p *program, outcome programs.Outcome) {
+	m.scheduler.Remove(&p.Program)
+	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
+	p.turn.timing.Finished = m.now
+	p.turn.parent = nil
+	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.turn.usage, Timing: p.turn.timing})
+	m.disown(p)
+	if p.turn.uncached {
+		p.valid = 0
+		p.sync()
+	}
+	if p.turn.last {
+		m.forget(p)
+		return
+	}
+	p.Phase = p.Phase.To(programs.Interlude)
+	m.park(p)
+	m.unsettle(p)
+	m.wake(p, 0)
+	if m.cfg.ForgetAfter > 0 {
+		m.wake(p, m.now.Add(m.cfg.ForgetAfter))
+	}
+}
+
+// forget drops all knowledge of a program that has no turn in progress.
+func (m *Machine) forget(p *program) {
+	p.Phase = p.Phase.To(programs.Ended)
+	delete(m.programs, p.ID)
+	m.wake(p, 0)
+	m.unsettle(p)
+	m.emit(Effect{Kind: ForgetProgram, Turn: programs.TurnID{Program: p.ID}})
+}
