@@ -13,7 +13,7 @@
 //
 //	                 ┌── damaged: a file is gone or its bytes have changed
 //	                 ▼                                                  │
-//	absent ──▶ staging (survives a crash, goes on where it stopped) ──▶ intact
+//	absent ──▶ staging (survives a crash: what came whole is used) ───▶ intact
 //	                 │                                                  │
 //	                 └── wrong checksum: thrown away, nothing is kept   └── every later pull: stat only
 //
@@ -23,7 +23,9 @@
 //
 // Two processes may pull at once: one works, the other says that it waits, and
 // then finds the artefact intact. Cancelling the context (Ctrl-C) ends the
-// transfer and its subprocesses; what has come is kept for the next pull.
+// transfer and its subprocesses. The next pull uses an archive that came whole;
+// a plain download goes on from its last byte, and a package manager that was
+// stopped halfway begins its archive again.
 //
 // # Where things come from
 //

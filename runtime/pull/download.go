@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strconv"
@@ -14,15 +15,15 @@ import (
 	"time"
 )
 
-// download brings url to path. It goes on from path+".part" if an earlier try,
+// download brings what is at an address to path. It goes on from path+".part" if an earlier try,
 // of this process or another, left one and the server still has the same file
 // (by its entity tag). It tries again while the server is in trouble, and gives
 // up after four tries in a row without a new byte. size is compared with the
 // server's where it is not 0.
-func (w workbench) download(ctx context.Context, url, path string, size int64) error {
+func (w workbench) download(ctx context.Context, address, path string, size int64) error {
 	wait := w.p.retryWait
 	for barren := 0; ; {
-		got, err := w.attempt(ctx, url, path, size)
+		got, err := w.attempt(ctx, address, path, size)
 		if err == nil {
 			return nil
 		}
@@ -30,7 +31,7 @@ func (w workbench) download(ctx context.Context, url, path string, size int64) e
 			barren, wait = 1, w.p.retryWait
 		}
 		if ctx.Err() != nil || !isTransient(err) || barren == 4 {
-			return fmt.Errorf("download %s: %w", shownURL(url), err)
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -53,12 +54,12 @@ func isTransient(err error) bool {
 var errStalled = errors.New("no byte came for a while")
 
 // attempt makes one request and returns how many new bytes it brought.
-func (w workbench) attempt(ctx context.Context, url, path string, size int64) (got int64, err error) {
+func (w workbench) attempt(ctx context.Context, address, path string, size int64) (got int64, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
 	part := openPart(path)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -156,6 +157,10 @@ func (p *part) answer(resp *http.Response) (total int64, err error) {
 			p.discard()
 			return 0, transient{fmt.Errorf("asked from byte %d, the server answers %q", p.have, resp.Header.Get("Content-Range"))}
 		}
+		if tag := resp.Header.Get("ETag"); tag != "" && tag != p.etag {
+			p.discard() // a server that does not honour If-Range
+			return 0, transient{errors.New("the file has changed on the server; starting over")}
+		}
 		total, _ = strconv.ParseInt(span[2], 10, 64)
 		return total, nil
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -208,18 +213,17 @@ func (p *part) finish(path string) error {
 func requestError(err error) error {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return fmt.Errorf("cannot find the host %s: %w; is there a network?", dns.Name, err)
+		return fmt.Errorf("cannot find the host %s (is there a network?): %w", dns.Name, dns)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
-		return fmt.Errorf("cannot connect: %w; is there a network?", err)
+		return fmt.Errorf("cannot connect (is there a network?): %w", op)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // the address may hold secrets, and the caller names it
 	}
 	return transient{err}
-}
-
-func shownURL(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return url
 }
 
 // metered tells m of every read, counting from have.

@@ -56,6 +56,14 @@ func shifted(rw http.ResponseWriter, r *http.Request, file page) bool {
 	return true
 }
 
+// careless sends the range of a file that has changed since.
+func careless(rw http.ResponseWriter, r *http.Request, file page) bool {
+	r.Header.Del("If-Range")
+	rw.Header().Set("ETag", `"another"`)
+	http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(bytes.ToUpper(file.body)))
+	return true
+}
+
 func TestDownload(t *testing.T) {
 	from := func(n int) string { return "bytes=" + strconv.Itoa(n) + "-" }
 	for _, c := range []struct {
@@ -69,6 +77,7 @@ func TestDownload(t *testing.T) {
 		{name: "goes on after silence", faults: []fault{silent}, ranges: []string{"", from(half)}},
 		{name: "starts over with a server that knows no ranges", faults: []fault{cut(half), deaf}, ranges: []string{"", from(half)}},
 		{name: "starts over when the answer is another range", faults: []fault{cut(half), shifted}, ranges: []string{"", from(half), ""}},
+		{name: "starts over when the file has changed", faults: []fault{cut(half), careless}, ranges: []string{"", from(half), ""}},
 		{name: "survives trouble", faults: []fault{status(503), status(429), status(500)}, ranges: []string{"", "", "", ""}},
 		{name: "gives up in the end", faults: []fault{status(503), status(503), status(503), status(503)}, ranges: []string{"", "", "", ""}, fails: true},
 		{name: "a new byte renews patience",

@@ -43,10 +43,10 @@ type engineBuild struct {
 }
 
 var engineBuilds = []engineBuild{
-	{"linux/amd64", CPU, "linux-x64", "0d953e1503d5ab4608d8ed5b739132308c81ac05ffeb760d2a7f30e08a9f90e0", 10_824_547, 23_493_280, "ubuntu-x64"},
-	{"linux/arm64", CPU, "linux-arm64", "39c76b998e35ed2f236c01472fc79eda0fc558b1c8b535023c2d7ded8c327cc4", 7_340_902, 13_418_816, "ubuntu-arm64"},
-	{"linux/amd64", CUDA, "linux-x64-cuda", "d6cd3ff39a43b024816952e0bc6452d6711608d26256ff6eb0fe8cf7ff55bb2c", 142_898_030, 182_486_552, "ubuntu-cuda-13.4-x64"},
-	{"linux/amd64", Vulkan, "linux-x64-vulkan", "e10577190fc4bd1649d3b655588e5c7a85fc6b6dbf7136fee596cbe9e25521e7", 24_311_427, 66_748_752, "ubuntu-vulkan-x64"},
+	{"linux/amd64", CPU, "linux-x64", "0d953e1503d5ab4608d8ed5b739132308c81ac05ffeb760d2a7f30e08a9f90e0", 10_824_547, 23_442_041, "ubuntu-x64"},
+	{"linux/arm64", CPU, "linux-arm64", "39c76b998e35ed2f236c01472fc79eda0fc558b1c8b535023c2d7ded8c327cc4", 7_340_902, 13_419_523, "ubuntu-arm64"},
+	{"linux/amd64", CUDA, "linux-x64-cuda", "d6cd3ff39a43b024816952e0bc6452d6711608d26256ff6eb0fe8cf7ff55bb2c", 142_898_030, 182_435_314, "ubuntu-cuda-13.4-x64"},
+	{"linux/amd64", Vulkan, "linux-x64-vulkan", "e10577190fc4bd1649d3b655588e5c7a85fc6b6dbf7136fee596cbe9e25521e7", 24_311_427, 66_697_516, "ubuntu-vulkan-x64"},
 }
 
 // engineLibrary is what is kept of an archive: ggml, its backends and libllama.
@@ -133,7 +133,7 @@ func (b engineBuild) fetchRelease(ctx context.Context, w workbench) error {
 	w.p.progress.Note(fmt.Sprintf("%s: its checksum is not known in advance: it is trusted because it comes from there over TLS, and the engine compares version and commit when it loads it; with npm installed, a pinned build is used", url))
 	archive := filepath.Join(w.stage, name)
 	if err := w.download(ctx, url, archive, 0); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", url, err)
 	}
 	if err := untar(ctx, archive, "llama-"+tag+"/", engineLibrary, w.ready); err != nil {
 		os.Remove(archive) // the next try needs another one
@@ -153,7 +153,7 @@ func (w workbench) nightlyTag(ctx context.Context) (string, error) {
 	file := filepath.Join(w.stage, "nightly-tag.txt")
 	url := w.p.releases + "/" + llamaRelease + "/nightly-tag.txt"
 	if err := w.download(ctx, url, file, 0); err != nil {
-		return "", err
+		return "", fmt.Errorf("%s: %w", url, err)
 	}
 	defer os.Remove(file)
 	raw, err := os.ReadFile(file)

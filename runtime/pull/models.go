@@ -83,7 +83,7 @@ func localModel(path string) (resolved, error) {
 	if err != nil {
 		return resolved{}, err
 	}
-	return resolved{local: Model{Path: abs, Name: filepath.Base(abs), From: "a file of yours"}}, nil
+	return resolved{local: Model{Path: abs, Name: strings.TrimSuffix(filepath.Base(abs), ".gguf"), From: "a file of yours"}}, nil
 }
 
 func (p *Puller) knownOffers(m knownModel) []offer {

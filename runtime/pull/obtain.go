@@ -59,14 +59,18 @@ func (p *Puller) obtain(ctx context.Context, offers []offer) (artefact, error) {
 			return a, nil
 		}
 		if ctx.Err() != nil {
-			return artefact{}, fmt.Errorf("get %s: stopped: %w; the next pull goes on from here", o.what, context.Cause(ctx))
+			return artefact{}, fmt.Errorf("get %s: stopped: %w; nothing half-done was put in place, pull again to go on", o.what, context.Cause(ctx))
 		}
 		failed = append(failed, err)
 		if i+1 < len(offers) {
 			p.progress.Note(fmt.Sprintf("%v; trying %s", err, offers[i+1].from))
 		}
 	}
-	return artefact{}, &SourcesError{What: offers[0].what, Failed: failed, Advice: offers[0].advice}
+	advice := offers[0].advice
+	if errors.Is(errors.Join(failed...), ErrNoRoom) {
+		advice = "" // the error itself says what helps
+	}
+	return artefact{}, &SourcesError{What: offers[0].what, Failed: failed, Advice: advice}
 }
 
 // lookup returns the first intact artefact among the offers. Otherwise the

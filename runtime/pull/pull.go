@@ -139,7 +139,7 @@ func (p *Puller) CachedEngine(d Device) (Engine, error) {
 // Model is a GGUF file on this machine.
 type Model struct {
 	Path   string
-	Name   string // what it is called, for people
+	Name   string // its file's name without .gguf
 	From   string // where it came from, for people
 	SHA256 string // "" for a file of the user's own, which is not hashed
 }

@@ -44,7 +44,7 @@ func (a artefact) engine() Engine {
 // model is the artefact's only file.
 func (a artefact) model() Model {
 	f := a.stamp.Files[0]
-	return Model{Path: filepath.Join(a.dir, f.Name), Name: a.stamp.What, From: a.stamp.From, SHA256: f.SHA256}
+	return Model{Path: filepath.Join(a.dir, f.Name), Name: strings.TrimSuffix(f.Name, ".gguf"), From: a.stamp.From, SHA256: f.SHA256}
 }
 
 // seal hashes the files in dir, compares them with the offer's checksums and
