@@ -1,0 +1,109 @@
+package gputest
+
+import (
+	"testing"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// Options say what an engine is allowed. The zero value demands that the same
+// context gives the same bits however it came about, as the fake's does.
+type Options struct {
+	// End is a token that ends a generation.
+	End engine.Token
+
+	// Each tolerance bounds the largest difference of two rows of values, over
+	// the largest magnitude of the expected row. 0 demands equal bits.
+	//
+	// Copies that promise the same bits have none: Save and Load, forks, moves
+	// within the pool, and sequences that a call does not name.
+	Logits float32 // of one context, computed in steps of different shapes
+	KV     float32 // likewise, read back, any layer; and recomputed
+	Copy   float32 // transplanted to the position it was read at, and V to any
+	Rotate float32 // K transplanted to another position
+	Delta  float32 // after a delta was added
+
+	// Stall arranges that the next step of e is still running when Interrupt
+	// comes, and closes running when it is. nil: the suite interrupts without
+	// pause for as long as a step of MaxStep tokens takes.
+	Stall func(e Engine) (running <-chan struct{})
+
+	// Walk is the length of the random walk, in operations; 0: 300.
+	Walk int
+}
+
+// Conform holds an engine to the promises of package engine, one subtest each.
+// Every operation of every subtest is followed by Check and by a comparison of
+// all lengths, capacities and bytes with a naive ledger.
+//
+// open is called once per subtest. It may return the same engine again, for
+// every subtest releases the sequences that it made, and closes it by t.Cleanup
+// if it is to be closed. The geometry must let contexts have 4 spans and MaxStep
+// cells more than a granule, and the pool 16 spans and 3 MaxStep cells, since
+// what is shared and what is long is what may break: open a small span for a
+// quick suite.
+func Conform(t *testing.T, open func(t *testing.T) Engine, opts Options) {
+	for _, p := range promises() {
+		t.Run(p.name, func(t *testing.T) {
+			p.hold(newRig(t, open(t), opts))
+		})
+	}
+}
+
+// promise is one subtest.
+type promise struct {
+	name string
+	hold func(r *rig)
+}
+
+func promises() []promise {
+	return []promise{
+		{"names", names},
+		{"unknown sequences are refused", unknownSequences},
+		{"capacity is what was reserved", capacityIsReserved},
+		{"the pool is full when it is full", poolIsFull},
+		{"room does not depend on fragmentation", roomDespiteHoles},
+		{"a step is all or nothing", stepIsAllOrNothing},
+		{"an empty step is nothing", emptyStep},
+
+		{"prefill in any chunks", prefillInAnyChunks},
+		{"a step of many equals one by one", stepOfManyEqualsOneByOne},
+		{"logits are the caller's to keep", logitsAreKept},
+		{"idle sequences are untouched", idleUntouched},
+
+		{"fork continues as a fresh sequence", forkContinuesAsFresh},
+		{"fork and parent diverge", forkAndParentDiverge},
+		{"parent is rewritten while the fork lives", parentRewritten},
+		{"fork outlives its parent", forkOutlivesParent},
+		{"forks share whole spans once", forksShareSpansOnce},
+		{"fork is refused", forkRefused},
+		{"truncate continues as a fresh sequence", truncateContinuesAsFresh},
+		{"truncate gives memory back", truncateGivesBack},
+		{"a random walk keeps every cell", randomWalk},
+
+		{"save and load", saveAndLoad},
+		{"load is refused", loadRefused},
+		{"read", read},
+		{"transplant in place is a copy", transplantInPlace},
+		{"transplant rotates", transplantRotates},
+		{"transplant adds deltas", transplantAddsDeltas},
+		{"transplant within a sequence", transplantWithin},
+		{"transplant is refused", transplantRefused},
+		{"add delta", addDelta},
+		{"recompute everything", recomputeEverything},
+		{"recompute chosen positions", recomputeChosen},
+		{"shared cells are not written", sharedCellsNotWritten},
+
+		{"greedy is the maximum", greedyIsMaximum},
+		{"bias forces a token", biasForces},
+		{"ends are told and can be ignored", endsToldAndIgnored},
+		{"a seed repeats itself", seedRepeats},
+		{"filters that leave one token are greedy", filtersLeaveOne},
+		{"history seeds the penalties", historySeedsPenalties},
+		{"a sampling that cannot be is refused", samplingRefused},
+		{"release forgets the sampling", releaseForgetsSampling},
+
+		{"interrupt undoes the step", interruptUndoes},
+		{"interrupt without a step is nothing", interruptIdle},
+	}
+}

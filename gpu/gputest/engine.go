@@ -1,0 +1,32 @@
+package gputest
+
+import "github.com/interlude-run/interlude/gpu/engine"
+
+// Engine is the whole method set of an engine; package engine's documentation
+// says what each promises, Conform checks it.
+type Engine interface {
+	Geometry() engine.Geometry
+
+	New(seq engine.Seq) error
+	Reserve(seq engine.Seq, cells int) error
+	Fork(src, dst engine.Seq, n int) error
+	Truncate(seq engine.Seq, n int) error
+	Release(seq engine.Seq) error
+	Len(seq engine.Seq) int
+	Capacity(seq engine.Seq) int
+
+	SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error
+	Step(items []engine.Item, out []engine.Output) error
+	Interrupt()
+
+	Save(seq engine.Seq, from, n int) ([]byte, error)
+	Load(seq engine.Seq, data []byte) error
+	Read(seq engine.Seq, cells []int) (engine.KV, error)
+	Transplant(t engine.Transplant) error
+	AddDelta(seq engine.Seq, from, n int, d engine.KV) error
+	Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error
+
+	Memory() engine.Memory
+	Check() error
+	Close() error
+}

@@ -1,0 +1,262 @@
+package gputest
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// rig drives an engine beside a ledger that knows what must have become of it.
+// After every operation the two are compared, and the engine audits itself.
+type rig struct {
+	tb
+	e      Engine
+	g      engine.Geometry
+	o      Options
+	ledger *ledger
+	named  engine.Seq // the last name given
+	random *rand.Rand
+}
+
+// tb is what the suite needs of a testing.T or a rapid.T.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+func newRig(t tb, e Engine, o Options) *rig {
+	g := e.Geometry()
+	if context, pool := max(4*g.Span, g.MaxStep+g.Granule), 16*g.Span+3*g.MaxStep; g.MaxContext < context || g.PoolBytes < g.Bytes(pool) {
+		t.Fatalf("the suite needs contexts of %d cells and a pool of %d (see Conform); this engine has %d and %d",
+			context, pool, g.MaxContext, g.PoolBytes/g.CellBytes)
+	}
+	if o.Walk == 0 {
+		o.Walk = 300
+	}
+	r := &rig{tb: t, e: e, g: g, o: o, ledger: newLedger(g), named: 1000, random: rand.New(rand.NewPCG(1, 2))}
+	r.audit()
+	t.Cleanup(r.releaseAll)
+	return r
+}
+
+func (r *rig) releaseAll() {
+	for _, seq := range r.ledger.names() {
+		r.release(seq)
+	}
+}
+
+// audit compares the engine with the ledger.
+func (r *rig) audit() {
+	r.Helper()
+	if err := r.e.Check(); err != nil {
+		r.Fatalf("%v", err)
+	}
+	for _, seq := range r.ledger.names() {
+		b := r.ledger.books[seq]
+		if n, c := r.e.Len(seq), r.e.Capacity(seq); n != len(b.tokens) || c != len(b.cells) {
+			r.Fatalf("sequence %d has %d cells of %d, want %d of %d", seq, n, c, len(b.tokens), len(b.cells))
+		}
+	}
+	m := r.e.Memory()
+	if used := r.ledger.used(); m.Used != used || m.Pool != r.g.PoolBytes || m.Sequences != len(r.ledger.books) {
+		r.Fatalf("memory %+v, want %d bytes used of %d by %d sequences", m, used, r.g.PoolBytes, len(r.ledger.books))
+	}
+	if granule := r.g.Bytes(r.g.Granule); m.Free > m.Pool-m.Used || m.Free/granule != (m.Pool-m.Used)/granule || m.LargestHole > m.Free {
+		r.Fatalf("memory %+v: free and used are not the pool", m)
+	}
+}
+
+// agree demands the outcome that the ledger foretells, nil for success.
+func (r *rig) agree(err, want error) (ok bool) {
+	r.Helper()
+	if want == nil && err != nil {
+		r.Fatalf("%v", err)
+	}
+	if want != nil && !errors.Is(err, want) {
+		r.Fatalf("got error %v, want %v", err, want)
+	}
+	r.audit()
+	return want == nil
+}
+
+// refused demands an error that has changed nothing.
+func (r *rig) refused(want, err error) {
+	r.Helper()
+	r.agree(err, want)
+}
+
+// must demands success of a call that changes no length and no memory.
+func (r *rig) must(err error) {
+	r.Helper()
+	r.agree(err, nil)
+}
+
+func (r *rig) new() engine.Seq {
+	r.Helper()
+	r.named++
+	r.ledger.begin(r.named)
+	r.agree(r.e.New(r.named), nil)
+	return r.named
+}
+
+func (r *rig) reserve(seq engine.Seq, cells int) (ok bool) {
+	r.Helper()
+	want := r.ledger.reserve(seq, cells)
+	return r.agree(r.e.Reserve(seq, cells), want)
+}
+
+// fork returns 0 where the ledger knows that there is no room.
+func (r *rig) fork(src engine.Seq, n int) engine.Seq {
+	r.Helper()
+	r.named++
+	want := r.ledger.fork(src, r.named, n)
+	if !r.agree(r.e.Fork(src, r.named, n), want) {
+		return 0
+	}
+	return r.named
+}
+
+func (r *rig) truncate(seq engine.Seq, n int) (ok bool) {
+	r.Helper()
+	want := r.ledger.truncate(seq, n)
+	return r.agree(r.e.Truncate(seq, n), want)
+}
+
+func (r *rig) release(seq engine.Seq) {
+	r.Helper()
+	delete(r.ledger.books, seq)
+	r.agree(r.e.Release(seq), nil)
+}
+
+func (r *rig) step(items ...engine.Item) []engine.Output {
+	r.Helper()
+	out := make([]engine.Output, len(items))
+	err := r.e.Step(items, out)
+	for _, item := range items {
+		r.ledger.append(item.Seq, item.Tokens)
+	}
+	r.agree(err, nil)
+	for i, item := range items {
+		if n := len(out[i].Logits); item.Logits && n != r.g.Vocab || !item.Logits && n != 0 {
+			r.Fatalf("item %d of the step has %d logits; asked for: %v", i, n, item.Logits)
+		}
+	}
+	return out
+}
+
+// feed appends the tokens in steps as large as may be, reserves what they need,
+// and returns the logits after the last.
+func (r *rig) feed(seq engine.Seq, tokens []engine.Token) []float32 {
+	r.Helper()
+	if !r.reserve(seq, len(r.context(seq))+len(tokens)) {
+		r.Fatalf("the suite takes more of the pool than there is")
+	}
+	var logits []float32
+	for chunk := range slices.Chunk(tokens, r.g.MaxStep) {
+		logits = r.step(engine.Item{Seq: seq, Tokens: chunk, Logits: true})[0].Logits
+	}
+	return logits
+}
+
+// fed is a new sequence with that context.
+func (r *rig) fed(ctx []engine.Token) engine.Seq {
+	r.Helper()
+	seq := r.new()
+	r.feed(seq, ctx)
+	return seq
+}
+
+func (r *rig) load(seq engine.Seq, data []byte, tokens []engine.Token) {
+	r.Helper()
+	err := r.e.Load(seq, data)
+	r.ledger.append(seq, tokens)
+	r.agree(err, nil)
+}
+
+func (r *rig) save(seq engine.Seq, from, n int) []byte {
+	r.Helper()
+	data, err := r.e.Save(seq, from, n)
+	r.agree(err, nil)
+	if int64(len(data)) != int64(n)*r.g.CellBytes {
+		r.Fatalf("saved %d cells in %d bytes, want %d", n, len(data), int64(n)*r.g.CellBytes)
+	}
+	return data
+}
+
+// transplant appends and knows the tokens that came along.
+func (r *rig) transplant(t engine.Transplant) {
+	r.Helper()
+	tokens := slices.Clone(r.context(t.Src)[t.From : t.From+t.N])
+	r.reserve(t.Dst, len(r.context(t.Dst))+t.N)
+	err := r.e.Transplant(t)
+	r.ledger.append(t.Dst, tokens)
+	r.agree(err, nil)
+}
+
+// recompute runs in chunks that a step could have.
+func (r *rig) recompute(seq engine.Seq, positions []int, tokens []engine.Token) {
+	r.Helper()
+	for len(positions) > 0 {
+		n := min(len(positions), r.g.MaxStep)
+		r.must(r.e.Recompute(seq, positions[:n], tokens[:n]))
+		positions, tokens = positions[n:], tokens[n:]
+	}
+}
+
+// read returns the K and V of the cells [from, to).
+func (r *rig) read(seq engine.Seq, from, to int) engine.KV {
+	r.Helper()
+	kv, err := r.e.Read(seq, upTo(from, to))
+	r.agree(err, nil)
+	if want := r.values() * (to - from); len(kv.K) != want || len(kv.V) != want {
+		r.Fatalf("read %d and %d values of %d cells, want %d each", len(kv.K), len(kv.V), to-from, want)
+	}
+	return kv
+}
+
+// readAll returns the K and V of the whole context.
+func (r *rig) readAll(seq engine.Seq) engine.KV { return r.read(seq, 0, len(r.context(seq))) }
+
+// values counts the values of K in one cell, and of V.
+func (r *rig) values() int { return r.g.Layers * r.g.KVHeads * r.g.HeadDim }
+
+func (r *rig) context(seq engine.Seq) []engine.Token { return r.ledger.books[seq].tokens }
+
+// tokens draws n tokens that do not end a generation.
+func (r *rig) tokens(n int) []engine.Token {
+	tokens := make([]engine.Token, n)
+	for i := range tokens {
+		tokens[i] = engine.Token(r.random.IntN(r.g.Vocab))
+		if tokens[i] == r.o.End {
+			tokens[i] = (tokens[i] + 1) % engine.Token(r.g.Vocab)
+		}
+	}
+	return tokens
+}
+
+// delta draws deltas for n cells, between a half and a hundredth of what is
+// there.
+func (r *rig) delta(kv engine.KV) engine.KV {
+	draw := func(values []float32) []float32 {
+		step := max(1, float32(int(magnitude(values)/16))) // whole numbers: exact where values are
+		d := make([]float32, len(values))
+		for i := range d {
+			d[i] = step * float32(r.random.IntN(9)-4)
+		}
+		return d
+	}
+	return engine.KV{K: draw(kv.K), V: draw(kv.V)}
+}
+
+// upTo lists the integers [from, to).
+func upTo(from, to int) []int {
+	list := make([]int, to-from)
+	for i := range list {
+		list[i] = from + i
+	}
+	return list
+}

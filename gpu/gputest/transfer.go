@@ -1,0 +1,214 @@
+package gputest
+
+import (
+	"fmt"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// Save copies cells [from, from+n) to host memory.
+func (f *Fake) Save(seq engine.Seq, from, n int) ([]byte, error) {
+	s, err := f.lookupCells(seq, from, n)
+	if err != nil {
+		return nil, engine.Wrap("save", seq, err)
+	}
+	size := int(f.geometry.CellBytes)
+	data := make([]byte, n*size)
+	for i := range n {
+		f.model.encode(data[i*size:(i+1)*size], *s.at(f.geometry, from+i))
+	}
+	f.count(func(c *Counters) { c.Saved += n })
+	return data, nil
+}
+
+// Load appends saved cells.
+func (f *Fake) Load(seq engine.Seq, data []byte) error {
+	return engine.Wrap("load", seq, f.load(seq, data))
+}
+
+func (f *Fake) load(seq engine.Seq, data []byte) error {
+	s, err := f.lookup(seq)
+	if err != nil {
+		return err
+	}
+	size := int(f.geometry.CellBytes)
+	if len(data)%size != 0 {
+		return fmt.Errorf("%d bytes are no whole cells of %d: %w", len(data), size, engine.ErrRange)
+	}
+	n := len(data) / size
+	if err := f.append(s, n, func(i int) cell { return f.model.decode(data[i*size : (i+1)*size]) }); err != nil {
+		return err
+	}
+	f.count(func(c *Counters) { c.Loaded += n })
+	return nil
+}
+
+// Read returns the K and V of the cells, in their order.
+func (f *Fake) Read(seq engine.Seq, cells []int) (engine.KV, error) {
+	s, err := f.lookup(seq)
+	if err != nil {
+		return engine.KV{}, engine.Wrap("read", seq, err)
+	}
+	for _, i := range cells {
+		if i < 0 || i >= s.len {
+			return engine.KV{}, engine.Wrap("read", seq, fmt.Errorf("cell %d of %d: %w", i, s.len, engine.ErrRange))
+		}
+	}
+	half := f.model.values() / 2
+	kv := engine.KV{K: make([]float32, half*len(cells)), V: make([]float32, half*len(cells))}
+	for i, c := range cells {
+		values := s.at(f.geometry, c).kv
+		f.eachValue(len(cells), i, func(inCell, inKV int) {
+			kv.K[inKV], kv.V[inKV] = values[inCell], values[half+inCell]
+		})
+	}
+	return kv, nil
+}
+
+// Transplant appends cells of one sequence to another.
+func (f *Fake) Transplant(t engine.Transplant) error {
+	return engine.Wrap("transplant to", t.Dst, f.transplant(t))
+}
+
+func (f *Fake) transplant(t engine.Transplant) error {
+	src, err := f.lookupCells(t.Src, t.From, t.N)
+	if err != nil {
+		return engine.Wrap("from", t.Src, err)
+	}
+	dst, err := f.lookup(t.Dst)
+	if err != nil {
+		return err
+	}
+	if t.Delta != nil {
+		if err := f.fits(*t.Delta, t.N); err != nil {
+			return err
+		}
+	}
+	by := dst.len - t.From
+	err = f.append(dst, t.N, func(i int) cell {
+		c := *src.at(f.geometry, t.From+i)
+		c.kv = f.model.rotate(c.kv, by)
+		if t.Delta != nil {
+			f.add(&c, *t.Delta, t.N, i)
+		}
+		return c
+	})
+	if err != nil {
+		return err
+	}
+	f.count(func(c *Counters) { c.Transplanted += t.N })
+	return nil
+}
+
+// AddDelta adds to K and V of the cells [from, from+n).
+func (f *Fake) AddDelta(seq engine.Seq, from, n int, d engine.KV) error {
+	return engine.Wrap("add delta to", seq, f.addDelta(seq, from, n, d))
+}
+
+func (f *Fake) addDelta(seq engine.Seq, from, n int, d engine.KV) error {
+	s, err := f.lookupCells(seq, from, n)
+	if err != nil {
+		return err
+	}
+	if err := f.fits(d, n); err != nil {
+		return err
+	}
+	for i := range n {
+		if s.shared(f.geometry, from+i) {
+			return fmt.Errorf("cell %d is shared: %w", from+i, engine.ErrRange)
+		}
+	}
+	for i := range n {
+		f.add(s.at(f.geometry, from+i), d, n, i)
+	}
+	s.touch(from)
+	return nil
+}
+
+// Recompute runs tokens at positions over the existing cells.
+func (f *Fake) Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
+	return engine.Wrap("recompute", seq, f.recompute(seq, positions, tokens))
+}
+
+func (f *Fake) recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
+	s, err := f.lookup(seq)
+	if err != nil {
+		return err
+	}
+	if len(positions) != len(tokens) {
+		return fmt.Errorf("%d positions and %d tokens: %w", len(positions), len(tokens), engine.ErrRange)
+	}
+	for i, p := range positions {
+		switch {
+		case p < 0 || p >= s.len:
+			return fmt.Errorf("position %d of %d: %w", p, s.len, engine.ErrRange)
+		case i > 0 && p <= positions[i-1]:
+			return fmt.Errorf("position %d after %d: %w", p, positions[i-1], engine.ErrRange)
+		case s.shared(f.geometry, p):
+			return fmt.Errorf("cell %d is shared: %w", p, engine.ErrRange)
+		}
+	}
+	if err := f.known(tokens); err != nil {
+		return err
+	}
+	for i, p := range positions {
+		*s.at(f.geometry, p) = f.model.write(tokens[i], p, s.digest(f.model, p))
+		s.touch(p)
+	}
+	f.count(func(c *Counters) { c.Recomputed += len(positions) })
+	return nil
+}
+
+// lookupCells finds a sequence that has cells [from, from+n).
+func (f *Fake) lookupCells(seq engine.Seq, from, n int) (*sequence, error) {
+	s, err := f.lookup(seq)
+	if err != nil {
+		return nil, err
+	}
+	if from < 0 || n < 0 || from > s.len || n > s.len-from {
+		return nil, fmt.Errorf("%d cells from %d on, of %d: %w", n, from, s.len, engine.ErrRange)
+	}
+	return s, nil
+}
+
+// append writes n cells at the end.
+func (f *Fake) append(s *sequence, n int, cell func(i int) cell) error {
+	if err := f.capacityFor(s, n); err != nil {
+		return err
+	}
+	for i := range n {
+		*s.at(f.geometry, s.len) = cell(i)
+		s.len++
+	}
+	return nil
+}
+
+// fits tells whether d has the shape for n cells.
+func (f *Fake) fits(d engine.KV, n int) error {
+	if want := f.model.values() / 2 * n; len(d.K) != want || len(d.V) != want {
+		return fmt.Errorf("deltas of %d and %d values for %d cells, want %d: %w", len(d.K), len(d.V), n, want, engine.ErrRange)
+	}
+	return nil
+}
+
+// add adds the deltas of cell i of n.
+func (f *Fake) add(c *cell, d engine.KV, n, i int) {
+	half := f.model.values() / 2
+	kv := append([]float32(nil), c.kv...)
+	f.eachValue(n, i, func(inCell, inKV int) {
+		kv[inCell] += d.K[inKV]
+		kv[half+inCell] += d.V[inKV]
+	})
+	c.kv = kv
+}
+
+// eachValue pairs the indexes of the values of one cell with those of cell i in
+// an engine.KV of n cells.
+func (f *Fake) eachValue(n, i int, pair func(inCell, inKV int)) {
+	dim := f.geometry.HeadDim
+	for head := range f.geometry.Layers * f.geometry.KVHeads {
+		for d := range dim {
+			pair(head*dim+d, (head*n+i)*dim+d)
+		}
+	}
+}
