@@ -88,6 +88,9 @@ func (r *rig) fill(leave int) {
 func poolIsFull(r *rig) {
 	seq := r.fed(r.tokens(r.g.Granule + 2))
 	before := r.readAll(seq)
+	parent := r.fed(r.tokens(r.g.Span))
+	child, longer := r.fork(parent, r.g.Span), r.fork(parent, r.g.Span)
+	r.reserve(longer, 2*r.g.Span)
 	r.fill(0)
 	for range 2 {
 		if r.reserve(seq, 2*r.g.Granule+1) {
@@ -99,7 +102,16 @@ func poolIsFull(r *rig) {
 	}
 	r.sameBits("in a full pool", r.readAll(seq), before)
 	empty := r.fork(seq, 0)
-	r.release(r.ledger.names()[1]) // one of those that fill the pool
+	if r.truncate(child, r.g.Span-1) {
+		r.Fatalf("the suite's ledger is wrong: there is no room for a copy of a cut span")
+	}
+	if !r.truncate(longer, r.g.Span-1) {
+		r.Fatalf("the suite's ledger is wrong: what is given back makes the room")
+	}
+	r.sameBits("cut in a full pool", r.readAll(longer), r.read(parent, 0, r.g.Span-1))
+	for _, done := range []engine.Seq{parent, child, longer} {
+		r.release(done)
+	}
 	r.reserve(empty, r.g.Granule)
 	r.feed(seq, r.tokens(r.g.Granule))
 }

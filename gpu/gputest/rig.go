@@ -30,7 +30,7 @@ type tb interface {
 
 func newRig(t tb, e Engine, o Options) *rig {
 	g := e.Geometry()
-	if context, pool := max(4*g.Span, g.MaxStep+g.Granule), 16*g.Span+3*g.MaxStep; g.MaxContext < context || g.PoolBytes < g.Bytes(pool) {
+	if context, pool := max(4*g.Span, g.MaxStep+g.Granule), 32*g.Span+3*g.MaxStep; g.MaxContext < context || g.PoolBytes < g.Bytes(pool) {
 		t.Fatalf("the suite needs contexts of %d cells and a pool of %d (see Conform); this engine has %d and %d",
 			context, pool, g.MaxContext, g.PoolBytes/g.CellBytes)
 	}
@@ -238,11 +238,11 @@ func (r *rig) tokens(n int) []engine.Token {
 	return tokens
 }
 
-// delta draws deltas for n cells, between a half and a hundredth of what is
-// there.
+// delta draws deltas of the shape of kv, whole numbers of up to a quarter of its
+// magnitude, 4 at least.
 func (r *rig) delta(kv engine.KV) engine.KV {
 	draw := func(values []float32) []float32 {
-		step := max(1, float32(int(magnitude(values)/16))) // whole numbers: exact where values are
+		step := max(1, float32(int(magnitude(values)/16)))
 		d := make([]float32, len(values))
 		for i := range d {
 			d[i] = step * float32(r.random.IntN(9)-4)

@@ -1,0 +1,422 @@
+package gputest
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// faulty is a fake with a bug that its own Check does not see.
+type faulty struct {
+	*Fake
+	bug     bug
+	stuck   bool // an interrupt came
+	scratch []float32
+}
+
+type bug struct {
+	name   string
+	caught string // by this promise, perhaps among others
+
+	fork       func(f *faulty, src, dst engine.Seq, n int) error
+	truncate   func(f *faulty, seq engine.Seq, n int) error
+	reserve    func(f *faulty, seq engine.Seq, cells int) error
+	release    func(f *faulty, seq engine.Seq) error
+	sampling   func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error
+	step       func(f *faulty, items []engine.Item, out []engine.Output) error
+	interrupt  func(f *faulty)
+	load       func(f *faulty, seq engine.Seq, data []byte) error
+	read       func(f *faulty, seq engine.Seq, cells []int) (engine.KV, error)
+	transplant func(f *faulty, t engine.Transplant) error
+	addDelta   func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error
+	recompute  func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error
+}
+
+var bugs = []bug{
+	{name: "fork forgets the last cell", caught: "fork continues as a fresh sequence",
+		fork: func(f *faulty, src, dst engine.Seq, n int) error {
+			err := f.Fake.Fork(src, dst, n)
+			if err == nil && n > 1 && !f.seqs[dst].shared(f.geometry, n-1) {
+				f.overwrite(dst, n-1, f.cell(dst, n-2))
+			}
+			return err
+		}},
+	{name: "a cut span stays shared", caught: "parent is rewritten while the fork lives",
+		truncate: func(f *faulty, seq engine.Seq, n int) error {
+			spans := slices.Clone(f.seqs[seq].spans)
+			err := f.Fake.Truncate(seq, n)
+			if k := len(f.seqs[seq].spans) - 1; err == nil && k >= 0 {
+				f.seqs[seq].spans[k].cells = spans[k].cells[:len(f.seqs[seq].spans[k].cells)]
+			}
+			return err
+		}},
+	{name: "truncate keeps the memory", caught: "truncate gives memory back",
+		truncate: func(f *faulty, seq engine.Seq, n int) error {
+			capacity := f.Capacity(seq)
+			if err := f.Fake.Truncate(seq, n); err != nil {
+				return err
+			}
+			return f.Fake.Reserve(seq, capacity)
+		}},
+	{name: "reserve takes a granule more", caught: "capacity is what was reserved",
+		reserve: func(f *faulty, seq engine.Seq, cells int) error { return f.Fake.Reserve(seq, cells+f.geometry.Granule) }},
+	{name: "reserve is refused when the pool is scattered", caught: "room does not depend on fragmentation",
+		reserve: func(f *faulty, seq engine.Seq, cells int) error {
+			if len(f.seqs) > 6 && cells > 2*f.geometry.Granule {
+				return engine.ErrNoRoom
+			}
+			return f.Fake.Reserve(seq, cells)
+		}},
+	{name: "making room hurts a cell", caught: "room does not depend on fragmentation",
+		reserve: func(f *faulty, seq engine.Seq, cells int) error {
+			f.hurt(slices.Min(slices.Collect(maps.Keys(f.seqs))))
+			return f.Fake.Reserve(seq, cells)
+		}},
+	{name: "release leaks", caught: "names",
+		release: func(f *faulty, seq engine.Seq) error {
+			cells := f.cells
+			err := f.Fake.Release(seq)
+			f.cells = cells
+			return err
+		}},
+	{name: "a step does half", caught: "a step is all or nothing",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			for i := range items {
+				if err := f.Fake.Step(items[i:i+1], out[i:i+1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+	{name: "a chunk does not see itself", caught: "prefill in any chunks",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for _, item := range items {
+				if err == nil && len(item.Tokens) > 1 {
+					s := f.seqs[item.Seq]
+					f.overwrite(item.Seq, s.len-1, f.model.write(item.Tokens[len(item.Tokens)-1], s.len-1, s.digest(f.model, s.len-len(item.Tokens))))
+				}
+			}
+			return err
+		}},
+	{name: "outputs are swapped", caught: "a step of many equals one by one",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			if len(out) > 2 {
+				out[0].Logits, out[2].Logits = out[2].Logits, out[0].Logits
+			}
+			return err
+		}},
+	{name: "a step hurts an idle sequence", caught: "idle sequences are untouched",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			f.hurt(slices.Min(slices.Collect(maps.Keys(f.seqs))))
+			return f.Fake.Step(items, out)
+		}},
+	{name: "logits are overwritten by the next step", caught: "logits are the caller's to keep",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for i := range out {
+				if out[i].Logits != nil {
+					f.scratch = append(f.scratch[:0], out[i].Logits...)
+					out[i].Logits = f.scratch
+				}
+			}
+			return err
+		}},
+	{name: "an interrupted step stays", caught: "interrupt undoes the step",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			if f.Counters().Interrupted == 1 && err != nil {
+				f.Fake.Step(items, out)
+			}
+			return err
+		}},
+	{name: "an interrupt is kept for later", caught: "interrupt without a step is nothing",
+		interrupt: func(f *faulty) { f.stuck = true; f.Fake.Interrupt() },
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			if f.stuck {
+				f.stuck = false
+				return engine.ErrInterrupted
+			}
+			return f.Fake.Step(items, out)
+		}},
+	{name: "sampling goes by the step, not by the sequence", caught: "bias forces a token",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			for other := range f.seqs {
+				if err := f.Fake.SetSampling(other, s, history); err != nil {
+					return err
+				}
+			}
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "ends are not ignored", caught: "ends are told and can be ignored",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			s.IgnoreEOS = false
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "the seed is ignored", caught: "a seed repeats itself",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			s.Seed = 1
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "the seed is not all", caught: "a seed repeats itself",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			s.Seed += uint32(seq)
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "filters are ignored", caught: "filters that leave one token are greedy",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			s.TopK, s.TopP, s.MinP = 0, 0, 0
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "the history is ignored", caught: "history seeds the penalties",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			return f.Fake.SetSampling(seq, s, nil)
+		}},
+	{name: "the window is ignored", caught: "history seeds the penalties",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			s.PenaltyWindow = 0
+			return f.Fake.SetSampling(seq, s, history)
+		}},
+	{name: "a bad grammar takes the sampling away", caught: "a sampling that cannot be is refused",
+		sampling: func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+			err := f.Fake.SetSampling(seq, s, history)
+			if err != nil {
+				f.seqs[seq].sampler = sampler{}
+			}
+			return err
+		}},
+	{name: "load puts cells in the wrong order", caught: "save and load",
+		load: func(f *faulty, seq engine.Seq, data []byte) error {
+			n := f.Len(seq)
+			err := f.Fake.Load(seq, data)
+			if err == nil && f.Len(seq) > n+1 {
+				a, b := f.cell(seq, n), f.cell(seq, n+1)
+				f.overwrite(seq, n, b)
+				f.overwrite(seq, n+1, a)
+			}
+			return err
+		}},
+	{name: "read sorts the cells", caught: "read",
+		read: func(f *faulty, seq engine.Seq, cells []int) (engine.KV, error) {
+			return f.Fake.Read(seq, slices.Sorted(slices.Values(cells)))
+		}},
+	{name: "transplant does not rotate", caught: "transplant rotates",
+		transplant: func(f *faulty, t engine.Transplant) error {
+			at := f.Len(t.Dst)
+			err := f.Fake.Transplant(t)
+			for i := range t.N {
+				if err == nil && t.Delta == nil {
+					f.overwrite(t.Dst, at+i, f.cell(t.Src, t.From+i))
+				}
+			}
+			return err
+		}},
+	{name: "transplant rotates the deltas too", caught: "transplant adds deltas",
+		transplant: func(f *faulty, t engine.Transplant) error {
+			if t.Delta != nil && len(t.Delta.K) == f.model.values()/2*t.N {
+				t.Delta = &engine.KV{K: f.model.rotate(append(slices.Clone(t.Delta.K), t.Delta.V...), f.Len(t.Dst)-t.From)[:len(t.Delta.K)], V: t.Delta.V}
+			}
+			return f.Fake.Transplant(t)
+		}},
+	{name: "transplant takes the cell before", caught: "transplant in place is a copy",
+		transplant: func(f *faulty, t engine.Transplant) error {
+			if t.From > 0 && t.N > 1 {
+				t.From--
+			}
+			return f.Fake.Transplant(t)
+		}},
+	{name: "deltas are written to shared cells", caught: "shared cells are not written",
+		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
+			for _, sp := range f.seqs[seq].spans {
+				holders := sp.holders
+				sp.holders = 1
+				defer func() { sp.holders = holders }()
+			}
+			return f.Fake.AddDelta(seq, from, n, d)
+		}},
+	{name: "deltas spill over", caught: "add delta",
+		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
+			err := f.Fake.AddDelta(seq, from, n, d)
+			if err == nil && from > 0 && n > 0 {
+				f.overwrite(seq, from-1, f.cell(seq, from))
+			}
+			return err
+		}},
+	{name: "recompute sees the old cells", caught: "recompute everything",
+		recompute: func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error {
+			for i := len(positions) - 1; i >= 0; i-- {
+				if err := f.Fake.Recompute(seq, positions[i:i+1], tokens[i:i+1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+	{name: "recompute goes on to the end", caught: "recompute chosen positions",
+		recompute: func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error {
+			err := f.Fake.Recompute(seq, positions, tokens)
+			if err == nil && len(positions) > 0 {
+				s := f.seqs[seq]
+				for i := positions[0]; i < s.len && !s.shared(f.geometry, i); i++ {
+					f.overwrite(seq, i, f.model.write(s.at(f.geometry, i).token, i, s.digest(f.model, i)))
+				}
+			}
+			return err
+		}},
+}
+
+// A suite is worth what it catches.
+func TestConformCatches(t *testing.T) {
+	for _, b := range bugs {
+		t.Run(b.name, func(t *testing.T) {
+			i := slices.IndexFunc(promises(), func(p promise) bool { return p.name == b.caught })
+			if i < 0 {
+				t.Fatalf("there is no promise %q", b.caught)
+			}
+			if judge(promises()[i], &faulty{Fake: NewFake(Small()), bug: b}) == "" {
+				t.Errorf("not caught by %q", b.caught)
+			}
+		})
+	}
+}
+
+// judge returns what is wrong with an engine, by one promise.
+func judge(p promise, f *faulty) (said string) {
+	v := &verdict{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil { // a bug that hurts the fake itself
+				v.Errorf("%v", p)
+			}
+		}()
+		o := Options{End: f.End(), Stall: func(Engine) <-chan struct{} { return f.Block(1) }}
+		p.hold(newRig(v, f, o))
+		v.cleanup()
+	}()
+	<-done
+	return v.said
+}
+
+// verdict is a testing.T whose failure is no failure.
+type verdict struct {
+	said    string
+	cleanup func()
+}
+
+func (v *verdict) Helper()                           {}
+func (v *verdict) Errorf(format string, args ...any) { v.said += fmt.Sprintf(format, args...) }
+func (v *verdict) Cleanup(f func())                  { v.cleanup = f }
+func (v *verdict) Fatalf(format string, args ...any) {
+	v.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (f *faulty) cell(seq engine.Seq, i int) cell { return *f.seqs[seq].at(f.geometry, i) }
+
+// hurt changes a value of the first cell, if there is one.
+func (f *faulty) hurt(seq engine.Seq) {
+	if f.Len(seq) > 0 {
+		c := f.cell(seq, 0)
+		c.kv = slices.Clone(c.kv)
+		c.kv[0]++
+		f.overwrite(seq, 0, c)
+	}
+}
+
+func (f *faulty) overwrite(seq engine.Seq, i int, c cell) {
+	*f.seqs[seq].at(f.geometry, i) = c
+	f.seqs[seq].touch(i)
+}
+
+func (f *faulty) Check() error { return nil }
+
+func (f *faulty) Fork(src, dst engine.Seq, n int) error {
+	if f.bug.fork != nil {
+		return f.bug.fork(f, src, dst, n)
+	}
+	return f.Fake.Fork(src, dst, n)
+}
+
+func (f *faulty) Truncate(seq engine.Seq, n int) error {
+	if f.bug.truncate != nil && f.seqs[seq] != nil {
+		return f.bug.truncate(f, seq, n)
+	}
+	return f.Fake.Truncate(seq, n)
+}
+
+func (f *faulty) Reserve(seq engine.Seq, cells int) error {
+	if f.bug.reserve != nil && f.seqs[seq] != nil {
+		return f.bug.reserve(f, seq, cells)
+	}
+	return f.Fake.Reserve(seq, cells)
+}
+
+func (f *faulty) Release(seq engine.Seq) error {
+	if f.bug.release != nil {
+		return f.bug.release(f, seq)
+	}
+	return f.Fake.Release(seq)
+}
+
+func (f *faulty) SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error {
+	if f.bug.sampling != nil && f.seqs[seq] != nil {
+		return f.bug.sampling(f, seq, s, history)
+	}
+	return f.Fake.SetSampling(seq, s, history)
+}
+
+func (f *faulty) Step(items []engine.Item, out []engine.Output) error {
+	if f.bug.step != nil && len(items) == len(out) {
+		return f.bug.step(f, items, out)
+	}
+	return f.Fake.Step(items, out)
+}
+
+func (f *faulty) Interrupt() {
+	if f.bug.interrupt != nil {
+		f.bug.interrupt(f)
+		return
+	}
+	f.Fake.Interrupt()
+}
+
+func (f *faulty) Load(seq engine.Seq, data []byte) error {
+	if f.bug.load != nil {
+		return f.bug.load(f, seq, data)
+	}
+	return f.Fake.Load(seq, data)
+}
+
+func (f *faulty) Read(seq engine.Seq, cells []int) (engine.KV, error) {
+	if f.bug.read != nil {
+		return f.bug.read(f, seq, cells)
+	}
+	return f.Fake.Read(seq, cells)
+}
+
+func (f *faulty) Transplant(t engine.Transplant) error {
+	if f.bug.transplant != nil {
+		return f.bug.transplant(f, t)
+	}
+	return f.Fake.Transplant(t)
+}
+
+func (f *faulty) AddDelta(seq engine.Seq, from, n int, d engine.KV) error {
+	if f.bug.addDelta != nil && f.seqs[seq] != nil {
+		return f.bug.addDelta(f, seq, from, n, d)
+	}
+	return f.Fake.AddDelta(seq, from, n, d)
+}
+
+func (f *faulty) Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
+	if f.bug.recompute != nil {
+		return f.bug.recompute(f, seq, positions, tokens)
+	}
+	return f.Fake.Recompute(seq, positions, tokens)
+}
