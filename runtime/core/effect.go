@@ -126,7 +126,7 @@ func (e Effect) String() string {
 	case ForkSeq:
 		return fmt.Sprintf("fork #%d for %s from #%d cells=%d", e.Seq, e.Turn.Program, e.From, e.Cells)
 	case ReserveSeq:
-		return fmt.Sprintf("reserve #%d cells=%d", e.Seq, e.Cells)
+		return fmt.Sprintf("reserve #%d of %s cells=%d", e.Seq, e.Turn.Program, e.Cells)
 	case TruncateSeq:
 		return fmt.Sprintf("truncate #%d of %s cells=%d (%v)", e.Seq, e.Turn.Program, e.Cells, e.Cause)
 	case ReleaseSeq:

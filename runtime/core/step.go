@@ -36,7 +36,7 @@ func (m *Machine) disown(p *program) {
 		return
 	}
 	p.turn.stepping = false
-	if m.wanted--; m.wanted == 0 && m.stepping {
+	if m.wanted--; m.wanted == 0 {
 		m.emit(Effect{Kind: InterruptStep})
 	}
 }
@@ -54,7 +54,7 @@ func (m *Machine) stepDone(ev *StepDone) {
 	for i, s := range m.batch {
 		p := s.Program.Owner.(*program)
 		wanted := p.turn.stepping
-		p.turn.stepping = false
+		p.turn.stepping = false // so that finish does not disown it
 		switch ev.Status {
 		case StepRan:
 			p.length += s.Count

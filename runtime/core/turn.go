@@ -102,7 +102,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	m.scheduler.Remove(&p.Program)
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.turn.timing.Finished = m.now
-	p.turn.parent = nil
+	p.turn.parent = nil // do not keep what is forgotten from being collected
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.turn.usage, Timing: p.turn.timing})
 	m.disown(p)
 	if p.turn.uncached {

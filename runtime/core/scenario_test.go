@@ -1,0 +1,217 @@
+package core_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// TestScenarios plays the scripts of testdata/scenarios. A script is a list of commands,
+// each with the effects that it had; go test -rewrite writes them anew.
+//
+//	machine    a new machine (pool= and context= in cells, step=, running=, waiting=, forget=)
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached)
+//	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
+//	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
+//	interrupted, failed   the running step did not happen, or cannot
+//	cancel a/1, ended a, wait 5s
+//	memory     the pool, in cells
+//
+// A cell is one byte, granules have 16 cells and the first span 64.
+func TestScenarios(t *testing.T) {
+	datadriven.Walk(t, "testdata/scenarios", func(t *testing.T, path string) {
+		s := &script{}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			s.out.Reset()
+			s.play(t, d)
+			return s.out.String()
+		})
+	})
+}
+
+// script is a machine under a script's control.
+type script struct {
+	machine *core.Machine
+	now     programs.Time
+	running []core.Item // of the step under way
+	quiet   bool
+	out     strings.Builder
+}
+
+const stepTime = 10 * programs.Millisecond
+
+func (s *script) play(t *testing.T, d *datadriven.TestData) {
+	switch d.Cmd {
+	case "machine":
+		s.start(t, d)
+	case "turn":
+		s.step(t, s.turn(t, d))
+	case "step":
+		s.done(t, d)
+	case "steps":
+		var n int
+		fmt.Sscan(d.CmdArgs[0].Key, &n)
+		s.quiet = d.HasArg("quiet")
+		for i := 0; i < n && s.running != nil; i++ {
+			s.done(t, d)
+		}
+		s.quiet = false
+	case "interrupted":
+		s.report(t, &core.StepDone{Status: core.StepInterrupted})
+	case "failed":
+		s.report(t, &core.StepDone{Status: core.StepFailed})
+	case "cancel":
+		s.step(t, &core.TurnCancelled{Turn: turnID(t, d)})
+	case "ended":
+		s.step(t, &core.ProgramEnded{Program: programs.ProgramID(d.CmdArgs[0].Key)})
+	case "wait":
+		s.now = s.now.Add(duration(t, d, d.CmdArgs[0].Key))
+		s.step(t, &core.Tick{})
+	case "memory":
+		u := s.machine.Memory()
+		fmt.Fprintf(&s.out, "free %d, parked %d, held %d, shared %d\n", u.Free(), u.Parked, u.Held, u.Shared)
+		if at, ok := s.machine.NextDeadline(); ok {
+			fmt.Fprintf(&s.out, "next deadline %v\n", at)
+		}
+	default:
+		d.Fatalf(t, "no command %s", d.Cmd)
+	}
+}
+
+func (s *script) start(t *testing.T, d *datadriven.TestData) {
+	cfg := core.Config{
+		Geometry:    kvpin.Geometry{CellBytes: 1, Granule: 16, Span: 64, PoolBytes: programs.Bytes(integer(t, d, "pool", 4096))},
+		MaxContext:  programs.Tokens(integer(t, d, "context", 2048)),
+		StepTokens:  programs.Tokens(integer(t, d, "step", 512)),
+		MaxRunning:  int(integer(t, d, "running", 8)),
+		MaxWaiting:  int(integer(t, d, "waiting", 0)),
+		ForgetAfter: optionalDuration(t, d, "forget"),
+	}
+	m, err := core.New(cfg)
+	if err != nil {
+		fmt.Fprintln(&s.out, err)
+		return
+	}
+	s.machine, s.now, s.running = m, 0, nil
+}
+
+func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
+	ev := &core.TurnArrived{
+		Turn:     turnID(t, d),
+		Arrived:  s.now,
+		Context:  programs.Tokens(integer(t, d, "context", 0)),
+		Keep:     programs.Tokens(integer(t, d, "keep", 0)),
+		MaxNew:   programs.Tokens(integer(t, d, "new", 0)),
+		Shared:   programs.Tokens(integer(t, d, "shared", 0)),
+		Last:     d.HasArg("last"),
+		Uncached: d.HasArg("uncached"),
+	}
+	var parent string
+	d.MaybeScanArgs(t, "parent", &parent)
+	ev.Parent = programs.ProgramID(parent)
+	if d.HasArg("deadline") {
+		ev.Deadline = s.now.Add(optionalDuration(t, d, "deadline"))
+	}
+	return ev
+}
+
+// done reports that the running step went well, or as the command says.
+func (s *script) done(t *testing.T, d *datadriven.TestData) {
+	ev := &core.StepDone{}
+	for _, item := range s.running {
+		result := core.ItemOK
+		switch {
+		case names(d, "end", item):
+			result = core.ItemEnded
+		case names(d, "fail", item):
+			result = core.ItemFailed
+		}
+		ev.Results = append(ev.Results, result)
+	}
+	s.report(t, ev)
+}
+
+func (s *script) report(t *testing.T, ev *core.StepDone) {
+	if s.running == nil {
+		fmt.Fprintln(&s.out, "no step runs")
+		return
+	}
+	s.now = s.now.Add(stepTime)
+	s.running = nil
+	s.step(t, ev)
+}
+
+// step takes an event to the machine and writes what it answers.
+func (s *script) step(t *testing.T, ev core.Event) {
+	at := s.now.String()
+	for _, e := range s.machine.Step(s.now, ev) {
+		if e.Kind == core.RunStep {
+			s.running = e.Items
+			if s.quiet && decodes(e.Items) {
+				continue
+			}
+		}
+		fmt.Fprintf(&s.out, "%-7s %v\n", at, e)
+		at = ""
+	}
+	if err := s.machine.Check(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decodes(items []core.Item) bool {
+	return !slices.ContainsFunc(items, func(i core.Item) bool { return i.Count > 1 })
+}
+
+func turnID(t *testing.T, d *datadriven.TestData) programs.TurnID {
+	program, number, ok := strings.Cut(d.CmdArgs[0].Key, "/")
+	var n int64
+	if _, err := fmt.Sscan(number, &n); !ok || err != nil {
+		d.Fatalf(t, "want program/turn")
+	}
+	return programs.TurnID{Program: programs.ProgramID(program), Turn: programs.TurnNumber(n)}
+}
+
+func integer(t *testing.T, d *datadriven.TestData, arg string, otherwise int64) int64 {
+	d.MaybeScanArgs(t, arg, &otherwise)
+	return otherwise
+}
+
+func optionalDuration(t *testing.T, d *datadriven.TestData, arg string) programs.Duration {
+	var text string
+	if !d.MaybeScanArgs(t, arg, &text) {
+		return 0
+	}
+	return duration(t, d, text)
+}
+
+func duration(t *testing.T, d *datadriven.TestData, text string) programs.Duration {
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		d.Fatalf(t, "%v", err)
+	}
+	return programs.Duration(v)
+}
+
+// names tells whether the argument lists the item's program.
+func names(d *datadriven.TestData, arg string, item core.Item) bool {
+	for _, a := range d.CmdArgs {
+		if a.Key != arg {
+			continue
+		}
+		for _, v := range a.Vals {
+			if v == string(item.Turn.Program) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,280 @@
+package core_test
+
+import (
+	"fmt"
+	"slices"
+
+	"pgregory.net/rapid"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/gputest"
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// checkedShell carries a machine's effects out on an engine that keeps tokens,
+// and holds the machine to its contract after every event:
+//
+//   - the engine accepts every call, and its memory is what the ledger says;
+//   - the cells that a step extends hold the first tokens of the turn's context;
+//   - a turn that was taken in is finished once, and started before it runs;
+//   - a suspended turn has one before it in the order that runs;
+//   - while a step runs nothing happens to sequences;
+//   - a second machine given the same events answers the same.
+type checkedShell struct {
+	machine, twin *core.Machine
+	engine        *gputest.Fake
+	now           programs.Time
+
+	texts     map[programs.ProgramID]*text
+	order     []programs.ProgramID     // of texts, by first appearance
+	open      map[programs.TurnID]bool // taken in and not finished; true when it runs
+	arriving  []engine.Token           // prompt of the turn that arrives in this step
+	flight    []flight                 // the step under way
+	lastToken engine.Token
+}
+
+// text is what a shell knows of a program.
+type text struct {
+	turn    programs.TurnNumber // of the last turn
+	tokens  []engine.Token      // its prompt and what it generated
+	arrived programs.Time       // of the first turn
+	known   bool                // to the machine
+}
+
+// flight is an item as it was when the step was asked for.
+type flight struct {
+	item   core.Item
+	tokens []engine.Token
+}
+
+const stepTokens = 64
+
+func newCheckedShell(t *rapid.T) *checkedShell {
+	g := gputest.Small()
+	g.PoolBytes = 480 * g.CellBytes
+	g.MaxContext = 400
+	cfg := core.Config{
+		Geometry: kvpin.Geometry{
+			CellBytes: programs.Bytes(g.CellBytes), Granule: programs.Tokens(g.Granule),
+			Span: programs.Tokens(g.Span), PoolBytes: programs.Bytes(g.PoolBytes),
+		},
+		MaxContext:  programs.Tokens(g.MaxContext),
+		StepTokens:  stepTokens,
+		MaxRunning:  4,
+		MaxWaiting:  5,
+		ForgetAfter: 200 * programs.Millisecond,
+	}
+	s := &checkedShell{
+		engine: gputest.NewFake(g),
+		texts:  map[programs.ProgramID]*text{},
+		open:   map[programs.TurnID]bool{},
+	}
+	var err, err2 error
+	s.machine, err = core.New(cfg)
+	s.twin, err2 = core.New(cfg)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return s
+}
+
+func (s *checkedShell) text(id programs.ProgramID) *text {
+	if s.texts[id] == nil {
+		s.texts[id] = &text{}
+		s.order = append(s.order, id)
+	}
+	return s.texts[id]
+}
+
+// step takes an event to the machine, carries the effects out and checks.
+func (s *checkedShell) step(t *rapid.T, ev core.Event) {
+	effects := s.machine.Step(s.now, ev)
+	if a, ok := ev.(*core.TurnArrived); ok && !rejected(effects, a.Turn) {
+		s.accept(t, a)
+	}
+	if twin := s.twin.Step(s.now, ev); fmt.Sprint(twin) != fmt.Sprint(effects) {
+		t.Fatalf("the same event gave\n%v\nand\n%v", effects, twin)
+	}
+	for i, e := range effects {
+		if s.flight != nil && touchesEngine(e.Kind) {
+			t.Fatalf("%v while a step runs", e)
+		}
+		if e.Kind == core.RunStep && i != len(effects)-1 {
+			t.Fatalf("%v is not the last effect", e)
+		}
+		s.carryOut(t, e)
+	}
+	if err := s.machine.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := int64(s.machine.Memory().Used), s.engine.Memory().Used; got != want {
+		t.Fatalf("the ledger has %d bytes used, the engine %d", got, want)
+	}
+	if at, ok := s.machine.NextDeadline(); ok && at <= s.now {
+		t.Fatalf("the next deadline, %v, has passed at %v", at, s.now)
+	}
+	if len(s.open) > 0 && s.flight == nil {
+		t.Fatalf("%d turns are open and nothing runs", len(s.open))
+	}
+}
+
+func rejected(effects []core.Effect, turn programs.TurnID) bool {
+	return slices.ContainsFunc(effects, func(e core.Effect) bool { return e.Kind == core.RejectTurn && e.Turn == turn })
+}
+
+func touchesEngine(k core.EffectKind) bool {
+	return k <= core.ReleaseSeq || k == core.StartTurn || k == core.SuspendTurn || k == core.RunStep
+}
+
+// accept notes a turn that was taken in.
+func (s *checkedShell) accept(t *rapid.T, ev *core.TurnArrived) {
+	text := s.text(ev.Turn.Program)
+	if !text.known {
+		text.known, text.arrived = true, ev.Arrived
+	}
+	text.turn, text.tokens = ev.Turn.Turn, s.arriving
+	s.open[ev.Turn] = false
+}
+
+func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
+	seq, cells := engine.Seq(e.Seq), int(e.Cells)
+	var err error
+	switch e.Kind {
+	case core.OpenSeq:
+		err = s.engine.New(seq)
+	case core.ForkSeq:
+		err = s.engine.Fork(engine.Seq(e.From), seq, cells)
+	case core.ReserveSeq:
+		err = s.engine.Reserve(seq, cells)
+	case core.TruncateSeq:
+		err = s.engine.Truncate(seq, cells)
+	case core.ReleaseSeq:
+		err = s.engine.Release(seq)
+	case core.StartTurn:
+		s.started(t, e)
+	case core.SuspendTurn:
+		s.suspended(t, e)
+	case core.FinishTurn:
+		s.finished(t, e)
+	case core.RejectTurn:
+		if e.Rejection == programs.Busy && !s.isOpen(e.Turn.Program) {
+			t.Fatalf("%v, and no turn of it is open", e)
+		}
+	case core.ForgetProgram:
+		s.forgotten(t, e)
+	case core.RunStep:
+		s.run(t, e.Items)
+	case core.InterruptStep:
+		for _, f := range s.flight {
+			if s.open[f.item.Turn] {
+				t.Fatalf("interrupted a step that %v waits for", f.item.Turn)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatalf("the engine refuses %v: %v", e, err)
+	}
+}
+
+func (s *checkedShell) started(t *rapid.T, e core.Effect) {
+	if running, open := s.open[e.Turn]; !open || running {
+		t.Fatalf("%v: open %v, running %v", e, open, running)
+	}
+	s.open[e.Turn] = true
+	if n := s.engine.Len(engine.Seq(e.Seq)); n != int(e.Cells) {
+		t.Fatalf("%v, the engine has %d cells", e, n)
+	}
+}
+
+func (s *checkedShell) suspended(t *rapid.T, e core.Effect) {
+	if !s.open[e.Turn] {
+		t.Fatalf("%v does not run", e)
+	}
+	s.open[e.Turn] = false
+	mine := s.text(e.Turn.Program)
+	for turn, running := range s.open {
+		other := s.text(turn.Program)
+		if running && (other.arrived < mine.arrived || other.arrived == mine.arrived && turn.Program < e.Turn.Program) {
+			return
+		}
+	}
+	t.Fatalf("%v is the first of those that run", e)
+}
+
+func (s *checkedShell) finished(t *rapid.T, e core.Effect) {
+	if _, open := s.open[e.Turn]; !open {
+		t.Fatalf("%v is not open", e)
+	}
+	delete(s.open, e.Turn)
+}
+
+func (s *checkedShell) forgotten(t *rapid.T, e core.Effect) {
+	if text := s.text(e.Turn.Program); !text.known || s.isOpen(e.Turn.Program) {
+		t.Fatalf("%v is known: %v, open: %v", e, text.known, s.isOpen(e.Turn.Program))
+	}
+	*s.text(e.Turn.Program) = text{turn: s.text(e.Turn.Program).turn}
+}
+
+func (s *checkedShell) isOpen(id programs.ProgramID) bool {
+	for turn := range s.open {
+		if turn.Program == id {
+			return true
+		}
+	}
+	return false
+}
+
+// run notes what the step extends, and that it may.
+func (s *checkedShell) run(t *rapid.T, items []core.Item) {
+	var total programs.Tokens
+	for _, item := range items {
+		context := s.text(item.Turn.Program).tokens
+		if !s.open[item.Turn] {
+			t.Fatalf("%v runs and was not started", item.Turn)
+		}
+		cells := s.engine.Tokens(engine.Seq(item.Seq))
+		if !slices.Equal(cells, context[:item.From]) {
+			t.Fatalf("%v: the %d cells are not those of the context", item, len(cells))
+		}
+		if whole := int(item.From+item.Count) == len(context); whole != item.Sample {
+			t.Fatalf("%v samples: %v, of a context of %d tokens", item, item.Sample, len(context))
+		}
+		s.flight = append(s.flight, flight{item, context[item.From : item.From+item.Count]})
+		total += item.Count
+	}
+	if total > stepTokens {
+		t.Fatalf("a step of %d tokens", total)
+	}
+}
+
+// done runs the step and reports it; with trouble, its first item cannot sample.
+func (s *checkedShell) done(t *rapid.T, trouble bool) {
+	items := make([]engine.Item, len(s.flight))
+	for i, f := range s.flight {
+		items[i] = engine.Item{Seq: engine.Seq(f.item.Seq), Tokens: f.tokens, Sample: f.item.Sample}
+	}
+	out := make([]engine.Output, len(items))
+	if err := s.engine.Step(items, out); err != nil {
+		t.Fatalf("the engine refuses the step: %v", err)
+	}
+	ev := &core.StepDone{Results: make([]core.ItemResult, len(items))}
+	for i, f := range s.flight {
+		switch {
+		case trouble && i == 0:
+			ev.Results[i] = core.ItemFailed
+		case f.item.Sample && s.open[f.item.Turn]:
+			text := s.text(f.item.Turn.Program)
+			text.tokens = append(slices.Clip(text.tokens), out[i].Token)
+			if out[i].End {
+				ev.Results[i] = core.ItemEnded
+			}
+		}
+	}
+	s.flight = nil
+	s.step(t, ev)
+}
