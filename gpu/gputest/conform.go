@@ -38,10 +38,10 @@ type Options struct {
 //
 // open is called once per subtest. It may return the same engine again, for
 // every subtest releases the sequences that it made, and closes it by t.Cleanup
-// if it is to be closed. The geometry must let contexts have 4 spans and MaxStep
-// cells more than a granule, and the pool 32 spans and 3 MaxStep cells, since
-// what is shared and what is long is what may break: open a small span for a
-// quick suite.
+// if it is to be closed. Since what is shared and what is long is what may break,
+// contexts must have room for 4 spans, and for MaxStep cells and a granule, and
+// the pool for 32 spans and 3 MaxStep cells: open a small span for a quick suite.
+// An engine that shares nothing has a span of MaxContext or more.
 func Conform(t *testing.T, open func(t *testing.T) Engine, opts Options) {
 	for _, p := range promises() {
 		t.Run(p.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // What a step computes does not depend on its shape, and touches nothing else.
 
 func prefillInAnyChunks(r *rig) {
-	ctx := r.tokens(2*r.g.Span + r.g.Granule/2 + 1)
+	ctx := r.tokens(2*r.unit + r.g.Granule/2 + 1)
 	whole, single, ragged := r.new(), r.new(), r.new()
 	want := r.feed(whole, ctx)
 	kv := r.readAll(whole)
@@ -23,7 +23,7 @@ func prefillInAnyChunks(r *rig) {
 	r.sameKV("cells token by token", r.readAll(single), kv, r.o.KV, r.o.KV)
 
 	for at := 0; at < len(ctx); {
-		n := min(1+r.random.IntN(r.g.MaxStep), 1+r.random.IntN(r.g.Span), len(ctx)-at)
+		n := min(1+r.random.IntN(r.g.MaxStep), 1+r.random.IntN(r.unit), len(ctx)-at)
 		last = r.feed(ragged, ctx[at:at+n])
 		at += n
 	}
@@ -37,7 +37,7 @@ func prefillInAnyChunks(r *rig) {
 
 // Steps mix decodes and prefill chunks of sequences of different lengths.
 func stepOfManyEqualsOneByOne(r *rig) {
-	lengths := []int{1, 2, r.g.Granule, r.g.Span - 1, r.g.Span, r.g.Span + r.g.Granule + 1, 2*r.g.Span - 1}
+	lengths := []int{1, 2, r.g.Granule, r.unit - 1, r.unit, r.unit + r.g.Granule + 1, 2*r.unit - 1}
 	chunks := []int{1, 1, 3, 1, 2, 1, 1}
 	var together, alone []engine.Seq
 	for _, n := range lengths {
@@ -75,10 +75,10 @@ func idleUntouched(r *rig) {
 	var idle []engine.Seq
 	var before []engine.KV
 	for i := range 20 {
-		seq := r.fed(r.tokens(1 + i*r.g.Granule/3%r.g.Span))
+		seq := r.fed(r.tokens(1 + i*r.g.Granule/3%r.unit))
 		idle, before = append(idle, seq), append(before, r.readAll(seq))
 	}
-	busy := r.fed(r.tokens(r.g.Span - 3))
+	busy := r.fed(r.tokens(r.unit - 3))
 	for range 6 {
 		r.feed(busy, r.tokens(1))
 	}

@@ -11,14 +11,14 @@ import (
 
 // cuts are the places where something could go wrong in a context of n cells.
 func (r *rig) cuts(n int) []int {
-	s, q := r.g.Span, r.g.Granule
+	s, q := r.unit, r.g.Granule
 	cuts := []int{0, 1, q - 1, q, s - 1, s, s + 1, s + q, 2*s - 1, 2 * s, 2*s + 1, n}
 	slices.Sort(cuts)
 	return slices.DeleteFunc(slices.Compact(cuts), func(c int) bool { return c > n })
 }
 
 func forkContinuesAsFresh(r *rig) {
-	src := r.fed(r.tokens(2*r.g.Span + r.g.Granule + 2))
+	src := r.fed(r.tokens(2*r.unit + r.g.Granule + 2))
 	before := r.readAll(src)
 	for _, n := range r.cuts(len(r.context(src))) {
 		child := r.fork(src, n)
@@ -32,9 +32,9 @@ func forkContinuesAsFresh(r *rig) {
 }
 
 func forkAndParentDiverge(r *rig) {
-	parent := r.fed(r.tokens(r.g.Span + 3))
-	child := r.fork(parent, r.g.Span+2)
-	grandchild := r.fork(child, r.g.Span+1)
+	parent := r.fed(r.tokens(r.unit + 3))
+	child := r.fork(parent, r.unit+2)
+	grandchild := r.fork(child, r.unit+1)
 	for range 2 {
 		for _, seq := range []engine.Seq{parent, child, grandchild} {
 			r.feed(seq, r.tokens(r.g.Granule-1))
@@ -46,9 +46,9 @@ func forkAndParentDiverge(r *rig) {
 }
 
 func parentRewritten(r *rig) {
-	for _, n := range r.cuts(2*r.g.Span + 2) {
-		parent := r.fed(r.tokens(2*r.g.Span + 2))
-		child := r.fork(parent, 2*r.g.Span+1)
+	for _, n := range r.cuts(2*r.unit + 2) {
+		parent := r.fed(r.tokens(2*r.unit + 2))
+		child := r.fork(parent, 2*r.unit+1)
 		before := r.readAll(child)
 		r.truncate(parent, n)
 		r.feed(parent, r.tokens(r.g.Granule+3))
@@ -62,40 +62,36 @@ func parentRewritten(r *rig) {
 }
 
 func forkOutlivesParent(r *rig) {
-	parent := r.fed(r.tokens(r.g.Span + 1))
-	child := r.fork(parent, r.g.Span+1)
+	parent := r.fed(r.tokens(r.unit + 1))
+	child := r.fork(parent, r.unit+1)
 	before := r.readAll(child)
 	r.release(parent)
-	r.fed(r.tokens(2 * r.g.Span)) // takes the place of whatever was given back
+	r.fed(r.tokens(2 * r.unit)) // takes the place of whatever was given back
 	r.sameBits("orphan", r.readAll(child), before)
 	r.fresh("orphan", child)
-	r.truncate(child, r.g.Span/2) // its own again: cut in place
+	r.truncate(child, r.unit/2) // its own again: cut in place
 	r.fresh("orphan cut", child)
 }
 
 func forksShareSpansOnce(r *rig) {
-	g := r.g
-	base := r.fed(r.tokens(2*g.Span + 1))
-	before := r.e.Memory().Used
-	var forks []engine.Seq
-	for range 4 {
-		forks = append(forks, r.fork(base, 2*g.Span+1))
+	base := r.fed(r.tokens(2*r.unit + 1))
+	fork := func(n int) engine.Seq {
+		before := r.e.Memory().Used
+		seq := r.fork(base, n)
+		if cost, want := r.e.Memory().Used-before, r.g.Bytes(n)-r.g.Bytes(r.g.Shared(n)); cost != want {
+			r.Errorf("a fork of %d cells costs %d bytes, want %d", n, cost, want)
+		}
+		return seq
 	}
-	if cost, want := r.e.Memory().Used-before, 4*g.Bytes(1); cost != want {
-		r.Errorf("4 forks of %d cells cost %d bytes, want %d", 2*g.Span+1, cost, want)
-	}
-	whole := r.fork(base, 2*g.Span)
-	below := r.fork(base, g.Span-1)
-	if cost, want := r.e.Memory().Used-before, 4*g.Bytes(1)+g.Bytes(g.Span-1); cost != want {
-		r.Errorf("a fork of whole spans and one of less cost %d bytes together, want %d", cost, want)
-	}
+	forks := []engine.Seq{fork(2*r.unit + 1), fork(2*r.unit + 1), fork(2*r.unit + 1)}
+	whole, below := fork(2*r.unit), fork(r.unit-1)
 	r.release(base)
 	for _, seq := range append(forks, whole, below) {
 		r.feed(seq, r.tokens(2))
 	}
 	r.fresh("fork of whole spans", whole)
 	r.fresh("fork of less than a span", below)
-	r.fresh("fork", forks[3])
+	r.fresh("fork", forks[2])
 }
 
 func forkRefused(r *rig) {
@@ -107,8 +103,8 @@ func forkRefused(r *rig) {
 }
 
 func truncateContinuesAsFresh(r *rig) {
-	for _, n := range r.cuts(2*r.g.Span + 2) {
-		seq := r.fed(r.tokens(2*r.g.Span + 2))
+	for _, n := range r.cuts(2*r.unit + 2) {
+		seq := r.fed(r.tokens(2*r.unit + 2))
 		before := r.read(seq, 0, n)
 		r.truncate(seq, n)
 		r.sameBits(fmt.Sprintf("truncated to %d", n), r.readAll(seq), before)
@@ -119,9 +115,9 @@ func truncateContinuesAsFresh(r *rig) {
 }
 
 func truncateGivesBack(r *rig) {
-	seq := r.fed(r.tokens(r.g.Span + 1))
-	r.reserve(seq, 3*r.g.Span)
-	for _, n := range slices.Backward(r.cuts(r.g.Span + 1)) {
+	seq := r.fed(r.tokens(r.unit + 1))
+	r.reserve(seq, 3*r.unit)
+	for _, n := range slices.Backward(r.cuts(r.unit + 1)) {
 		r.truncate(seq, n)
 		if used, want := r.e.Memory().Used, r.g.Bytes(n); used != want {
 			r.Errorf("truncated to %d, %d bytes are used, want %d", n, used, want)

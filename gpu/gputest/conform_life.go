@@ -52,7 +52,7 @@ func second[T any](_ T, err error) error { return err }
 
 func capacityIsReserved(r *rig) {
 	seq := r.new()
-	for _, cells := range []int{1, r.g.Granule, r.g.Granule + 1, 2, 0, r.g.Span + 1, 3 * r.g.Span} {
+	for _, cells := range []int{1, r.g.Granule, r.g.Granule + 1, 2, 0, r.unit + 1, 3 * r.unit} {
 		r.reserve(seq, cells)
 	}
 	r.refused(engine.ErrRange, r.e.Reserve(seq, -1))
@@ -70,27 +70,12 @@ func capacityIsReserved(r *rig) {
 	r.fresh("reserved bit by bit", short)
 }
 
-func (r *rig) stepErr(items ...engine.Item) error {
-	return r.e.Step(items, make([]engine.Output, len(items)))
-}
-
-// fill reserves all but so many cells of the pool.
-func (r *rig) fill(leave int) {
-	for {
-		free := r.ledger.freeCells() - leave
-		if free < r.g.Granule {
-			return
-		}
-		r.reserve(r.new(), min(free/r.g.Granule*r.g.Granule, r.g.MaxContext/r.g.Granule*r.g.Granule))
-	}
-}
-
 func poolIsFull(r *rig) {
 	seq := r.fed(r.tokens(r.g.Granule + 2))
 	before := r.readAll(seq)
-	parent := r.fed(r.tokens(r.g.Span))
-	child, longer := r.fork(parent, r.g.Span), r.fork(parent, r.g.Span)
-	r.reserve(longer, 2*r.g.Span)
+	parent := r.fed(r.tokens(r.unit))
+	child, longer := r.fork(parent, r.unit), r.fork(parent, r.unit)
+	r.reserve(longer, 2*r.unit)
 	r.fill(0)
 	for range 2 {
 		if r.reserve(seq, 2*r.g.Granule+1) {
@@ -102,13 +87,13 @@ func poolIsFull(r *rig) {
 	}
 	r.sameBits("in a full pool", r.readAll(seq), before)
 	empty := r.fork(seq, 0)
-	if r.truncate(child, r.g.Span-1) {
+	if r.truncate(child, r.unit-1) && r.g.Shared(r.unit) > 0 {
 		r.Fatalf("the suite's ledger is wrong: there is no room for a copy of a cut span")
 	}
-	if !r.truncate(longer, r.g.Span-1) {
+	if !r.truncate(longer, r.unit-1) {
 		r.Fatalf("the suite's ledger is wrong: what is given back makes the room")
 	}
-	r.sameBits("cut in a full pool", r.readAll(longer), r.read(parent, 0, r.g.Span-1))
+	r.sameBits("cut in a full pool", r.readAll(longer), r.read(parent, 0, r.unit-1))
 	for _, done := range []engine.Seq{parent, child, longer} {
 		r.release(done)
 	}
@@ -121,7 +106,7 @@ func poolIsFull(r *rig) {
 func roomDespiteHoles(r *rig) {
 	keep := r.fed(r.tokens(r.g.Granule))
 	before := r.readAll(keep)
-	r.fill(4 * r.g.Span)
+	r.fill(4 * r.unit)
 	data := r.save(keep, 0, r.g.Granule)
 	var copies, rest []engine.Seq
 	for r.ledger.freeCells() >= r.g.Granule {

@@ -38,10 +38,7 @@ func greedyIsMaximum(r *rig) {
 	for _, n := range []int{5, 1, 1, 3, 1} {
 		tokens := r.tokens(n)
 		for _, seq := range []engine.Seq{a, b} {
-			out := r.sample(seq, tokens)
-			if best := slices.Max(out.Logits); out.Logits[out.Token] != best {
-				r.Fatalf("sampled token %d of logit %v, the maximum is %v", out.Token, out.Logits[out.Token], best)
-			}
+			r.greedy("without filters", r.sample(seq, tokens))
 		}
 	}
 }
@@ -56,19 +53,22 @@ func biasForces(r *rig) {
 	tokens := r.tokens(2)
 	for _, seq := range []engine.Seq{a, b, c} {
 		r.reserve(seq, 2)
-		items = append(items, engine.Item{Seq: seq, Tokens: tokens, Sample: true})
+		items = append(items, engine.Item{Seq: seq, Tokens: tokens, Sample: true, Logits: true})
 	}
 	out := r.step(items...)
 	if out[0].Token != want[0] || out[1].Token != want[1] {
 		r.Errorf("sampled %d and %d, want %v", out[0].Token, out[1].Token, want)
 	}
-	if greedy := r.sampled(tokens, engine.Sampling{}); out[2].Token != greedy {
-		r.Errorf("sampled %d beside biased sequences, want %d", out[2].Token, greedy)
-	}
+	r.greedy("beside biased sequences", out[2])
 	r.must(r.e.SetSampling(a, engine.Sampling{}, nil))
-	out2 := r.sample(a, r.tokens(1))
-	if out2.Logits[out2.Token] != slices.Max(out2.Logits) {
-		r.Errorf("the bias outlived its sampling")
+	r.greedy("when the bias was taken back", r.sample(a, r.tokens(1)))
+}
+
+// greedy demands that no logit is above that of the token.
+func (r *rig) greedy(when string, out engine.Output) {
+	r.Helper()
+	if best := slices.Max(out.Logits); out.Logits[out.Token] != best {
+		r.Fatalf("%s: sampled token %d of logit %v, the maximum is %v", when, out.Token, out.Logits[out.Token], best)
 	}
 }
 
@@ -194,7 +194,7 @@ func interruptUndoes(r *rig) {
 	got := r.step(items...)[0]
 	items[0].Seq = twin
 	want := r.step(items...)[0]
-	r.same("logits of the step, done again", got.Logits, want.Logits, 0)
+	r.same("logits of the step, done again", got.Logits, want.Logits, r.o.Logits)
 	if got.Token != want.Token {
 		r.Errorf("the step done again sampled %d, want %d: the interrupted one drew from the seed", got.Token, want.Token)
 	}

@@ -10,7 +10,7 @@ import (
 // computed again.
 
 func saveAndLoad(r *rig) {
-	src := r.fed(r.tokens(r.g.Span + r.g.Granule + 3))
+	src := r.fed(r.tokens(r.unit + r.g.Granule + 3))
 	ctx, n := r.context(src), len(r.context(src))
 	data, before := r.save(src, 0, n), r.readAll(src)
 
@@ -53,9 +53,9 @@ func loadRefused(r *rig) {
 }
 
 func read(r *rig) {
-	seq := r.fed(r.tokens(r.g.Span + 4))
-	all, n := r.readAll(seq), r.g.Span+4
-	cells := []int{n - 1, 0, r.g.Span, 3, 3}
+	seq := r.fed(r.tokens(r.unit + 4))
+	all, n := r.readAll(seq), r.unit+4
+	cells := []int{n - 1, 0, r.unit, 3, 3}
 	some, err := r.e.Read(seq, cells)
 	r.must(err)
 	dim := r.g.HeadDim
@@ -78,16 +78,16 @@ func read(r *rig) {
 }
 
 func transplantInPlace(r *rig) {
-	src := r.fed(r.tokens(2*r.g.Span + 3))
-	for _, from := range []int{0, 1, r.g.Granule + 1, r.g.Span - 1, r.g.Span + 2} {
-		n := r.g.Span + 1
+	src := r.fed(r.tokens(2*r.unit + 3))
+	for _, from := range []int{0, 1, r.g.Granule + 1, r.unit - 1, r.unit + 2} {
+		n := r.unit + 1
 		dst := r.fed(r.tokens(from))
 		r.transplant(engine.Transplant{Src: src, From: from, N: n, Dst: dst})
 		r.sameKV("transplanted", r.read(dst, from, from+n), r.read(src, from, from+n), r.o.Copy, r.o.Copy)
 		r.release(dst)
 	}
 	dst := r.new()
-	r.transplant(engine.Transplant{Src: src, N: r.g.Span + 3, Dst: dst})
+	r.transplant(engine.Transplant{Src: src, N: r.unit + 3, Dst: dst})
 	r.fresh("transplanted from the beginning", dst)
 	r.fresh("source", src)
 }
@@ -96,13 +96,13 @@ func transplantInPlace(r *rig) {
 // there a transplant is as good as a prefill. In every layer V stays, and K
 // comes back when it is turned back.
 func transplantRotates(r *rig) {
-	src := r.fed(r.tokens(r.g.Span + r.g.Granule + 5))
+	src := r.fed(r.tokens(r.unit + r.g.Granule + 5))
 	before := r.readAll(src)
 	for _, tc := range []struct{ from, n, to int }{
 		{0, r.g.Granule + 3, 1},
-		{0, r.g.Span + 2, r.g.Span + 5},
-		{r.g.Span - 2, r.g.Granule, 3},
-		{5, r.g.Span, 2*r.g.Span - 1},
+		{0, r.unit + 2, r.unit + 5},
+		{r.unit - 2, r.g.Granule, 3},
+		{5, r.unit, 2*r.unit - 1},
 		{r.g.Granule, 1, 0},
 	} {
 		prefix := r.tokens(tc.to)
@@ -129,8 +129,8 @@ func transplantRotates(r *rig) {
 }
 
 func transplantAddsDeltas(r *rig) {
-	src := r.fed(r.tokens(r.g.Span + 3))
-	from, n := 2, r.g.Span
+	src := r.fed(r.tokens(r.unit + 3))
+	from, n := 2, r.unit
 	for _, to := range []int{from, r.g.Granule + 1} {
 		prefix := r.tokens(to)
 		plain, with := r.fed(prefix), r.fed(prefix)
@@ -175,8 +175,8 @@ func transplantRefused(r *rig) {
 }
 
 func addDelta(r *rig) {
-	seq := r.fed(r.tokens(r.g.Span + 6))
-	from, n := r.g.Span-3, 6
+	seq := r.fed(r.tokens(r.unit + 6))
+	from, n := r.unit-3, 6
 	all, was := r.readAll(seq), r.read(seq, from, from+n)
 	d := r.delta(was)
 	r.must(r.e.AddDelta(seq, from, n, d))
@@ -213,7 +213,7 @@ func (r *rig) othersUntouched(seq engine.Seq, was engine.KV, changed []int) {
 
 // Whatever was in the cells, recomputing all of them is a prefill.
 func recomputeEverything(r *rig) {
-	seq := r.fed(r.tokens(r.g.Span + r.g.Granule + 1))
+	seq := r.fed(r.tokens(r.unit + r.g.Granule + 1))
 	n := len(r.context(seq))
 	r.recompute(seq, upTo(0, n), r.context(seq))
 	r.fresh("recomputed", seq)
@@ -231,13 +231,13 @@ func recomputeEverything(r *rig) {
 }
 
 func recomputeChosen(r *rig) {
-	src := r.fed(r.tokens(r.g.Span + 4))
+	src := r.fed(r.tokens(r.unit + 4))
 	seq := r.fed(r.tokens(r.g.Granule + 1))
 	at := len(r.context(seq))
-	r.transplant(engine.Transplant{Src: src, From: 3, N: r.g.Span, Dst: seq})
+	r.transplant(engine.Transplant{Src: src, From: 3, N: r.unit, Dst: seq})
 	n := len(r.context(seq))
 	was := r.readAll(seq)
-	chosen := []int{at, at + 1, at + 5, r.g.Span - 1, r.g.Span, n - 1}
+	chosen := []int{at, at + 1, at + 5, r.unit - 1, r.unit, n - 1}
 	slices.Sort(chosen)
 	chosen = slices.Compact(slices.DeleteFunc(chosen, func(p int) bool { return p < at }))
 	var tokens []engine.Token
@@ -270,17 +270,20 @@ func recomputeChosen(r *rig) {
 // Cells belong to nobody alone while two sequences hold them, and to the one
 // that is left afterwards.
 func sharedCellsNotWritten(r *rig) {
-	parent := r.fed(r.tokens(r.g.Span + 3))
-	child := r.fork(parent, r.g.Span+2)
+	parent := r.fed(r.tokens(r.unit + 3))
+	child := r.fork(parent, r.unit+2)
 	was := r.readAll(child)
 	d := r.delta(r.read(child, 0, 2))
 	for _, seq := range []engine.Seq{parent, child} {
-		r.refused(engine.ErrRange, r.e.AddDelta(seq, r.g.Span-1, 2, d))
-		r.refused(engine.ErrRange, r.e.Recompute(seq, []int{r.g.Span - 1, r.g.Span}, r.context(seq)[r.g.Span-1:r.g.Span+1]))
+		if r.g.Shared(r.unit) == 0 {
+			break // each has cells of its own
+		}
+		r.refused(engine.ErrRange, r.e.AddDelta(seq, r.unit-1, 2, d))
+		r.refused(engine.ErrRange, r.e.Recompute(seq, []int{r.unit - 1, r.unit}, r.context(seq)[r.unit-1:r.unit+1]))
 	}
-	r.must(r.e.AddDelta(parent, r.g.Span, 2, d))
+	r.must(r.e.AddDelta(parent, r.unit, 2, d))
 	r.sameBits("fork of a sequence that was added to", r.readAll(child), was)
-	r.must(r.e.AddDelta(child, r.g.Span, 2, d))
+	r.must(r.e.AddDelta(child, r.unit, 2, d))
 	r.release(parent)
 	r.must(r.e.AddDelta(child, 0, 2, d))
 	n := len(r.context(child))

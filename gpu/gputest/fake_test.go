@@ -25,7 +25,10 @@ func geometries() map[string]engine.Geometry {
 	odd.CellBytes = 4 + 4*2*3*2*4
 	odd.PoolBytes = odd.Bytes(32*10+3*odd.MaxStep) + 17
 
-	return map[string]engine.Geometry{"small": Small(), "a span is a granule": one, "odd": odd}
+	apart := Small() // nothing is shared
+	apart.Span = apart.MaxContext
+
+	return map[string]engine.Geometry{"small": Small(), "a span is a granule": one, "odd": odd, "apart": apart}
 }
 
 func stall(e Engine) <-chan struct{} { return e.(*Fake).Block(1) }

@@ -14,6 +14,7 @@ type rig struct {
 	tb
 	e      Engine
 	g      engine.Geometry
+	unit   int // cells, a multiple of the granule: a span, where spans are shared
 	o      Options
 	ledger *ledger
 	named  engine.Seq // the last name given
@@ -30,14 +31,18 @@ type tb interface {
 
 func newRig(t tb, e Engine, o Options) *rig {
 	g := e.Geometry()
-	if context, pool := max(4*g.Span, g.MaxStep+g.Granule), 32*g.Span+3*g.MaxStep; g.MaxContext < context || g.PoolBytes < g.Bytes(pool) {
+	unit := g.Span
+	if g.Span >= g.MaxContext { // nothing is ever shared
+		unit = min(4*g.Granule, g.MaxContext/4/g.Granule*g.Granule)
+	}
+	if context, pool := max(4*unit, g.MaxStep+g.Granule), 32*unit+3*g.MaxStep; unit == 0 || g.MaxContext < context || g.PoolBytes < g.Bytes(pool) {
 		t.Fatalf("the suite needs contexts of %d cells and a pool of %d (see Conform); this engine has %d and %d",
 			context, pool, g.MaxContext, g.PoolBytes/g.CellBytes)
 	}
 	if o.Walk == 0 {
 		o.Walk = 300
 	}
-	r := &rig{tb: t, e: e, g: g, o: o, ledger: newLedger(g), named: 1000, random: rand.New(rand.NewPCG(1, 2))}
+	r := &rig{tb: t, e: e, g: g, unit: unit, o: o, ledger: newLedger(g), named: 1000, random: rand.New(rand.NewPCG(1, 2))}
 	r.audit()
 	t.Cleanup(r.releaseAll)
 	return r
@@ -62,11 +67,13 @@ func (r *rig) audit() {
 		}
 	}
 	m := r.e.Memory()
-	if used := r.ledger.used(); m.Used != used || m.Pool != r.g.PoolBytes || m.Sequences != len(r.ledger.books) {
-		r.Fatalf("memory %+v, want %d bytes used of %d by %d sequences", m, used, r.g.PoolBytes, len(r.ledger.books))
+	if used := r.ledger.used(); m.Used != used || m.Sequences != len(r.ledger.books) {
+		r.Fatalf("memory %+v, want %d bytes used by %d sequences", m, used, len(r.ledger.books))
 	}
-	if granule := r.g.Bytes(r.g.Granule); m.Free > m.Pool-m.Used || m.Free/granule != (m.Pool-m.Used)/granule || m.LargestHole > m.Free {
-		r.Fatalf("memory %+v: free and used are not the pool", m)
+	// What is less than a granule may be kept out of the pool.
+	granule := r.g.Bytes(1)
+	if m.Pool > r.g.PoolBytes || m.Pool/granule != r.g.PoolBytes/granule || m.Free > m.Pool-m.Used || m.Free/granule != (m.Pool-m.Used)/granule || m.LargestHole > m.Free {
+		r.Fatalf("memory %+v: used and free are not the pool of %d bytes", m, r.g.PoolBytes)
 	}
 }
 
@@ -148,6 +155,11 @@ func (r *rig) step(items ...engine.Item) []engine.Output {
 	return out
 }
 
+// stepErr is a step that is to be refused.
+func (r *rig) stepErr(items ...engine.Item) error {
+	return r.e.Step(items, make([]engine.Output, len(items)))
+}
+
 // feed appends the tokens in steps as large as may be, reserves what they need,
 // and returns the logits after the last.
 func (r *rig) feed(seq engine.Seq, tokens []engine.Token) []float32 {
@@ -168,6 +180,17 @@ func (r *rig) fed(ctx []engine.Token) engine.Seq {
 	seq := r.new()
 	r.feed(seq, ctx)
 	return seq
+}
+
+// fill reserves all but so many cells of the pool.
+func (r *rig) fill(leave int) {
+	for {
+		free := r.ledger.freeCells() - leave
+		if free < r.g.Granule {
+			return
+		}
+		r.reserve(r.new(), min(free/r.g.Granule*r.g.Granule, r.g.MaxContext/r.g.Granule*r.g.Granule))
+	}
 }
 
 func (r *rig) load(seq engine.Seq, data []byte, tokens []engine.Token) {

@@ -22,7 +22,7 @@ func randomWalk(r *rig) {
 		}
 	}
 	for _, seq := range w.live {
-		r.truncate(seq, min(len(r.context(seq)), r.g.Span+3))
+		r.truncate(seq, min(len(r.context(seq)), r.unit+3))
 		r.fresh("after a random walk", seq)
 	}
 }
@@ -40,9 +40,9 @@ type walk struct {
 	next func(ctx []engine.Token) engine.Token
 }
 
-// newWalk leaves 6 spans of the pool to walk in.
+// newWalk leaves 6 units of the pool to walk in.
 func newWalk(r *rig, choose func(n int, what string) int) *walk {
-	r.fill(6 * r.g.Span)
+	r.fill(6 * r.unit)
 	return &walk{rig: r, choose: choose, cells: map[engine.Seq][]engine.KV{}}
 }
 
@@ -60,9 +60,9 @@ func (w *walk) step() {
 			w.begin()
 		}
 	case 1, 2:
-		w.reserve(seq, w.choose(4*w.g.Span+2, "cells"))
+		w.reserve(seq, w.choose(4*w.unit+2, "cells"))
 	case 3, 4, 5, 6:
-		w.grow(seq, 1+w.choose(min(w.g.MaxStep, w.g.Span/2), "tokens"))
+		w.grow(seq, 1+w.choose(min(w.g.MaxStep, w.unit/2), "tokens"))
 	case 7:
 		if len(w.live) >= 8 {
 			return
