@@ -100,10 +100,10 @@ type Cause uint8
 
 // Why a sequence loses cells.
 const (
-	CauseRewrite Cause = iota // the context no longer begins with them
-	CauseTrim                 // the turn is over and the reserve behind its cells with it
-	CauseEvict                // others need the memory
-	CauseEnd                  // they will not be used again
+	CauseRewrite Cause = 1 + iota // the context no longer begins with them
+	CauseTrim                     // the turn is over and the reserve behind its cells with it
+	CauseEvict                    // others need the memory
+	CauseEnd                      // they will not be used again
 )
 
 var effectNames = [...]string{
@@ -116,7 +116,7 @@ var effectNames = [...]string{
 func (k EffectKind) String() string { return effectNames[k] }
 
 // String names the cause in one lower-case word.
-func (c Cause) String() string { return [...]string{"rewrite", "trim", "evict", "end"}[c] }
+func (c Cause) String() string { return [...]string{"none", "rewrite", "trim", "evict", "end"}[c] }
 
 // String writes the effect on one line, for logs and test scripts.
 func (e Effect) String() string {
