@@ -25,7 +25,8 @@ type TurnArrived struct {
 	Context programs.Tokens
 
 	// Keep is how many tokens from the start of the context are the same as in
-	// the program's previous turn, prompt and generated tokens taken together.
+	// the last turn of the program that was taken in, however it ended: its
+	// prompt and what it generated, taken together.
 	// A context that was rewritten has a small Keep. It is ignored on a
 	// program's first turn.
 	Keep programs.Tokens

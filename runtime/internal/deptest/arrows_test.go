@@ -1,0 +1,138 @@
+package deptest
+
+// arrow says what the packages of a pattern may import. Patterns are paths within
+// the module; one that ends in /... stands for the packages below it as well.
+type arrow struct {
+	pkg string
+	may []string // packages of the module, and no others of it
+	not []string // packages of the standard library
+	why string
+}
+
+// world is what would let a clock, chance, another goroutine or the machine it
+// runs on into a decision.
+var world = []string{
+	"context", "io", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "runtime", "sync", "sync/atomic", "time", "unsafe",
+}
+
+// arrows are tried in their order; the first whose pattern fits counts.
+var arrows = []arrow{
+	{
+		pkg: "programs",
+		not: []string{"context", "io", "log", "log/slog", "math/rand", "math/rand/v2", "net", "os", "runtime", "sync", "sync/atomic", "unsafe"},
+		why: "the vocabulary is a leaf, so that everyone can speak it; of package time it takes the units",
+	},
+	{
+		pkg: "programs/order",
+		may: []string{"programs"}, not: world,
+		why: "an order of ranks, and nothing of who is ranked",
+	},
+	{
+		pkg: "programs/sched",
+		may: []string{"programs", "programs/order"}, not: world,
+		why: "scheduling is deterministic and declares the memory that it needs; it does not own it",
+	},
+	{
+		pkg: "kvpin/anchor",
+		may: []string{"kvpin", "programs", "programs/order"}, not: world,
+		why: "anchors charge the one ledger and do no arithmetic on tensors",
+	},
+	{
+		pkg: "kvpin",
+		may: []string{"programs", "programs/order"}, not: world,
+		why: "the ledger counts bytes for whoever asks: it knows no scheduler, engine or tool",
+	},
+	{
+		pkg: "toolpredict", not: world,
+		why: "durations are estimated from durations: no programs, tokenizer or clock",
+	},
+	{
+		pkg: "runtime/core",
+		may: []string{"programs/...", "kvpin/...", "toolpredict"}, not: world,
+		why: "the same events give the same effects in the node and in the simulator; it sees no engine, only numbers",
+	},
+	{
+		pkg: "runtime/sim",
+		may: []string{"runtime/core", "programs/...", "kvpin/...", "toolpredict"},
+		why: "the simulator is a shell of the core, beside the node and not on top of it",
+	},
+	{
+		pkg: "runtime/node",
+		may: []string{"runtime/core", "programs/...", "kvpin/...", "gpu/engine", "sdk/wire"},
+		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",
+	},
+	{
+		pkg: "runtime/turns",
+		may: []string{"programs", "sdk/wire"},
+		why: "delivery neither schedules nor caches",
+	},
+	{
+		pkg: "runtime/trace",
+		may: []string{"runtime/core", "programs/..."},
+		why: "a trace listens to the core; nothing but cmd needs it to be there",
+	},
+	{
+		pkg: "runtime/pull",
+		why: "fetching files needs nothing of what is made of them",
+	},
+	{
+		pkg: "runtime/doctor",
+		may: []string{"runtime/pull", "gpu/..."},
+		why: "the doctor looks at the machine, not at what would be scheduled on it",
+	},
+	{
+		pkg: "runtime/internal/deptest",
+		why: "the rules are not part of what they rule",
+	},
+	{
+		pkg: "runtime/cmd/...",
+		may: []string{"..."},
+		why: "the binary puts the parts together",
+	},
+	{
+		pkg: "gpu/engine",
+		why: "the contract is types only: both sides of it import it",
+	},
+	{
+		pkg: "gpu/...",
+		may: []string{"gpu/..."},
+		why: "the engine knows no programs, pins or messages",
+	},
+	{
+		pkg: "sdk/wire",
+		why: "the schema is what any client in any language can know",
+	},
+	{
+		pkg: "sdk/...",
+		may: []string{"sdk/..."},
+		why: "a client is built without the server",
+	},
+	{
+		pkg: "examples/...",
+		may: []string{"sdk/...", "examples/..."},
+		why: "examples use what users use",
+	},
+}
+
+// import of others' modules that only some packages may make.
+var foreign = []struct {
+	prefix string
+	only   []string
+	why    string
+}{
+	{
+		prefix: "github.com/ebitengine/purego",
+		only:   []string{"gpu/..."},
+		why:    "foreign calls stay in the engine",
+	},
+	{
+		prefix: "github.com/nats-io/",
+		only:   []string{"runtime/turns", "runtime/cmd/...", "sdk/..."},
+		why:    "only delivery and the client speak NATS; the schema does not",
+	},
+	{
+		prefix: "go.opentelemetry.io/",
+		only:   []string{"runtime/trace", "runtime/cmd/..."},
+		why:    "tracing is a listener, not a dependency",
+	},
+}
