@@ -20,7 +20,7 @@
 //	            ◀───────────────── RunStep  a[700,701)* b[0,511) the sampled token is run, to sample the next
 //	   …
 //	StepDone    ─────────────────▶
-//	            ◀───────────────── TruncateSeq, FinishTurn, RunStep  b[511,1023)
+//	            ◀───────────────── FinishTurn, TruncateSeq, RunStep  b[511,1023)
 //
 // # Tokens and cells
 //
