@@ -14,21 +14,20 @@ type architecture interface {
 	// ropeMode is ggml's: 0 rotates neighbouring pairs, 2 (NEOX) rotates halves.
 	ropeMode() int32
 
-	// tensors lists the weights of one layer: GGUF name within "blk.N.", shape,
-	// and where the loaded tensor goes.
-	tensors(h *hyper, w *layerWeights) []weight
+	// vectors lists the norms and biases of one layer: GGUF name within "blk.N.",
+	// length, and where the loaded tensor goes.
+	vectors(h *hyper, w *layerWeights) []vector
 
-	// attention returns the rotated queries, rotated keys and values of the
+	// project returns the rotated queries, rotated keys and values of the
 	// normalised input x [embd, rows], as [headDim, heads, rows] each.
 	project(b *builder, w *layerWeights, x *ggml.Tensor) (q, k, v *ggml.Tensor)
 }
 
-// weight is one tensor that an architecture expects in the file.
-type weight struct {
-	name     string
-	dims     []int64
-	into     **ggml.Tensor
-	optional bool
+// vector is a tensor of one dimension that an architecture expects in the file.
+type vector struct {
+	name string
+	n    int
+	into **ggml.Tensor
 }
 
 // architectures are the supported families by their GGUF name.
@@ -42,29 +41,34 @@ func supportedArchitectures() string {
 	return strings.Join(slices.Sorted(maps.Keys(architectures)), ", ")
 }
 
-// layerWeights are the tensors of one transformer block. Those that an
+// layerWeights are the tensors of one transformer block. Vectors that an
 // architecture does not have are nil.
 type layerWeights struct {
-	attnNorm       *ggml.Tensor // [embd]
-	wq, wk, wv, wo *ggml.Tensor // [in, out], as GGUF stores them
-	bq, bk, bv     *ggml.Tensor
-	qNorm, kNorm   *ggml.Tensor // [headDim]
-	ffnNorm        *ggml.Tensor // [embd]
-	gate, up, down *ggml.Tensor
+	attnNorm     *ggml.Tensor // [embd]
+	qkv          linear       // three parts: embd → heads·headDim, kvHeads·headDim twice
+	bq, bk, bv   *ggml.Tensor
+	qNorm, kNorm *ggml.Tensor // [headDim]
+	wo           linear       // heads·headDim → embd
+	ffnNorm      *ggml.Tensor // [embd]
+	gateUp       linear       // two parts: embd → ffn
+	down         linear       // ffn → embd
 }
 
-// commonTensors are those that every family so far has.
-func commonTensors(h *hyper, w *layerWeights) []weight {
-	embd, q, kv, ffn := int64(h.embd), int64(h.heads*h.headDim), int64(h.kvHeads*h.headDim), int64(h.ffn)
-	return []weight{
-		{name: "attn_norm.weight", dims: []int64{embd}, into: &w.attnNorm},
-		{name: "attn_q.weight", dims: []int64{embd, q}, into: &w.wq},
-		{name: "attn_k.weight", dims: []int64{embd, kv}, into: &w.wk},
-		{name: "attn_v.weight", dims: []int64{embd, kv}, into: &w.wv},
-		{name: "attn_output.weight", dims: []int64{q, embd}, into: &w.wo},
-		{name: "ffn_norm.weight", dims: []int64{embd}, into: &w.ffnNorm},
-		{name: "ffn_gate.weight", dims: []int64{embd, ffn}, into: &w.gate},
-		{name: "ffn_up.weight", dims: []int64{embd, ffn}, into: &w.up},
-		{name: "ffn_down.weight", dims: []int64{ffn, embd}, into: &w.down},
+// commonVectors are those that every family so far has.
+func commonVectors(h *hyper, w *layerWeights) []vector {
+	return []vector{
+		{"attn_norm.weight", h.embd, &w.attnNorm},
+		{"ffn_norm.weight", h.embd, &w.ffnNorm},
+	}
+}
+
+// matrices are the linear maps of a block; every family so far has these.
+func matrices(h *hyper, w *layerWeights) []matrix {
+	heads, kv := h.heads*h.headDim, h.kvHeads*h.headDim
+	return []matrix{
+		{&w.qkv, h.embd, []part{{"attn_q.weight", heads}, {"attn_k.weight", kv}, {"attn_v.weight", kv}}},
+		{&w.wo, heads, []part{{"attn_output.weight", h.embd}}},
+		{&w.gateUp, h.embd, []part{{"ffn_gate.weight", h.ffn}, {"ffn_up.weight", h.ffn}}},
+		{&w.down, h.ffn, []part{{"ffn_down.weight", h.embd}}},
 	}
 }

@@ -9,12 +9,9 @@ type llama struct{}
 
 func (llama) ropeMode() int32 { return 0 }
 
-func (llama) tensors(h *hyper, w *layerWeights) []weight { return commonTensors(h, w) }
+func (llama) vectors(h *hyper, w *layerWeights) []vector { return commonVectors(h, w) }
 
 func (llama) project(b *builder, w *layerWeights, x *ggml.Tensor) (q, k, v *ggml.Tensor) {
-	h := b.hyper
-	q = b.heads(b.linear(w.wq, x), h.heads)
-	k = b.heads(b.linear(w.wk, x), h.kvHeads)
-	v = b.heads(b.linear(w.wv, x), h.kvHeads)
+	q, k, v = b.qkv(w, x)
 	return b.rope(q), b.rope(k), v
 }

@@ -9,18 +9,15 @@ type qwen3 struct{}
 
 func (qwen3) ropeMode() int32 { return 2 }
 
-func (qwen3) tensors(h *hyper, w *layerWeights) []weight {
-	dim := int64(h.headDim)
-	return append(commonTensors(h, w),
-		weight{name: "attn_q_norm.weight", dims: []int64{dim}, into: &w.qNorm},
-		weight{name: "attn_k_norm.weight", dims: []int64{dim}, into: &w.kNorm},
+func (qwen3) vectors(h *hyper, w *layerWeights) []vector {
+	return append(commonVectors(h, w),
+		vector{"attn_q_norm.weight", h.headDim, &w.qNorm},
+		vector{"attn_k_norm.weight", h.headDim, &w.kNorm},
 	)
 }
 
 func (qwen3) project(b *builder, w *layerWeights, x *ggml.Tensor) (q, k, v *ggml.Tensor) {
-	h := b.hyper
-	q = b.norm(b.heads(b.linear(w.wq, x), h.heads), w.qNorm)
-	k = b.norm(b.heads(b.linear(w.wk, x), h.kvHeads), w.kNorm)
-	v = b.heads(b.linear(w.wv, x), h.kvHeads)
+	q, k, v = b.qkv(w, x)
+	q, k = b.norm(q, w.qNorm), b.norm(k, w.kNorm)
 	return b.rope(q), b.rope(k), v
 }

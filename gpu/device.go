@@ -3,6 +3,9 @@ package gpu
 import (
 	"fmt"
 	"strings"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 )
@@ -11,9 +14,10 @@ import (
 type device struct {
 	lib     *ggml.Lib
 	backend ggml.Backend
-	name    string // for people: "CPU (libggml-cpu-zen4.so)", "NVIDIA H100 …"
-	kind    string // cpu, cuda or vulkan
-	host    bool   // tensors lie in memory that Go can read
+	name    string          // for people: "CPU (libggml-cpu-zen4.so)", "NVIDIA H100 …"
+	kind    string          // cpu, cuda or vulkan
+	host    bool            // tensors lie in memory that Go can read
+	repack  ggml.BufferType // where Q4_0 gets kernels over interleaved rows; 0: nowhere
 }
 
 // openDevice opens the device that a user asked for. auto takes a graphics card
@@ -34,7 +38,9 @@ func openDevice(lib *ggml.Lib, want string) (*device, error) {
 			return nil, fmt.Errorf("the CPU backend %s does not start", lib.CPU)
 		}
 		variant := strings.TrimSuffix(strings.TrimPrefix(lib.CPU, "libggml-cpu-"), ".so")
-		return &device{lib: lib, backend: b, name: "CPU (" + variant + " kernels)", kind: "cpu", host: true}, nil
+		d := &device{lib: lib, backend: b, name: "CPU (" + variant + " kernels)", kind: "cpu", host: true}
+		d.findRepack()
+		return d, nil
 	case "cuda", "vulkan":
 		return openCard(lib, want)
 	}
@@ -67,6 +73,40 @@ func openCard(lib *ggml.Lib, kind string) (*device, error) {
 		return nil, fmt.Errorf("%w: no %s backend was loaded from %s; it needs %s", ErrNoDevice, kind, lib.Dir, need)
 	}
 	return nil, fmt.Errorf("%w: the %s backend finds no card", ErrNoDevice, kind)
+}
+
+// findRepack looks for the CPU's buffer of interleaved rows and asks whether a
+// product with a Q4_0 matrix in it has a kernel on this processor.
+func (d *device) findRepack() {
+	dev := d.lib.BackendDevice(d.backend)
+	list := d.lib.RegistryProc(d.lib.DeviceRegistry(dev), "ggml_backend_dev_get_extra_bufts")
+	if list == 0 {
+		return
+	}
+	types, _, _ := purego.SyscallN(list, uintptr(dev))
+	for ; types != 0; types += unsafe.Sizeof(types) {
+		t := **(**ggml.BufferType)(unsafe.Pointer(&types)) // a NULL-terminated C array
+		if t == 0 {
+			return
+		}
+		if ggml.GoString(d.lib.BufferTypeName(t)) == "CPU_REPACK" && d.multiplies(t) {
+			d.repack = t
+			return
+		}
+	}
+}
+
+// multiplies asks whether a Q4_0 matrix in a buffer of type t can be multiplied.
+func (d *device) multiplies(t ggml.BufferType) bool {
+	ctx := d.lib.Init(ggml.InitParams{MemSize: 8 * d.lib.TensorOverhead(), NoAlloc: true})
+	defer d.lib.Free(ctx)
+	w := d.lib.NewTensor2(ctx, ggml.Q4_0, 64, 64)
+	buf := d.lib.AllocTensorsType(ctx, t)
+	if buf == 0 {
+		return false
+	}
+	defer d.lib.BufferFree(buf)
+	return d.lib.DeviceSupports(d.lib.BackendDevice(d.backend), d.lib.MulMat(ctx, w, d.lib.NewTensor2(ctx, ggml.F32, 64, 1)))
 }
 
 func (d *device) close() { d.lib.BackendFree(d.backend) }

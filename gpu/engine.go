@@ -22,17 +22,17 @@ var (
 
 // Options say what to open and how. The zero value of a field is its default.
 type Options struct {
-	Libraries string // directory of the ggml libraries
-	Model     string // path of a GGUF file
-	Device    string // cpu, cuda, vulkan or auto (default)
-	Weights   string // auto (default): in the type that this machine computes fastest; file: as they are
-	KVBytes   int64  // size of the KV pool; 0: 1 GiB
-	KType     string // type of the K cells, q8_0 (default) or f16
-	Layout    string // of V: transposed (default on the CPU) or rows (for flash attention; a fork then copies all)
-	Context   int    // the longest context; 0 or more than the model's: the model's
-	MaxStep   int    // most tokens of a step; 0: 512
-	Threads   int    // 0: as many as the process may use
-	Poll      bool   // threads spin between steps instead of sleeping
+	Libraries      string // directory of the ggml libraries
+	Model          string // path of a GGUF file
+	Device         string // cpu, cuda, vulkan or auto (default)
+	Weights        string // auto (default): in the type that this machine computes fastest; file: as they are
+	KVBytes        int64  // size of the KV pool; 0: 1 GiB
+	KType          string // type of the K cells, q8_0 (default) or f16
+	Layout         string // of V: transposed (default on the CPU) or rows (for flash attention; a fork then copies all)
+	Context        int    // the longest context; 0 or more than the model's: the model's
+	MaxStep        int    // most tokens of a step; 0: 512
+	Threads        int    // 0: as many as the process may use
+	NormalPriority bool   // do not raise the priority of the compute threads
 	// Deterministic computes every row the same way whatever else is in the step
 	// and however its context came about, so that a greedy text depends on the
 	// prompt alone. Long prefills are slower.
@@ -65,6 +65,7 @@ type Engine struct {
 	attnOut      *ggml.Tensor // F32 [heads·headDim, MaxStep]
 	scores       *ggml.Tensor // F32, one tile's
 	partial      *ggml.Tensor // F32 [heads·headDim]
+	sums         *ggml.Tensor // F32, the block sums of one split product
 	kCopy, vCopy *ggml.Tensor // F32 [headDim, MaxContext, kvHeads]
 	stop         *ggml.Tensor // empty while the running step is to stop
 	plan         plan
@@ -112,11 +113,11 @@ func Open(o Options) (_ *Engine, err error) {
 	if e.tuning, err = loadTuning(e); err != nil {
 		return nil, err
 	}
-	as, err := e.tuning.weightTypes(o.Weights)
+	recipe, err := e.tuning.recipe(e)
 	if err != nil {
 		return nil, err
 	}
-	if e.weights, err = loadWeights(e.device, file, h, as); err != nil {
+	if e.weights, err = loadWeights(e.device, file, h, recipe); err != nil {
 		return nil, err
 	}
 	if e.cache, err = newCache(e.device, e.geo, l); err != nil {
@@ -204,6 +205,7 @@ func (e *Engine) allocateOwn() error {
 		e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
 		e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
 		e.partial = e.lib.NewTensor1(e.ownCtx, ggml.F32, width)
+		e.sums = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.geo.MaxStep)*int64(max(h.ffn, h.embd, h.heads*h.headDim)/32+31)/32*32)
 		e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
 		e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
 		e.lib.SetAbort(e.device.backend, e.lib.IsEmpty, unsafe.Pointer(e.stop))
@@ -211,7 +213,7 @@ func (e *Engine) allocateOwn() error {
 	if !e.device.host {
 		return nil
 	}
-	tensors := []*ggml.Tensor{e.stop, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy}
+	tensors := []*ggml.Tensor{e.stop, e.attnOut, e.scores, e.partial, e.sums, e.kCopy, e.vCopy}
 	var err error
 	e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors)
 	return err

@@ -74,7 +74,7 @@ func (s *shape) key(to []byte) []byte {
 
 // tensors bounds the number of tensors in the graph: nodes and inputs.
 func (s *shape) tensors(layers, tileRows int) (nodes, inputs int) {
-	perLayer := 48
+	perLayer := 80
 	inputs = 8
 	for i := range s.items {
 		it := &s.items[i]
@@ -104,7 +104,7 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 		return nil, err
 	}
 	g.g = e.lib.NewGraph(g.ctx, uint64(nodes), false)
-	b := &builder{Lib: e.lib, ctx: g.ctx, graph: g.g, hyper: e.hyper, pos: g.pos.t, freqs: e.weights.freqs}
+	b := &builder{Lib: e.lib, e: e, ctx: g.ctx, graph: g.g, hyper: e.hyper, pos: g.pos.t}
 
 	x := b.GetRows(b.ctx, e.weights.embd, g.tokens.t)
 	for l := range e.weights.layers {
@@ -114,7 +114,7 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 		}
 	}
 	if x != nil {
-		g.logits = b.linear(e.weights.out, b.norm(x, e.weights.outNorm))
+		g.logits = b.linear(&e.weights.out, b.norm(x, e.weights.outNorm))
 		b.SetOutput(g.logits)
 		b.expand(g.logits)
 	}
@@ -141,7 +141,7 @@ func (e *Engine) block(b *builder, g *graph, l int, x *ggml.Tensor) *ggml.Tensor
 		g.items[i].append(e, b, l, q, row)
 		row += g.shape.items[i].rows
 	}
-	a := b.linear(w.wo, e.gatherHeads(b, g.shape.rows))
+	a := b.linear(&w.wo, e.gatherHeads(b, g.shape.rows))
 	if last {
 		a = b.GetRows(b.ctx, a, g.out.t)
 		x = b.GetRows(b.ctx, x, g.out.t)
@@ -174,6 +174,7 @@ func (e *Engine) storeKV(b *builder, g *graph, l int, k, v *ggml.Tensor) {
 	h := e.hyper
 	heads := int64(h.kvHeads * g.shape.rows)
 	b.expand(b.SetRows(b.ctx, e.cache.k[l].tensor, b.Reshape2(b.ctx, k, int64(h.headDim), heads), g.kRows.t))
+	v = b.contiguous(v)
 	if e.cache.layout.transposed {
 		v = b.Reshape2(b.ctx, v, 1, heads*int64(h.headDim))
 	} else {

@@ -3,39 +3,89 @@ package gpu
 import (
 	"fmt"
 	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 )
 
-// threads is the pool of compute threads of the CPU backend.
+// threads is the pool of compute threads of the CPU backend, and what keeps a
+// busy neighbour from collapsing it. The threads of a step meet at a barrier
+// after every operator, a thousand times a step: one of them without a processor
+// stops all, so that two threads beside an equal competitor are slower than one.
+//
+// Two things help. Where the process may (root, CAP_SYS_NICE, a nice limit), the
+// compute threads run at a raised priority, which ends the contest. Where it may
+// not, the number of threads follows what the machine gives: see pace.
+//
+// The pool's workers inherit the priority of the thread that creates them; the
+// remaining compute thread is whichever calls Step.
 type threads struct {
 	device *device
 	pool   ggml.Threadpool
-	most   int
+	raised bool // the pool's workers run at raisedNice
+	caller int  // the thread whose priority was raised last
+	pace   pace
+	began  time.Time
 }
 
+// raisedNice leaves a normal process about a tenth of a contended processor.
+const raisedNice = -10
+
 func newThreads(d *device, o Options) (*threads, error) {
-	t := &threads{device: d, most: o.Threads}
-	if t.most == 0 {
-		t.most = runtime.NumCPU()
+	n := o.Threads
+	if n == 0 {
+		n = runtime.NumCPU()
 	}
-	if t.most < 0 || t.most > 512 {
-		return nil, fmt.Errorf("%d threads; there can be 1 to 512", t.most)
+	if n < 0 || n > 512 {
+		return nil, fmt.Errorf("%d threads; there can be 1 to 512", n)
 	}
+	t := &threads{device: d, pace: newPace(n)}
 	if !d.host {
 		return t, nil
 	}
-	t.pool = d.lib.ThreadpoolNew(&ggml.ThreadpoolParams{Threads: int32(t.most), Poll: 50})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	self := unix.Gettid()
+	if !o.NormalPriority {
+		t.raised = unix.Setpriority(unix.PRIO_PROCESS, self, raisedNice) == nil
+	}
+	t.pool = d.lib.ThreadpoolNew(&ggml.ThreadpoolParams{Threads: int32(n), Poll: 50})
+	if t.raised {
+		unix.Setpriority(unix.PRIO_PROCESS, self, 0)
+	}
 	if t.pool == 0 {
-		return nil, fmt.Errorf("no pool of %d threads", t.most)
+		return nil, fmt.Errorf("no pool of %d threads", n)
 	}
 	d.lib.SetThreadpool(d.backend, t.pool)
-	d.lib.SetThreads(d.backend, int32(t.most))
+	d.lib.SetThreads(d.backend, int32(n))
 	return t, nil
 }
 
-func (t *threads) begin() {}
-func (t *threads) end()   {}
+// begin readies the calling thread for a step of rows rows.
+func (t *threads) begin(rows int) {
+	if t.pool == 0 {
+		return
+	}
+	if t.raised {
+		if tid := unix.Gettid(); tid != t.caller {
+			unix.Setpriority(unix.PRIO_PROCESS, tid, raisedNice)
+			t.caller = tid
+		}
+	}
+	if before := t.pace.running; t.pace.next(rows) != before {
+		t.device.lib.SetThreads(t.device.backend, int32(t.pace.running))
+	}
+	t.began = time.Now()
+}
+
+// end tells how the step went.
+func (t *threads) end(rows int) {
+	if t.pool != 0 {
+		t.pace.took(rows, time.Since(t.began))
+	}
+}
 
 func (t *threads) close() {
 	if t.pool != 0 {

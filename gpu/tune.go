@@ -25,17 +25,29 @@ func (t *tuning) form(e *Engine, rows, n int) form {
 	return formFlashCopy
 }
 
-func (t *tuning) weightTypes(mode string) (func(ggml.Type) ggml.Type, error) {
-	switch mode {
+func (t *tuning) recipe(e *Engine) (recipe, error) {
+	switch mode := e.options.Weights; mode {
 	case "file":
-		return func(t ggml.Type) ggml.Type { return t }, nil
-	case "", "auto":
-		return func(t ggml.Type) ggml.Type {
+		return asInFile, nil
+	case "q8":
+		return func(t ggml.Type) storage {
 			if t == ggml.Q4_1 {
-				return ggml.Q8_0
+				return storage{kind: ggml.Q8_0}
 			}
-			return t
+			return asInFile(t)
 		}, nil
+	case "", "auto":
+		return func(t ggml.Type) storage {
+			switch {
+			case e.device.repack == 0:
+			case terms(t) > 0:
+				return storage{kind: ggml.Q4_0, split: true}
+			case t == ggml.Q4_0:
+				return storage{kind: t, pack: true}
+			}
+			return asInFile(t)
+		}, nil
+	default:
+		return nil, fmt.Errorf("weights %q; there are auto and file", mode)
 	}
-	return nil, fmt.Errorf("weights %q; there are auto and file", mode)
 }

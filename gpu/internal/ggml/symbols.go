@@ -22,6 +22,9 @@ type base struct {
 	Traits        func(t Type) *TypeTraits                                                                        `c:"ggml_get_type_traits"`
 	QuantizeChunk func(t Type, src, dst unsafe.Pointer, start, rows, perRow int64, imatrix unsafe.Pointer) uint64 `c:"ggml_quantize_chunk"`
 
+	HalvesToFloats func(src, dst unsafe.Pointer, n int64) `c:"ggml_fp16_to_fp32_row"`
+	FloatsToHalves func(src, dst unsafe.Pointer, n int64) `c:"ggml_fp32_to_fp16_row"`
+
 	// leaves and views
 	NewTensor1 func(ctx Context, t Type, ne0 int64) *Tensor                                                 `c:"ggml_new_tensor_1d"`
 	NewTensor2 func(ctx Context, t Type, ne0, ne1 int64) *Tensor                                            `c:"ggml_new_tensor_2d"`
@@ -86,19 +89,21 @@ type base struct {
 	HostBuffer       func(p unsafe.Pointer, size uint64) Buffer                `c:"ggml_backend_cpu_buffer_from_ptr"`
 
 	// backends
-	DefaultBufferType func(b Backend) BufferType           `c:"ggml_backend_get_default_buffer_type"`
-	Compute           func(b Backend, g Graph) Status      `c:"ggml_backend_graph_compute"`
-	BackendFree       func(b Backend)                      `c:"ggml_backend_free"`
-	BackendName       func(b Backend) *byte                `c:"ggml_backend_name"`
-	BackendDevice     func(b Backend) Device               `c:"ggml_backend_get_device"`
-	DeviceName        func(d Device) *byte                 `c:"ggml_backend_dev_name"`
-	DeviceDescription func(d Device) *byte                 `c:"ggml_backend_dev_description"`
-	DeviceMemory      func(d Device, free, total *uint64)  `c:"ggml_backend_dev_memory"`
-	DeviceKind        func(d Device) DeviceType            `c:"ggml_backend_dev_type"`
-	DeviceRegistry    func(d Device) Registry              `c:"ggml_backend_dev_backend_reg"`
-	DeviceInit        func(d Device, params *byte) Backend `c:"ggml_backend_dev_init"`
-	DeviceSupports    func(d Device, op *Tensor) bool      `c:"ggml_backend_dev_supports_op"`
-	RegistryName      func(r Registry) *byte               `c:"ggml_backend_reg_name"`
+	DefaultBufferType func(b Backend) BufferType            `c:"ggml_backend_get_default_buffer_type"`
+	Compute           func(b Backend, g Graph) Status       `c:"ggml_backend_graph_compute"`
+	BackendFree       func(b Backend)                       `c:"ggml_backend_free"`
+	BackendName       func(b Backend) *byte                 `c:"ggml_backend_name"`
+	BackendDevice     func(b Backend) Device                `c:"ggml_backend_get_device"`
+	DeviceName        func(d Device) *byte                  `c:"ggml_backend_dev_name"`
+	DeviceDescription func(d Device) *byte                  `c:"ggml_backend_dev_description"`
+	DeviceMemory      func(d Device, free, total *uint64)   `c:"ggml_backend_dev_memory"`
+	DeviceKind        func(d Device) DeviceType             `c:"ggml_backend_dev_type"`
+	DeviceRegistry    func(d Device) Registry               `c:"ggml_backend_dev_backend_reg"`
+	DeviceInit        func(d Device, params *byte) Backend  `c:"ggml_backend_dev_init"`
+	DeviceSupports    func(d Device, op *Tensor) bool       `c:"ggml_backend_dev_supports_op"`
+	RegistryProc      func(r Registry, name string) uintptr `c:"ggml_backend_reg_get_proc_address"`
+	BufferTypeName    func(t BufferType) *byte              `c:"ggml_backend_buft_name"`
+	RegistryName      func(r Registry) *byte                `c:"ggml_backend_reg_name"`
 
 	// GGUF
 	GGUFOpen         func(path string, p ggufParams) GGUF                                `c:"gguf_init_from_file"`
