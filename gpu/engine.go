@@ -38,6 +38,8 @@ type Options struct {
 	// prompt alone. Long prefills are slower.
 	Deterministic bool
 	TuneFile      string // where measurements of this machine are kept; empty: not kept
+
+	span int // cells; 0: the default; tests use small ones
 }
 
 // Engine computes steps over sequences of cells. Its methods keep the promises
@@ -62,12 +64,12 @@ type Engine struct {
 	ownCtx       ggml.Context
 	ownBuf       ggml.Buffer
 	ownMem       []byte
-	attnOut      *ggml.Tensor // F32 [heads·headDim, MaxStep]
-	scores       *ggml.Tensor // F32, one tile's
-	partial      *ggml.Tensor // F32 [heads·headDim]
-	sums         *ggml.Tensor // F32, the block sums of one split product
-	kCopy, vCopy *ggml.Tensor // F32 [headDim, MaxContext, kvHeads]
-	stop         *ggml.Tensor // empty while the running step is to stop
+	attnOut      *ggml.Tensor           // F32 [heads·headDim, MaxStep]
+	scores       *ggml.Tensor           // F32, one tile's
+	partial      *ggml.Tensor           // F32 [heads·headDim]
+	sums         map[int64]*ggml.Tensor // by width k of the input: F32 [k/32 padded, MaxStep], the block sums of one split product
+	kCopy, vCopy *ggml.Tensor           // F32 [headDim, MaxContext, kvHeads]
+	stop         *ggml.Tensor           // empty while the running step is to stop
 	plan         plan
 	hostLogits   []float32 // of a card, one row
 	vocab        *Vocab
@@ -182,6 +184,9 @@ func geometry(h *hyper, l layout, o Options) engine.Geometry {
 	if g.MaxStep == 0 {
 		g.MaxStep = 512
 	}
+	if o.span > 0 {
+		g.Span = o.span
+	}
 	if !l.transposed {
 		for g.Span < g.MaxContext {
 			g.Span *= 2
@@ -200,12 +205,19 @@ func (e *Engine) allocateOwn() error {
 	}
 	e.ownCtx = e.lib.Init(ggml.InitParams{MemSize: 16 * e.lib.TensorOverhead(), NoAlloc: true})
 	width := int64(h.heads * h.headDim)
+	var tensors []*ggml.Tensor
 	e.stop = e.lib.NewTensor1(e.ownCtx, ggml.F32, 1)
 	if e.device.host {
 		e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
 		e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
 		e.partial = e.lib.NewTensor1(e.ownCtx, ggml.F32, width)
-		e.sums = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.geo.MaxStep)*int64(max(h.ffn, h.embd, h.heads*h.headDim)/32+31)/32*32)
+		e.sums = map[int64]*ggml.Tensor{}
+		for _, k := range []int{h.embd, h.heads * h.headDim, h.ffn} {
+			if e.sums[int64(k)] == nil {
+				e.sums[int64(k)] = e.lib.NewTensor2(e.ownCtx, ggml.F32, paddedBlocks(int64(k)), int64(e.geo.MaxStep))
+				tensors = append(tensors, e.sums[int64(k)])
+			}
+		}
 		e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
 		e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
 		e.lib.SetAbort(e.device.backend, e.lib.IsEmpty, unsafe.Pointer(e.stop))
@@ -213,7 +225,7 @@ func (e *Engine) allocateOwn() error {
 	if !e.device.host {
 		return nil
 	}
-	tensors := []*ggml.Tensor{e.stop, e.attnOut, e.scores, e.partial, e.sums, e.kCopy, e.vCopy}
+	tensors = append(tensors, e.stop, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy)
 	var err error
 	e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors)
 	return err

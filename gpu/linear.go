@@ -65,20 +65,22 @@ func (b *builder) parts(l *linear, x *ggml.Tensor) []*ggml.Tensor {
 func (b *builder) split(l *linear, x *ggml.Tensor) *ggml.Tensor {
 	k, rows := x.Ne[0], x.Ne[1]
 	padded := l.rest.Ne[0]
+	memory := b.e.sums[k] // [padded, MaxStep], whose padding stays zero
 	blocks := b.Reshape3(b.ctx, x, 32, k/32, rows)
 	sums := b.MulMat(b.ctx, b.e.weights.ones, blocks) // [1, k/32, rows]
-	b.e.placeAt(sums, b.e.sums, 0)
+	b.e.placeAt(sums, memory, 0)
 	sums.Nb[2], sums.Nb[3] = 4*uint64(padded), 4*uint64(padded*rows)
 	b.expand(sums)
-	// The padding between the rows of sums may hold anything finite: the constants
-	// there are zero.
-	rest := b.MulMat(b.ctx, l.rest, b.View2(b.ctx, b.e.sums, padded, rows, 4*uint64(padded), 0))
+	rest := b.MulMat(b.ctx, l.rest, b.View2(b.ctx, memory, padded, rows, memory.Nb[1], 0))
 	b.expand(rest)
 	for _, w := range l.packed {
 		rest = b.AddInPl(b.ctx, b.MulMat(b.ctx, w, x), rest)
 	}
 	return rest
 }
+
+// paddedBlocks is the number of 32-blocks in k, rounded up to a block of Q8_0.
+func paddedBlocks(k int64) int64 { return (k/32 + 31) / 32 * 32 }
 
 // terms is the number of Q4_0 terms that a matrix of type t splits into; 0: it
 // does not.

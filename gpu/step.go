@@ -23,6 +23,9 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 	if e.broken != nil {
 		return e.broken
 	}
+	if len(items) == 0 && len(out) == 0 {
+		return nil
+	}
 	if err := e.prepare(items, out); err != nil {
 		return err
 	}
@@ -45,7 +48,7 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 	p := &e.plan
 	p.step++
 	p.seqs, p.positions, p.shape = p.seqs[:0], p.positions[:0], shape{items: p.shape.items[:0]}
-	if len(items) == 0 || len(out) != len(items) {
+	if len(out) != len(items) {
 		return fmt.Errorf("step: %w: %d items, %d outputs", engine.ErrRange, len(items), len(out))
 	}
 	for i := range items {

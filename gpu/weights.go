@@ -247,7 +247,7 @@ func (w *weights) matrix(prefix string, m matrix) error {
 // planSplit: see linear.
 func (w *weights) planSplit(l *linear, sources []gguf.Tensor, k, rows int64) {
 	kind := sources[0].Type
-	padded := (k/32 + 31) / 32 * 32
+	padded := paddedBlocks(k)
 	for range terms(kind) {
 		l.packed = append(l.packed, w.lib.NewTensor2(w.packCtx, ggml.Q4_0, k, rows))
 	}
