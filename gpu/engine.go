@@ -74,6 +74,7 @@ type Engine struct {
 	hostLogits   []float32 // of a card, one row
 	vocab        *Vocab
 	broken       error
+	probing      int // layers of the graphs while forms of attention are compared; 0: all
 }
 
 // Open loads a model. The caller closes the engine.
@@ -112,14 +113,11 @@ func Open(o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.geo = geometry(h, l, o)
-	if e.tuning, err = loadTuning(e); err != nil {
+	e.tuning = loadTuning(e)
+	if err := e.tuneWeights(file); err != nil {
 		return nil, err
 	}
-	recipe, err := e.tuning.recipe(e)
-	if err != nil {
-		return nil, err
-	}
-	if e.weights, err = loadWeights(e.device, file, h, recipe); err != nil {
+	if e.weights, err = loadWeights(e.device, file, h, e.recipe(e.tuning.Weights)); err != nil {
 		return nil, err
 	}
 	if e.cache, err = newCache(e.device, e.geo, l); err != nil {
@@ -128,7 +126,10 @@ func Open(o Options) (_ *Engine, err error) {
 	if err := e.allocateOwn(); err != nil {
 		return nil, err
 	}
-	return e, e.reserveGraphs()
+	if err := e.reserveGraphs(); err != nil {
+		return nil, err
+	}
+	return e, e.tuneAttention()
 }
 
 // chooseLayout decides how cells are stored.
@@ -231,6 +232,19 @@ func (e *Engine) allocateOwn() error {
 	return err
 }
 
+// freeOwn is the opposite of allocateOwn.
+func (e *Engine) freeOwn() {
+	if e.ownBuf != 0 {
+		e.lib.BufferFree(e.ownBuf)
+	}
+	if e.ownCtx != 0 {
+		e.lib.Free(e.ownCtx)
+	}
+	if e.ownMem != nil {
+		unix.Munmap(e.ownMem)
+	}
+}
+
 // mapTensors places tensors in freshly mapped host memory, which reads as zeros
 // and is not touched before it is used.
 func mapTensors(lib *ggml.Lib, tensors []*ggml.Tensor) ([]byte, ggml.Buffer, error) {
@@ -262,9 +276,8 @@ func (e *Engine) reserveGraphs() error {
 	e.alloc = e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
 	n := min(e.geo.MaxStep, e.geo.MaxContext)
 	s := shape{rows: n, outputs: 1, items: []itemShape{e.itemShape(n, 0)}}
-	if batch := min(e.geo.MaxStep, maxOutputs); batch > 1 {
-		s.outputs = batch
-	}
+	s.outputs = min(e.geo.MaxStep, maxOutputs)
+	s.paddedRows, s.paddedOutputs = e.roundRows(s.rows), e.roundRows(s.outputs)
 	g, err := e.buildGraph(s)
 	if err != nil {
 		return err
@@ -336,15 +349,7 @@ func (e *Engine) Close() error {
 	if e.alloc != 0 {
 		e.lib.FreeAllocator(e.alloc)
 	}
-	if e.ownBuf != 0 {
-		e.lib.BufferFree(e.ownBuf)
-	}
-	if e.ownCtx != 0 {
-		e.lib.Free(e.ownCtx)
-	}
-	if e.ownMem != nil {
-		unix.Munmap(e.ownMem)
-	}
+	e.freeOwn()
 	if e.cache != nil {
 		e.cache.close()
 	}

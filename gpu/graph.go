@@ -39,8 +39,22 @@ type graph struct {
 // shape is what a graph is built for.
 type shape struct {
 	rows    int // of all items
-	outputs int
+	outputs int // rows whose logits are wanted
 	items   []itemShape
+
+	// What the linear layers are computed for: rows and outputs, rounded up where
+	// idle rows cost less than a slower kernel (see roundRows).
+	paddedRows, paddedOutputs int
+}
+
+// roundRows is the number of rows that n rows are computed as. Kernels over
+// interleaved rows take four at a time and what is over one by one: three cost
+// more than four. Nothing of an idle row is kept.
+func (e *Engine) roundRows(n int) int {
+	if e.weights.packed && n%4 == 3 && n < e.geo.MaxStep {
+		return n + 1
+	}
+	return n
 }
 
 // itemShape is one item's part of a shape.
@@ -93,7 +107,7 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 			g.close()
 		}
 	}()
-	nodes, inputs := s.tensors(e.hyper.layers, e.tileRows)
+	nodes, inputs := s.tensors(e.computedLayers(), e.tileRows)
 	size := uint64(nodes)*e.lib.TensorOverhead() + e.lib.GraphOverhead(uint64(nodes), false)
 	g.ctx = e.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true})
 	g.inCtx = e.lib.Init(ggml.InitParams{MemSize: uint64(inputs) * e.lib.TensorOverhead(), NoAlloc: true})
@@ -107,7 +121,7 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 	b := &builder{Lib: e.lib, e: e, ctx: g.ctx, graph: g.g, hyper: e.hyper, pos: g.pos.t}
 
 	x := b.GetRows(b.ctx, e.weights.embd, g.tokens.t)
-	for l := range e.weights.layers {
+	for l := range e.computedLayers() {
 		x = e.block(b, g, l, x)
 		if x == nil {
 			break // the last layer of a step that wants no logits
@@ -124,11 +138,19 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 	return g, nil
 }
 
+// computedLayers is the number of layers that graphs have: all, but for probes.
+func (e *Engine) computedLayers() int {
+	if e.probing > 0 {
+		return min(e.probing, e.hyper.layers)
+	}
+	return e.hyper.layers
+}
+
 // block appends one transformer block. It returns nil where nothing past the K
 // and V of the last layer is wanted.
 func (e *Engine) block(b *builder, g *graph, l int, x *ggml.Tensor) *ggml.Tensor {
 	w := &e.weights.layers[l]
-	last := l == len(e.weights.layers)-1
+	last := l == e.computedLayers()-1
 	q, k, v := e.hyper.arch.project(b, w, b.norm(x, w.attnNorm))
 	e.storeKV(b, g, l, k, v)
 	if last && g.shape.outputs == 0 {
@@ -141,7 +163,7 @@ func (e *Engine) block(b *builder, g *graph, l int, x *ggml.Tensor) *ggml.Tensor
 		g.items[i].append(e, b, l, q, row)
 		row += g.shape.items[i].rows
 	}
-	a := b.linear(&w.wo, e.gatherHeads(b, g.shape.rows))
+	a := b.linear(&w.wo, e.gatherHeads(b, g.shape.paddedRows))
 	if last {
 		a = b.GetRows(b.ctx, a, g.out.t)
 		x = b.GetRows(b.ctx, x, g.out.t)
@@ -173,30 +195,30 @@ func (e *Engine) gatherHeads(b *builder, rows int) *ggml.Tensor {
 func (e *Engine) storeKV(b *builder, g *graph, l int, k, v *ggml.Tensor) {
 	h := e.hyper
 	heads := int64(h.kvHeads * g.shape.rows)
-	b.expand(b.SetRows(b.ctx, e.cache.k[l].tensor, b.Reshape2(b.ctx, k, int64(h.headDim), heads), g.kRows.t))
-	v = b.contiguous(v)
+	k = b.View2(b.ctx, b.contiguous(k), int64(h.headDim), heads, 4*uint64(h.headDim), 0)
+	b.expand(b.SetRows(b.ctx, e.cache.k[l].tensor, k, g.kRows.t))
+	width, rows := int64(h.headDim), heads
 	if e.cache.layout.transposed {
-		v = b.Reshape2(b.ctx, v, 1, heads*int64(h.headDim))
-	} else {
-		v = b.Reshape2(b.ctx, v, int64(h.headDim), heads)
+		width, rows = 1, heads*int64(h.headDim)
 	}
+	v = b.View2(b.ctx, b.contiguous(v), width, rows, 4*uint64(width), 0)
 	b.expand(b.SetRows(b.ctx, e.cache.v[l].tensor, v, g.vRows.t))
 }
 
 // inputs creates what a step fills in, in memory of its own: the graph
 // allocator reuses inputs that it manages while a graph runs.
 func (g *graph) inputs(e *Engine) error {
-	rows, h := int64(g.shape.rows), e.hyper
+	rows, padded, h := int64(g.shape.rows), int64(g.shape.paddedRows), e.hyper
 	perRow := int64(h.kvHeads)
 	if e.cache.layout.transposed {
 		perRow *= int64(h.headDim)
 	}
-	g.tokens.t = g.lib.NewTensor1(g.inCtx, ggml.I32, rows)
-	g.pos.t = g.lib.NewTensor1(g.inCtx, ggml.I32, rows)
+	g.tokens.t = g.lib.NewTensor1(g.inCtx, ggml.I32, padded)
+	g.pos.t = g.lib.NewTensor1(g.inCtx, ggml.I32, padded)
 	g.kRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*int64(h.kvHeads))
 	g.vRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*perRow)
 	if g.shape.outputs > 0 {
-		g.out.t = g.lib.NewTensor1(g.inCtx, ggml.I32, int64(g.shape.outputs))
+		g.out.t = g.lib.NewTensor1(g.inCtx, ggml.I32, int64(g.shape.paddedOutputs))
 	}
 	for i := range g.items {
 		g.items[i].inputs(e, g, g.shape.items[i])
@@ -208,6 +230,9 @@ func (g *graph) inputs(e *Engine) error {
 	for _, in := range []*input{&g.tokens, &g.pos, &g.kRows, &g.vRows, &g.out} {
 		in.attach(e.device)
 	}
+	clear(g.tokens.mem) // idle rows are token 0 at position 0
+	clear(g.pos.mem)
+	clear(g.out.mem)
 	for i := range g.items {
 		for j := range g.items[i].masks {
 			g.items[i].masks[j].in.attach(e.device)

@@ -82,6 +82,7 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 		p.shape.items = append(p.shape.items, e.itemShape(len(it.Tokens), s.len))
 		p.seqs = append(p.seqs, s)
 	}
+	p.shape.paddedRows, p.shape.paddedOutputs = e.roundRows(p.shape.rows), e.roundRows(p.shape.outputs)
 	if p.shape.rows > e.geo.MaxStep {
 		return fmt.Errorf("step: %w: %d tokens of %d", engine.ErrRange, p.shape.rows, e.geo.MaxStep)
 	}
@@ -92,7 +93,7 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 // graph serves lengths up to the next power of two.
 func (e *Engine) itemShape(rows, first int) itemShape {
 	n := e.geo.Cells(first + rows)
-	s := itemShape{rows: rows, first: first, n: n, form: e.tuning.form(e, rows, n), spans: e.cache.spanAt(n-1) + 1}
+	s := itemShape{rows: rows, first: first, n: n, form: e.tuning.form(e, rows), spans: e.cache.spanAt(n-1) + 1}
 	if rows == 1 && s.form != formFlashCopy {
 		s.first = -1
 		for s.n = 256; s.n < n; {
@@ -125,7 +126,7 @@ func (e *Engine) graphFor(s *shape) (*graph, error) {
 
 // fill writes the step's inputs and binds the graph to its cells.
 func (e *Engine) fill(g *graph, items []engine.Item) {
-	p, rows := &e.plan, g.shape.rows
+	p := &e.plan
 	tokens, pos := g.tokens.ints(), g.pos.ints()
 	copy(pos, p.positions)
 	row, output := 0, 0
@@ -144,11 +145,11 @@ func (e *Engine) fill(g *graph, items []engine.Item) {
 		g.items[i].bind(e, s, e.geo.Cells(int(at[len(at)-1])+1))
 		g.items[i].see(e, at)
 	}
-	g.tokens.send(e.device, 4*rows)
-	g.pos.send(e.device, 4*rows)
+	g.tokens.send(e.device, len(g.tokens.mem))
+	g.pos.send(e.device, len(g.pos.mem))
 	g.kRows.send(e.device, len(g.kRows.mem))
 	g.vRows.send(e.device, len(g.vRows.mem))
-	g.out.send(e.device, 4*output)
+	g.out.send(e.device, len(g.out.mem))
 }
 
 // address writes where the K and V of a row go.

@@ -36,6 +36,7 @@ type weights struct {
 	byName  map[string]gguf.Tensor
 	jobs    []func() error // conversions that fill the tensors once they have memory
 	recipe  recipe
+	packed  bool // some matrices are in the repack buffer
 }
 
 // recipe tells how a matrix of a type is stored: as it is, converted to another
@@ -327,6 +328,7 @@ func (w *weights) allocate() error {
 	if w.device.repack != 0 {
 		if packed := w.lib.AllocTensorsType(w.packCtx, w.device.repack); packed != 0 {
 			bufs = append(bufs, packed)
+			w.packed = true
 		}
 	}
 	for _, b := range bufs {
