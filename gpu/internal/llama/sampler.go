@@ -1,0 +1,248 @@
+package llama
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// Sampler chooses the tokens of one sequence as an engine.Sampling says. It
+// remembers what it chose, for the penalties and the grammar.
+type Sampler struct {
+	vocab  *Vocab
+	greedy bool
+	banned []engine.Token // never chosen; part of the chain, if there is one
+	chain  sampler        // libllama's filters, and the draw where it is not greedy; 0: none
+	learns bool           // the chain has filters that follow the text
+
+	buf []Candidate
+	arr candidates
+}
+
+// maxWindow bounds what libllama allocates for the penalties.
+const maxWindow = 1 << 20
+
+// randomSeed is what libllama takes as a wish for a seed that differs each time.
+const randomSeed = math.MaxUint32
+
+// NewSampler makes a sampler. history is the end of the text so far, which the
+// penalties look back on. Errors wrap engine.ErrRange or engine.ErrGrammar. The
+// caller frees the sampler, before the model.
+func (v *Vocab) NewSampler(o engine.Sampling, history []engine.Token) (*Sampler, error) {
+	if err := v.checkSampling(o, history); err != nil {
+		return nil, err
+	}
+	s := &Sampler{vocab: v, greedy: o.Temperature == 0}
+	if o.IgnoreEOS {
+		s.banned = v.Ends()
+	}
+	grammar, err := s.grammar(o)
+	if err != nil {
+		return nil, err
+	}
+	penalties := s.penalties(o, history)
+	s.learns = grammar != 0 || penalties != 0
+	if s.greedy && len(o.Bias) == 0 && !s.learns {
+		return s, nil
+	}
+	l := v.lib
+	s.chain = l.chainInit(chainParams{noPerf: true})
+	s.add(s.bias(o), grammar, penalties)
+	if !s.greedy {
+		s.filter(o)
+		s.add(l.newTemp(o.Temperature), l.newDist(min(o.Seed, randomSeed-1)))
+	}
+	return s, nil
+}
+
+// checkSampling refuses what libllama would take without sense or not survive.
+func (v *Vocab) checkSampling(o engine.Sampling, history []engine.Token) error {
+	for _, x := range []struct {
+		name        string
+		value       float32
+		least, most float64
+	}{
+		{"temperature", o.Temperature, 0, 1e6},
+		{"top-p", o.TopP, 0, 1},
+		{"min-p", o.MinP, 0, 1},
+		{"repeat penalty", o.RepeatPenalty, 0, 1e6},
+		{"frequency penalty", o.FrequencyPenalty, -1e6, 1e6},
+		{"presence penalty", o.PresencePenalty, -1e6, 1e6},
+		{"top-k", float32(o.TopK), 0, math.MaxInt32},
+		{"penalty window", float32(o.PenaltyWindow), 0, maxWindow},
+	} {
+		if value := float64(x.value); !(value >= x.least && value <= x.most) {
+			return fmt.Errorf("%w: %s %v, must be from %v to %v", engine.ErrRange, x.name, x.value, x.least, x.most)
+		}
+	}
+	known := func(t engine.Token) bool { return t >= 0 && int(t) < v.Size() }
+	for t, bias := range o.Bias {
+		if !known(t) {
+			return fmt.Errorf("%w: bias for token %d of %d", engine.ErrRange, t, v.Size())
+		}
+		if b := float64(bias); math.IsNaN(b) || math.IsInf(b, 1) {
+			return fmt.Errorf("%w: bias %v for token %d", engine.ErrRange, bias, t)
+		}
+	}
+	for _, t := range history {
+		if !known(t) {
+			return fmt.Errorf("%w: token %d of %d in the history", engine.ErrRange, t, v.Size())
+		}
+	}
+	return nil
+}
+
+// bias returns a filter that adds to logits, 0 where there is nothing to add.
+func (s *Sampler) bias(o engine.Sampling) sampler {
+	var biases []logitBias
+	for _, t := range slices.Sorted(maps.Keys(o.Bias)) {
+		biases = append(biases, logitBias{t, o.Bias[t]})
+	}
+	for _, t := range s.banned {
+		biases = append(biases, logitBias{t, float32(math.Inf(-1))})
+	}
+	if len(biases) == 0 {
+		return 0
+	}
+	defer runtime.KeepAlive(biases)
+	return s.vocab.lib.newBias(int32(s.vocab.Size()), int32(len(biases)), unsafe.Pointer(&biases[0]))
+}
+
+func (s *Sampler) grammar(o engine.Sampling) (sampler, error) {
+	if o.Grammar == "" {
+		return 0, nil
+	}
+	if g := s.vocab.lib.newGrammar(s.vocab.handle, o.Grammar, "root"); g != 0 {
+		return g, nil
+	}
+	return 0, fmt.Errorf("%w: libllama refuses it", engine.ErrGrammar)
+}
+
+// penalties returns a filter that has seen the history, 0 where nothing is
+// penalised.
+func (s *Sampler) penalties(o engine.Sampling, history []engine.Token) sampler {
+	repeat, window := o.RepeatPenalty, o.PenaltyWindow
+	if repeat == 0 {
+		repeat = 1
+	}
+	if window == 0 {
+		window = 64
+	}
+	if repeat == 1 && o.FrequencyPenalty == 0 && o.PresencePenalty == 0 {
+		return 0
+	}
+	l := s.vocab.lib
+	p := l.newPenalties(int32(s.vocab.Size()), int32(window), repeat, o.FrequencyPenalty, o.PresencePenalty)
+	for _, t := range history[max(0, len(history)-window):] {
+		purego.SyscallN(l.samplerTake, uintptr(p), uintptr(t))
+	}
+	return p
+}
+
+// filter adds what cuts off the unlikely end of the candidates.
+func (s *Sampler) filter(o engine.Sampling) {
+	const keep = 1 // candidates, at least
+	l := s.vocab.lib
+	if o.TopK > 0 {
+		s.add(l.newTopK(int32(o.TopK)))
+	}
+	if o.TopP > 0 && o.TopP < 1 {
+		s.add(l.newTopP(o.TopP, keep))
+	}
+	if o.MinP > 0 {
+		s.add(l.newMinP(o.MinP, keep))
+	}
+}
+
+// add gives filters to the chain, which frees them.
+func (s *Sampler) add(filters ...sampler) {
+	for _, f := range filters {
+		if f != 0 {
+			s.vocab.lib.chainAdd(s.chain, f)
+		}
+	}
+}
+
+// Sample chooses the next token by the logits of all tokens of the vocabulary
+// and remembers it. Where bias and grammar leave nothing to choose, it is a
+// token that ends the generation, whether ends are ignored or not.
+func (s *Sampler) Sample(logits []float32) engine.Token {
+	if s.chain == 0 {
+		return Greedy(logits, s.banned)
+	}
+	cs := s.apply(logits)
+	chosen := &cs[0]
+	if !s.greedy {
+		chosen = &cs[s.arr.selected]
+	}
+	if s.greedy || !possible(chosen) {
+		chosen = likeliest(cs)
+	}
+	if !possible(chosen) {
+		return s.vocab.end()
+	}
+	if s.learns {
+		purego.SyscallN(s.vocab.lib.samplerTake, uintptr(s.chain), uintptr(chosen.Token))
+	}
+	return chosen.Token
+}
+
+// apply runs the chain over all tokens and returns what it leaves.
+func (s *Sampler) apply(logits []float32) []Candidate {
+	if s.buf == nil {
+		s.buf = make([]Candidate, s.vocab.Size())
+	}
+	for t := range s.buf {
+		s.buf[t] = Candidate{Token: engine.Token(t), Logit: logits[t]}
+	}
+	s.arr = candidates{data: &s.buf[0], size: uint64(len(s.buf)), selected: -1}
+	purego.SyscallN(s.vocab.lib.samplerApply, uintptr(s.chain), uintptr(unsafe.Pointer(&s.arr)))
+	runtime.KeepAlive(s)
+	return unsafe.Slice(s.arr.data, s.arr.size)
+}
+
+// possible tells whether a candidate may be chosen. The draw itself does not: of
+// candidates that are all impossible it takes one, and the grammar, told of a
+// token that it excluded, would end the process.
+func possible(c *Candidate) bool { return c.Logit > float32(math.Inf(-1)) }
+
+// likeliest is the first of the candidates with the highest logit.
+func likeliest(cs []Candidate) *Candidate {
+	best := &cs[0]
+	for i := range cs {
+		if cs[i].Logit > best.Logit {
+			best = &cs[i]
+		}
+	}
+	return best
+}
+
+// Greedy is the token with the highest logit, the lowest of equals. Banned
+// tokens, given in order, are left out.
+func Greedy(logits []float32, banned []engine.Token) engine.Token {
+	best, highest := engine.Token(-1), float32(0)
+	for t, logit := range logits {
+		if best >= 0 && !(logit > highest) {
+			continue
+		}
+		if _, out := slices.BinarySearch(banned, engine.Token(t)); !out {
+			best, highest = engine.Token(t), logit
+		}
+	}
+	return max(best, 0)
+}
+
+// Free gives the memory of libllama's filters back.
+func (s *Sampler) Free() {
+	if s.chain != 0 {
+		s.vocab.lib.samplerFree(s.chain)
+		s.chain = 0
+	}
+}
