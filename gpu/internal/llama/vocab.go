@@ -35,7 +35,7 @@ type Vocab struct {
 type tokenFlags uint8
 
 const (
-	flagSpecial tokenFlags = 1 << iota // a control or unknown token: no text of its own
+	flagControl tokenFlags = 1 << iota // a control or unknown token: no text of its own
 	flagEnd                            // ends a generation
 )
 
@@ -63,7 +63,7 @@ func (v *Vocab) readFlags(t engine.Token) (f tokenFlags) {
 	const unknown, control = 1 << 0, 1 << 3 // enum llama_token_attr
 	attr, _, _ := purego.SyscallN(v.lib.tokenAttr, uintptr(v.handle), uintptr(t))
 	if attr&(unknown|control) != 0 {
-		f |= flagSpecial
+		f |= flagControl
 	}
 	end, _, _ := purego.SyscallN(v.lib.tokenIsEnd, uintptr(v.handle), uintptr(t))
 	if end&0xff != 0 {
@@ -72,7 +72,7 @@ func (v *Vocab) readFlags(t engine.Token) (f tokenFlags) {
 	return f
 }
 
-// appendPiece asks libllama for the text of a token, special or not.
+// appendPiece asks libllama for the text of a token, that of a control token too.
 func (v *Vocab) appendPiece(to []byte, t engine.Token) []byte {
 	for room := 64; ; {
 		buf := make([]byte, room)
@@ -93,8 +93,9 @@ func (v *Vocab) Size() int { return len(v.flags) }
 // have does not.
 func (v *Vocab) IsEnd(t engine.Token) bool { return v.has(t, flagEnd) }
 
-// IsSpecial tells whether t is a control token, which stands for no text.
-func (v *Vocab) IsSpecial(t engine.Token) bool { return v.has(t, flagSpecial) }
+// IsControl tells whether t is a control token, which stands for no text and
+// becomes of text only where that is asked for.
+func (v *Vocab) IsControl(t engine.Token) bool { return v.has(t, flagControl) }
 
 func (v *Vocab) has(t engine.Token, f tokenFlags) bool {
 	return t >= 0 && int(t) < len(v.flags) && v.flags[t]&f != 0
@@ -119,10 +120,18 @@ func (v *Vocab) end() engine.Token {
 	return max(v.EOS, 0)
 }
 
-// Piece is the text of t, a part of a UTF-8 character where a token is one;
-// control tokens have their name. It must not be written to. A token that the
-// vocabulary does not have has no text.
+// Piece is what t adds to a text, a part of a UTF-8 character where a token is
+// one; a control token adds nothing, a token that the vocabulary does not have
+// neither. It must not be written to.
 func (v *Vocab) Piece(t engine.Token) []byte {
+	if v.IsControl(t) {
+		return nil
+	}
+	return v.Spelling(t)
+}
+
+// Spelling is Piece with control tokens as the names that they have in a text.
+func (v *Vocab) Spelling(t engine.Token) []byte {
 	if t < 0 || int(t) >= len(v.flags) {
 		return nil
 	}
