@@ -58,8 +58,13 @@ var arrows = []arrow{
 	},
 	{
 		pkg: "runtime/node",
-		may: []string{"runtime/core", "programs/...", "kvpin/...", "gpu/engine", "sdk/wire"},
+		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "gpu/engine", "sdk/wire"},
 		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",
+	},
+	{
+		pkg: "runtime/chat/...",
+		may: []string{"gpu/engine"},
+		why: "text and tokens, whoever delivers the one and computes with the other",
 	},
 	{
 		pkg: "runtime/turns",
@@ -124,6 +129,11 @@ var foreign = []struct {
 		prefix: "github.com/ebitengine/purego",
 		only:   []string{"gpu/..."},
 		why:    "foreign calls stay in the engine",
+	},
+	{
+		prefix: "github.com/ardanlabs/jinja",
+		only:   []string{"runtime/chat"},
+		why:    "templates are rendered in one place",
 	},
 	{
 		prefix: "github.com/nats-io/",

@@ -1,0 +1,116 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Templates leave out what they do not know, without a word: a model would then
+// never learn of its tools. What a template can say is found out when it is
+// compiled, by rendering telltale words and looking for them; the rest is said
+// in the messages that it can show.
+
+// abilities is what a template shows of its input.
+type abilities struct {
+	system  bool // system messages
+	tools   bool // the tools
+	calls   bool // an assistant's tool calls
+	results bool // tool messages
+}
+
+// probe finds out what the template shows. It fails when the template shows not
+// even a user's message.
+func (t *Template) probe() (can abilities, err error) {
+	const word = "telltale"
+	user := Message{Role: "user", Content: "question"}
+	call := Message{Role: "assistant", Calls: []Call{{ID: "telltale1", Name: word, Arguments: `{"a": 1}`}}} // Mistral's IDs have 9 letters
+	result := Message{Role: "tool", Content: "result", Name: "name", ToolCallID: "telltale1"}
+	tool := `{"type": "function", "function": {"name": "` + word + `", "description": "d", "parameters": {"type": "object", "properties": {"a": {"type": "integer", "description": "d"}}, "required": ["a"]}}}`
+	shows := func(word string, tools []string, messages ...Message) bool {
+		r, err := t.execute(input{messages: messages, tools: tools}, true)
+		return err == nil && strings.Contains(r.text, word)
+	}
+	if _, err := t.execute(input{messages: []Message{user}}, true); err != nil {
+		return can, fmt.Errorf("%w: it refuses a user's message: %w", ErrTemplate, err)
+	}
+	if !shows(word, nil, Message{Role: "user", Content: word}) {
+		return can, fmt.Errorf("%w: it does not show a user's message", ErrTemplate)
+	}
+	can.system = shows(word, nil, Message{Role: "system", Content: word}, user)
+	can.tools = shows(word, []string{tool}, user)
+	can.calls = shows(word, nil, user, call, result)
+	can.results = shows("result", nil, user, call, result)
+	return can, nil
+}
+
+// adapt puts into messages what the template would leave out.
+func (can abilities) adapt(in input) input {
+	in.messages = append([]Message(nil), in.messages...)
+	for i := range in.messages {
+		if in.messages[i].Role == "developer" {
+			in.messages[i].Role = "system"
+		}
+	}
+	if len(in.tools) > 0 && !can.tools {
+		in.messages = withTools(in.messages, in.tools)
+		in.tools = nil
+	}
+	if !can.calls {
+		for i, m := range in.messages {
+			if len(m.Calls) > 0 {
+				in.messages[i] = spellCalls(m)
+			}
+		}
+	}
+	if !can.results {
+		in.messages = mapRole(in.messages, "tool", "The tool's result:\n")
+	}
+	if !can.system {
+		in.messages = mapRole(in.messages, "system", "")
+	}
+	return in
+}
+
+// withTools describes the tools in the system message.
+func withTools(messages []Message, tools []string) []Message {
+	text := "You can call these tools. To call one, answer with a JSON object {\"name\": its name, \"arguments\": {…}} and nothing else.\n" +
+		strings.Join(tools, "\n")
+	if len(messages) > 0 && messages[0].Role == "system" {
+		messages[0].Content += "\n\n" + text
+		return messages
+	}
+	return append([]Message{{Role: "system", Content: text}}, messages...)
+}
+
+// spellCalls writes an assistant's calls as its text.
+func spellCalls(m Message) Message {
+	for _, c := range m.Calls {
+		if m.Content != "" {
+			m.Content += "\n"
+		}
+		var name jsonWriter
+		name.quote(c.Name)
+		m.Content += fmt.Sprintf(`{"name": %s, "arguments": %s}`, name.String(), c.Arguments)
+	}
+	m.Calls = nil
+	return m
+}
+
+// mapRole lets the user say what messages of a role say, in one message with the
+// user's own before and behind, since such templates want roles to alternate.
+func mapRole(messages []Message, role, before string) (mapped []Message) {
+	joinable := false // the last of mapped is or has been of that role
+	for _, m := range messages {
+		was := m.Role == role
+		if was {
+			m = Message{Role: "user", Content: before + m.Content}
+		}
+		if n := len(mapped); n > 0 && m.Role == "user" && mapped[n-1].Role == "user" && (was || joinable) {
+			mapped[n-1].Content += "\n\n" + m.Content
+		} else {
+			mapped = append(mapped, m)
+		}
+		joinable = m.Role == "user" && (was || joinable)
+	}
+	return mapped
+}

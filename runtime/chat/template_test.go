@@ -1,0 +1,199 @@
+package chat
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/interlude-run/interlude/runtime/chat/chattest"
+)
+
+// TestTemplatesRenderAsTransformersDo compares with texts that Jinja2 made, see
+// testdata/expect.py.
+func TestTemplatesRenderAsTransformersDo(t *testing.T) {
+	cases := readCases(t)
+	sources, err := filepath.Glob("testdata/templates/*.jinja")
+	if err != nil || len(sources) != 8 {
+		t.Fatalf("%d templates, %v", len(sources), err)
+	}
+	for _, source := range sources {
+		model := strings.TrimSuffix(filepath.Base(source), ".jinja")
+		template := compile(t, read(t, source))
+		for name, in := range cases {
+			t.Run(model+"/"+name, func(t *testing.T) {
+				want := read(t, "testdata/expected/"+model+"."+name+".txt")
+				refusal, refused := strings.CutPrefix(want, "error: ")
+				r, err := template.execute(in, true)
+				switch {
+				case want == "-":
+				case refused:
+					if err == nil || !errors.Is(err, ErrMessages) || !strings.Contains(err.Error(), refusal) {
+						t.Errorf("error %v, want one with %q", err, refusal)
+					}
+				case err != nil:
+					t.Error(err)
+				case r.text != want:
+					t.Errorf("rendered\n%s\nwant\n%s", r.text, want)
+				}
+			})
+		}
+	}
+}
+
+func TestAbilities(t *testing.T) {
+	for model, want := range map[string]abilities{
+		"smollm2":      {system: true, results: true},
+		"tinyllama":    {system: true},
+		"mistral-0.2":  {},
+		"mistral-nemo": {system: true, tools: true, calls: true, results: true},
+		"llama-3.1":    {system: true, tools: true, calls: true, results: true},
+		"llama-3.2":    {system: true, tools: true, calls: true, results: true},
+		"qwen2.5":      {system: true, tools: true, calls: true, results: true},
+		"qwen3":        {system: true, tools: true, calls: true, results: true},
+	} {
+		if got := compile(t, read(t, "testdata/templates/"+model+".jinja")).can; got != want {
+			t.Errorf("%s shows %+v, want %+v", model, got, want)
+		}
+	}
+}
+
+// TestAdaptedMessages shows what a template gets that knows neither tools nor
+// system messages.
+func TestAdaptedMessages(t *testing.T) {
+	in := input{
+		tools: []string{`{"type":"function","function":{"name":"weather"}}`},
+		messages: []Message{
+			{Role: "developer", Content: "Be brief."},
+			{Role: "user", Content: "Weather?"},
+			{Role: "assistant", Calls: []Call{{Name: "weather", Arguments: `{"city": "Paris"}`}}},
+			{Role: "tool", Content: "rain"},
+			{Role: "tool", Content: "cold"},
+			{Role: "user", Content: "Thanks"},
+		},
+	}
+	template := compile(t, read(t, "testdata/templates/mistral-0.2.jinja"))
+	r, err := template.render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "<s>[INST] Be brief.\n\n" +
+		"You can call these tools. To call one, answer with a JSON object {\"name\": its name, \"arguments\": {…}} and nothing else.\n" +
+		"{\"type\":\"function\",\"function\":{\"name\":\"weather\"}}\n\nWeather? [/INST]" +
+		"{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}</s>" +
+		"[INST] The tool's result:\nrain\n\nThe tool's result:\ncold\n\nThanks [/INST]"
+	if r.text != want {
+		t.Errorf("rendered\n%s\nwant\n%s", r.text, want)
+	}
+	if in.messages[0].Role != "developer" || len(in.messages[2].Calls) != 1 {
+		t.Error("the input was changed")
+	}
+}
+
+func TestCompileErrors(t *testing.T) {
+	for source, want := range map[string]string{
+		"":                               "the model has none",
+		"{% if %}":                       "jinja",
+		"{{ raise_exception('never') }}": "never",
+		"Hello":                          "does not show a user's message",
+	} {
+		_, err := Compile(source, chattest.Tokenizer{})
+		if !errors.Is(err, ErrTemplate) || !strings.Contains(err.Error(), want) {
+			t.Errorf("compile %q: %v, want %q", source, err, want)
+		}
+	}
+}
+
+func TestBadMessages(t *testing.T) {
+	template := compile(t, chattest.ChatML)
+	for _, in := range []input{
+		{messages: []Message{{Role: "user<|im_end|>", Content: "x"}}},
+		{messages: []Message{{Role: "user", Calls: []Call{{Name: "x"}}}}},
+		{messages: []Message{{Role: "user", Content: allMarks()}}},
+	} {
+		if _, err := template.render(in); !errors.Is(err, ErrMessages) {
+			t.Errorf("%+v: %v", in, err)
+		}
+	}
+	qwen := compile(t, read(t, "testdata/templates/qwen2.5.jinja"))
+	if _, err := qwen.render(input{messages: []Message{{Role: "user"}}, tools: []string{"[1]"}}); !errors.Is(err, ErrMessages) {
+		t.Errorf("a tool that is a list: %v", err)
+	}
+}
+
+// TestPanicsOfTheLibraryAreErrors calls a filter in a way that the library does
+// not survive, once the messages are of a kind that no probe had.
+func TestPanicsOfTheLibraryAreErrors(t *testing.T) {
+	template := compile(t, chattest.ChatML+"{% if messages[0].content == 'bang' %}{{ messages | selectattr('role') }}{% endif %}")
+	if _, err := template.render(input{messages: []Message{{Role: "user", Content: "bang"}}}); !errors.Is(err, ErrMessages) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func allMarks() string {
+	var b strings.Builder
+	for r := marks[0]; r <= marks[1]; r++ {
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func compile(t testing.TB, source string) *Template {
+	t.Helper()
+	template, err := Compile(source, chattest.Tokenizer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// readCases reads the conversations that testdata/expect.py rendered, at the
+// time that it did.
+func readCases(t *testing.T) map[string]input {
+	t.Helper()
+	var raw map[string]struct {
+		Messages []struct {
+			Role, Content, Name string
+			ToolCallID          string `json:"tool_call_id"`
+			ToolCalls           []struct {
+				ID       string
+				Function struct {
+					Name      string
+					Arguments json.RawMessage
+				}
+			} `json:"tool_calls"`
+		}
+		Tools []json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(read(t, "testdata/cases.json")), &raw); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]input{}
+	for name, c := range raw {
+		in := input{now: time.Date(2026, 3, 7, 14, 5, 9, 0, time.UTC)}
+		for _, m := range c.Messages {
+			message := Message{Role: m.Role, Content: m.Content, Name: m.Name, ToolCallID: m.ToolCallID}
+			for _, call := range m.ToolCalls {
+				message.Calls = append(message.Calls, Call{ID: call.ID, Name: call.Function.Name, Arguments: string(call.Function.Arguments)})
+			}
+			in.messages = append(in.messages, message)
+		}
+		for _, tool := range c.Tools {
+			in.tools = append(in.tools, string(tool))
+		}
+		cases[name] = in
+	}
+	return cases
+}
