@@ -11,6 +11,7 @@ import (
 	"github.com/ebitengine/purego"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/gbnf"
 )
 
 // Sampler chooses the tokens of one sequence as an engine.Sampling says. It
@@ -119,10 +120,13 @@ func (s *Sampler) grammar(o engine.Sampling) (sampler, error) {
 	if o.Grammar == "" {
 		return 0, nil
 	}
+	if err := gbnf.Check(o.Grammar); err != nil {
+		return 0, fmt.Errorf("%w: %w", engine.ErrGrammar, err)
+	}
 	if g := s.vocab.lib.newGrammar(s.vocab.handle, o.Grammar, "root"); g != 0 {
 		return g, nil
 	}
-	return 0, fmt.Errorf("%w: libllama refuses it", engine.ErrGrammar)
+	return 0, fmt.Errorf("%w: libllama refuses it, for a token that is none or a left recursion", engine.ErrGrammar)
 }
 
 // penalties returns a filter that has seen the history, 0 where nothing is
