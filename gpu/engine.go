@@ -96,12 +96,19 @@ func Open(o Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{lib: lib, hyper: h, options: o, scale: float32(1 / math.Sqrt(float64(h.headDim)))}
+	vocab, err := OpenVocab(lib, o.Model)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{lib: lib, hyper: h, vocab: vocab, options: o, scale: float32(1 / math.Sqrt(float64(h.headDim)))}
 	defer func() {
 		if err != nil {
 			e.Close()
 		}
 	}()
+	if vocab.Size() != h.vocab {
+		return nil, fmt.Errorf("%d tokens in the vocabulary, %d in the embedding", vocab.Size(), h.vocab)
+	}
 	if e.device, err = openDevice(lib, o.Device); err != nil {
 		return nil, err
 	}
@@ -325,6 +332,9 @@ func (e *Engine) Capacity(seq engine.Seq) int {
 	return -1
 }
 
+// Vocab is the model's vocabulary; it lives as long as the engine.
+func (e *Engine) Vocab() *Vocab { return e.vocab }
+
 // Memory is the pool as it stands.
 func (e *Engine) Memory() engine.Memory { return e.cache.memory() }
 
@@ -355,6 +365,9 @@ func (e *Engine) Close() error {
 	}
 	if e.weights != nil {
 		e.weights.close()
+	}
+	if e.vocab != nil {
+		e.vocab.Close()
 	}
 	if e.threads != nil {
 		e.threads.close()

@@ -3,16 +3,16 @@ package gguf
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // tokenizers are the kinds that supported models have: byte-level BPE and
 // SentencePiece.
 var tokenizers = []string{"gpt2", "llama"}
 
-// CheckTokenizer checks what libllama relies on in a vocabulary. It reads the
-// arrays without looking at their lengths' agreement with each other in places,
-// asserts that tokens differ, and looks up the 256 byte tokens of a
-// SentencePiece vocabulary wherever a text needs one.
+// CheckTokenizer checks what libllama relies on in a vocabulary: it asserts that
+// tokens differ, and looks up the 256 byte tokens of a SentencePiece vocabulary
+// wherever a text needs one.
 func (f *File) CheckTokenizer() error {
 	const prefix = "tokenizer.ggml."
 	model, ok := f.String(prefix + "model")
@@ -25,8 +25,9 @@ func (f *File) CheckTokenizer() error {
 	}
 	ids := make(map[string]int, len(tokens))
 	for i, t := range tokens {
+		t, _, _ = strings.Cut(t, "\x00") // libllama reads C strings
 		if t == "" {
-			t = fmt.Sprintf("[EMPTY_%d]", i) // what libllama calls it
+			t = fmt.Sprintf("[EMPTY_%d]", i) // and calls empty ones so
 		}
 		if first, twice := ids[t]; twice {
 			return bad("tokens %d and %d are both %q", first, i, t)

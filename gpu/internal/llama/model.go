@@ -87,12 +87,27 @@ func checkNetwork(f *gguf.File) error {
 	if given && !slices.Contains([]string{"none", "linear", "yarn", "longrope"}, scaling) {
 		return fmt.Errorf("%w: %s.rope.scaling.type is %q", gguf.ErrFormat, arch, scaling)
 	}
-	return errors.Join(
+	if err := errors.Join(
 		within("block_count", 1, 512),
 		within("embedding_length", 1, 1<<20),
 		within("context_length", 1, 1<<30),
 		within("attention.head_count", 1, 1<<16),
-	)
+	); err != nil {
+		return err
+	}
+	or := func(key string, otherwise uint64) uint64 {
+		if n, ok := f.Uint(arch + "." + key); ok {
+			return n
+		}
+		return otherwise
+	}
+	width := or("embedding_length", 0) / or("attention.head_count", 1)
+	k := or("attention.key_length", width)
+	v := or("attention.value_length", width)
+	if rotated := or("rope.dimension_count", k); k != v || rotated != k {
+		return fmt.Errorf("%w: heads of %d values for K, %d for V and %d to rotate; they must be equal", gguf.ErrFormat, k, v, rotated)
+	}
+	return nil
 }
 
 // Vocab is the model's vocabulary. It lives as long as the model.
