@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -113,13 +114,12 @@ func (t *tuning) save() {
 // tuneWeights decides how matrices are stored: as the user says, as an earlier
 // start found, or as the first layer runs fastest.
 func (e *Engine) tuneWeights(f *gguf.File) error {
-	switch mode := e.options.Weights; mode {
-	case "file":
-		e.tuning.Weights = "file"
+	if mode := e.options.Weights; mode != "" && mode != "auto" {
+		if _, ok := storages[mode]; !ok {
+			return fmt.Errorf("weights %q; there are auto, %s", mode, strings.Join(slices.Sorted(maps.Keys(storages)), ", "))
+		}
+		e.tuning.Weights = mode
 		return nil
-	case "", "auto":
-	default:
-		return fmt.Errorf("weights %q; there are auto and file", mode)
 	}
 	if e.tuning.Weights != "" {
 		return nil

@@ -17,8 +17,8 @@ func saveAndLoad(r *rig) {
 	dst := r.new()
 	r.reserve(dst, n)
 	half := n / 2
-	r.load(dst, data[:int64(half)*r.g.CellBytes], ctx[:half])
-	r.load(dst, data[int64(half)*r.g.CellBytes:], ctx[half:])
+	r.load(dst, r.save(src, 0, half), ctx[:half])
+	r.load(dst, r.save(src, half, n-half), ctx[half:])
 	r.load(dst, nil, nil)
 	r.sameBits("loaded", r.readAll(dst), before)
 	if !slices.Equal(r.save(dst, 0, n), data) {

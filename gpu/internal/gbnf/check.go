@@ -54,7 +54,7 @@ type rule struct {
 	alts    [][]item
 }
 
-// item is a reference to a rule, or a character or token where it is negative.
+// item is a reference to a rule, or a character where it is negative.
 type item int
 
 const terminal item = -1

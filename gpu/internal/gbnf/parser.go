@@ -95,8 +95,7 @@ func (p *parser) sequence(name string, nested bool) (seq []item) {
 		case c == '[':
 			seq = append(seq, p.class()...)
 		case c == '<' || c == '!':
-			p.token()
-			seq = append(seq, terminal)
+			p.fail("tokens like <name> are not supported: write what the text is to be")
 		case c == '.':
 			p.skip(1)
 			seq = append(seq, terminal)
@@ -182,25 +181,6 @@ func (p *parser) character() {
 		return
 	}
 	p.skip(2 + digits)
-}
-
-// token = [ "!" ] "<" ( "[" number "]" | name ) ">"; libllama looks the name up.
-func (p *parser) token() {
-	if p.peek(0) == '!' {
-		p.skip(1)
-	}
-	end := strings.IndexByte(p.text[p.pos:], '>')
-	if p.peek(0) != '<' || end < 0 {
-		p.fail("expected a token like <name> or <[1]>")
-		return
-	}
-	if inside := p.text[p.pos+1 : p.pos+end]; strings.HasPrefix(inside, "[") {
-		if _, err := strconv.ParseUint(strings.TrimSuffix(inside[1:], "]"), 10, 31); err != nil || !strings.HasSuffix(inside, "]") {
-			p.fail("expected a token's number in <%s>", inside)
-			return
-		}
-	}
-	p.skip(end + 1)
 }
 
 // group = "(" alternatives ")", a rule of its own.

@@ -83,6 +83,9 @@ func checkNetwork(f *gguf.File) error {
 			}
 		}
 	}
+	if eps, ok := f.Float(arch + ".attention.layer_norm_rms_epsilon"); !ok || !(eps >= 0) {
+		return fmt.Errorf("%w: %s.attention.layer_norm_rms_epsilon is %v", gguf.ErrFormat, arch, f.Meta[arch+".attention.layer_norm_rms_epsilon"])
+	}
 	scaling, given := f.String(arch + ".rope.scaling.type")
 	if given && !slices.Contains([]string{"none", "linear", "yarn", "longrope"}, scaling) {
 		return fmt.Errorf("%w: %s.rope.scaling.type is %q", gguf.ErrFormat, arch, scaling)

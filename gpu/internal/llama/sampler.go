@@ -126,7 +126,7 @@ func (s *Sampler) grammar(o engine.Sampling) (sampler, error) {
 	if g := s.vocab.lib.newGrammar(s.vocab.handle, o.Grammar, "root"); g != 0 {
 		return g, nil
 	}
-	return 0, fmt.Errorf("%w: libllama refuses it, for a token that is none or a left recursion", engine.ErrGrammar)
+	return 0, fmt.Errorf("%w: libllama refuses it", engine.ErrGrammar)
 }
 
 // penalties returns a filter that has seen the history, 0 where nothing is

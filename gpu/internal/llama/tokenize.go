@@ -75,10 +75,13 @@ func recurses(model, splitter string) bool {
 // maxRun is the most bytes of text that go to a recursive splitter at once.
 const maxRun = 2048
 
-// cut returns where a text longer than most can be cut: at the last place where
-// any splitter would (letter, space, letter), else at the last space, else
-// between two characters.
+// cut returns how much of a text to take, at most most: up to the last place where
+// any splitter would split (letter, space, letter), else up to the last space,
+// else whole characters.
 func cut(text string, most int) int {
+	if len(text) <= most {
+		return len(text)
+	}
 	space := 0
 	for i := most; i > 1; i-- {
 		if text[i] != ' ' {
