@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -79,6 +80,11 @@ func (t *Template) render(in input) (rendered, error) {
 			return rendered{}, err
 		}
 	}
+	for _, tool := range in.tools {
+		if !json.Valid([]byte(tool)) || !strings.HasPrefix(strings.TrimSpace(tool), "{") {
+			return rendered{}, fmt.Errorf("%w: a tool is no JSON object: %q", ErrMessages, tool)
+		}
+	}
 	return t.execute(t.can.adapt(in), true)
 }
 
@@ -93,8 +99,8 @@ func (t *Template) execute(in input, generation bool) (rendered, error) {
 		tools = jinja.NewList(nil)
 		for _, tool := range in.tools {
 			v, err := decode(tool, g.protect)
-			if err != nil || !v.IsDict() {
-				return rendered{}, fmt.Errorf("%w: a tool is no JSON object: %q", ErrMessages, tool)
+			if err != nil {
+				return rendered{}, fmt.Errorf("%w: tool %q: %w", ErrMessages, tool, err)
 			}
 			tools.AsList().Append(v)
 		}
