@@ -1,0 +1,61 @@
+// Package wire is what travels between clients and nodes: subjects, messages in
+// versioned JSON, error codes. It imports the standard library alone, so that it
+// reads as the specification for a client in any language.
+//
+// # One call
+//
+// A turn is a request on a subject that names the tenant, the program and the
+// number of the turn. With the nats command line:
+//
+//	nats request interlude.v1.default.submit.hello.1 \
+//	  '{"v":1,"messages":[{"role":"user","content":"Hello!"}]}'
+//
+// The reply comes as soon as the turn is on disk:
+//
+//	{"v":1,"accepted":{"tenant":"default","program":"hello","turn":1,
+//	  "result_subject":"interlude.v1.default.result.hello.1",
+//	  "stream_subject":"interlude.v1.default.stream.hello.1"}}
+//
+// or an error that says what to do:
+//
+//	{"v":1,"error":{"code":"queue_full","message":"…","hint":"…","retry_after_ms":250,"retryable":true}}
+//
+// The answer can be read as often as one likes, for as long as results are kept,
+// with an empty request (the status header 404 means that there is none yet):
+//
+//	nats request '$JS.API.DIRECT.GET.INTERLUDE_RESULTS.interlude.v1.default.result.hello.1' ''
+//
+// # Subjects
+//
+//	submit.<program>.<turn>  request, a Turn     → Reply with Accepted or Error
+//	cancel.<program>.<turn>  request, empty      → Reply with Cancelled or Error
+//	stream.<program>.<turn>  subscribe: Chunks while tokens come, none of them kept
+//	result.<program>.<turn>  subscribe: the Result at the moment it is stored; kept in the stream INTERLUDE_RESULTS
+//	turn.<program>.<turn>    kept in the stream INTERLUDE_TURNS; nodes only
+//	finish.<program>.<turn>  what nodes propose as the Result; the first one is stored as result.…; nodes only
+//
+// each after "interlude.v1.<tenant>.". Tenants and programs are 1 to 64 of the
+// characters A–Z a–z 0–9 _ and -; a turn's number is decimal, from 1.
+//
+// # A turn's life
+//
+//	submit ─ validate ─ stored ─ Accepted ─ waits ─ runs ─ Result stored
+//	            │          │                  │       │
+//	          Error    same turn again:     cancel, deadline: a Result too
+//	                   Accepted, duplicate
+//
+// A turn is accepted when the turn before it has been. It is run when the turn
+// before it has a Result. It has exactly one Result, whoever writes it: the
+// first one stored stands.
+//
+// # Promises of the stream
+//
+// Chunks of one attempt count from 1 without a gap. When a node dies, another one
+// begins a new attempt with a higher number, from the beginning of the text. The
+// Result's text is the answer; chunks only show it earlier.
+//
+// # Versions
+//
+// Every message has "v". Nodes refuse turns with another version and with fields
+// that they do not know; clients ignore fields that they do not know.
+package wire

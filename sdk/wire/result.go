@@ -1,0 +1,98 @@
+package wire
+
+import "time"
+
+// Result is how a turn ended. A turn has exactly one.
+type Result struct {
+	Version int    `json:"v"`
+	Tenant  string `json:"tenant"`
+	Program string `json:"program"`
+	Turn    int64  `json:"turn"`
+
+	Outcome      Outcome      `json:"outcome"`
+	FinishReason FinishReason `json:"finish_reason,omitempty"` // of a completed turn
+	Text         string       `json:"text"`                    // the answer; partial unless completed
+	Tokens       []int32      `json:"tokens,omitempty"`        // the answer as it was sampled
+	Error        *Error       `json:"error,omitempty"`         // unless completed
+
+	Usage   Usage  `json:"usage"`
+	Timing  Timing `json:"timing"`
+	Node    string `json:"node,omitempty"`    // that finished it
+	Attempt int    `json:"attempt,omitempty"` // that finished it
+}
+
+// ID names the turn.
+func (r *Result) ID() ID { return ID{Tenant: r.Tenant, Program: r.Program, Turn: r.Turn} }
+
+// Outcome tells how a turn ended. Only a completed turn becomes part of the
+// conversation; any other is as if it had never been said.
+type Outcome string
+
+// The outcomes.
+const (
+	Completed        Outcome = "completed"
+	Cancelled        Outcome = "cancelled"         // by a client
+	DeadlineExceeded Outcome = "deadline_exceeded" // timeout_ms passed
+	Rejected         Outcome = "rejected"          // it cannot be served as it is
+	Failed           Outcome = "failed"            // it could have been, and was not
+)
+
+// FinishReason tells why a completed answer is not longer.
+type FinishReason string
+
+// The reasons.
+const (
+	FinishStop       FinishReason = "stop"        // the model ended it
+	FinishLength     FinishReason = "length"      // max_tokens, or the end of the context
+	FinishStopString FinishReason = "stop_string" // one of the stop strings
+)
+
+// Usage counts tokens.
+type Usage struct {
+	PromptTokens     int `json:"prompt_tokens"`     // the whole context before the answer
+	ReusedTokens     int `json:"reused_tokens"`     // of these, found in the cache
+	PrefilledTokens  int `json:"prefilled_tokens"`  // run through the model before the first token of the answer
+	CompletionTokens int `json:"completion_tokens"` // sampled
+}
+
+// Timing is in milliseconds since the turn was accepted.
+type Timing struct {
+	AcceptedAt  time.Time `json:"accepted_at,omitzero"`
+	ScheduledMS float64   `json:"scheduled_ms"` // first run on the engine
+	TTFTMS      float64   `json:"ttft_ms"`      // first token of the answer
+	TotalMS     float64   `json:"total_ms"`
+}
+
+// Chunk is a piece of an answer's text, shown while it comes.
+type Chunk struct {
+	Version int    `json:"v"`
+	Attempt int    `json:"attempt"` // grows when a turn begins anew
+	Seq     int64  `json:"seq"`     // within the attempt, from 1 without a gap
+	Text    string `json:"text"`    // whole UTF-8 characters
+}
+
+// Reply is what a node replies to a request: exactly one of its parts.
+type Reply struct {
+	Version   int        `json:"v"`
+	Accepted  *Accepted  `json:"accepted,omitempty"`
+	Cancelled *CancelAck `json:"cancelled,omitempty"`
+	Error     *Error     `json:"error,omitempty"`
+}
+
+// Accepted says that a turn is stored and will have a Result.
+type Accepted struct {
+	Tenant        string `json:"tenant"`
+	Program       string `json:"program"`
+	Turn          int64  `json:"turn"`
+	Duplicate     bool   `json:"duplicate,omitempty"` // it had been accepted before
+	ResultSubject string `json:"result_subject"`
+	StreamSubject string `json:"stream_subject"`
+}
+
+// CancelAck says how the turn ended: by this cancellation, or before it.
+type CancelAck struct {
+	Tenant  string  `json:"tenant"`
+	Program string  `json:"program"`
+	Turn    int64   `json:"turn"`
+	Outcome Outcome `json:"outcome"`
+}

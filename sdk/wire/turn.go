@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Version is the schema of this package: the "v" of every message.
+const Version = 1
+
+// Turn is one request for generation. Tenant, program and turn may be left out
+// when it is submitted, since the subject says them; when given they must agree.
+type Turn struct {
+	Version int    `json:"v"`
+	Tenant  string `json:"tenant,omitempty"`
+	Program string `json:"program,omitempty"`
+	Turn    int64  `json:"turn,omitempty"`
+
+	Mode     Mode      `json:"mode,omitempty"`
+	Messages []Message `json:"messages"`
+	Tools    []Tool    `json:"tools,omitempty"` // absent: those of the turn before
+
+	Sampling  Sampling  `json:"sampling,omitzero"`
+	Lifecycle Lifecycle `json:"lifecycle,omitzero"`
+
+	// TimeoutMS is how long after its acceptance the turn must be answered, in
+	// milliseconds; 0 means whenever.
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+
+	// AcceptedAt is set by the node that accepts the turn. Clients leave it out.
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+}
+
+// ID names the turn.
+func (t *Turn) ID() ID { return ID{Tenant: t.Tenant, Program: t.Program, Turn: t.Turn} }
+
+// Deadline is when an accepted turn must be answered; ok is false when it may be
+// whenever.
+func (t *Turn) Deadline() (at time.Time, ok bool) {
+	if t.TimeoutMS == 0 {
+		return time.Time{}, false
+	}
+	return t.AcceptedAt.Add(time.Duration(t.TimeoutMS) * time.Millisecond), true
+}
+
+// Mode says what the messages of a turn are.
+type Mode string
+
+// The modes. An empty Mode is ModeAppend.
+const (
+	ModeAppend  Mode = "append"  // what is new since the answer to the turn before
+	ModeReplace Mode = "replace" // the whole conversation
+)
+
+// Message is one message in the shape of OpenAI's chat API.
+type Message struct {
+	Role       string     `json:"role"` // system, developer, user, assistant or tool
+	Content    Content    `json:"content"`
+	Name       string     `json:"name,omitempty"`
+	ToolCalls  []ToolCall `json:"tool_calls,omitempty"`   // of an assistant's message
+	ToolCallID string     `json:"tool_call_id,omitempty"` // of a tool's message: the call that it answers
+}
+
+// Content is a message's text. In JSON it is a string, null, or a list of parts
+// {"type":"text","text":…}, which are joined; it is written as a string.
+type Content string
+
+// ToolCall is a call that an assistant's message makes.
+type ToolCall struct {
+	ID       string       `json:"id"`
+	Type     string       `json:"type"` // "function"
+	Function FunctionCall `json:"function"`
+}
+
+// FunctionCall names a function and its arguments, a JSON object as a string.
+type FunctionCall struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+// Tool is a function that the model may call.
+type Tool struct {
+	Type     string   `json:"type"` // "function"
+	Function Function `json:"function"`
+}
+
+// Function describes a function to the model.
+type Function struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Parameters  json.RawMessage `json:"parameters,omitempty"` // a JSON schema: an object
+	Strict      bool            `json:"strict,omitempty"`
+}
+
+// Sampling says how tokens are chosen. The zero value is greedy, up to whatever
+// the node allows.
+type Sampling struct {
+	MaxTokens        int               `json:"max_tokens,omitempty"` // 0: as many as fit
+	Temperature      float64           `json:"temperature,omitempty"`
+	TopK             int               `json:"top_k,omitempty"`             // 0: all
+	TopP             float64           `json:"top_p,omitempty"`             // 0 or 1: all
+	MinP             float64           `json:"min_p,omitempty"`             // 0: all
+	RepeatPenalty    float64           `json:"repeat_penalty,omitempty"`    // 0 or 1: none
+	FrequencyPenalty float64           `json:"frequency_penalty,omitempty"` // 0: none
+	PresencePenalty  float64           `json:"presence_penalty,omitempty"`  // 0: none
+	PenaltyWindow    int               `json:"penalty_window,omitempty"`    // tokens looked back for penalties; 0: the node's default
+	Seed             *uint32           `json:"seed,omitempty"`              // absent: drawn once, when the turn is accepted
+	Stop             []string          `json:"stop,omitempty"`              // strings that end the answer, and are not part of it
+	LogitBias        map[int32]float64 `json:"logit_bias,omitempty"`        // by token
+	Grammar          string            `json:"grammar,omitempty"`           // GBNF
+	IgnoreEOS        bool              `json:"ignore_eos,omitempty"`
+}
+
+// Lifecycle is what the client knows of the program beyond this turn.
+type Lifecycle struct {
+	Last     bool      `json:"last,omitempty"`      // no turn comes after this one
+	ToolHint *ToolHint `json:"tool_hint,omitempty"` // what is called with the answer
+	Parent   string    `json:"parent,omitempty"`    // the program that started this one
+	Cache    Cache     `json:"cache,omitempty"`
+}
+
+// ToolHint names the tool that is about to be called and how long that takes.
+type ToolHint struct {
+	Name       string `json:"name"`
+	ExpectedMS int64  `json:"expected_ms,omitempty"`
+}
+
+// Cache says whether the turn may use the computed context of earlier turns.
+type Cache string
+
+// The uses of the cache. An empty Cache is CacheReuse.
+const (
+	CacheReuse Cache = "reuse"
+	CacheNone  Cache = "none" // compute everything anew
+)

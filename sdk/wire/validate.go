@@ -1,0 +1,183 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// What a turn may have at most. The size of the whole message is bounded by the
+// node's configuration.
+const (
+	maxMessages  = 4096
+	maxTools     = 512
+	maxTimeout   = 7 * 24 * time.Hour
+	maxStops     = 16
+	maxStopBytes = 1024
+	maxBiases    = 4096
+	maxGrammar   = 256 << 10
+	maxTokens    = 1 << 24
+	maxHintBytes = 256
+)
+
+// settle fills in what the subject says and what is the default.
+func (t *Turn) settle(id ID) error {
+	if t.Tenant != "" && t.Tenant != id.Tenant || t.Program != "" && t.Program != id.Program || t.Turn != 0 && t.Turn != id.Turn {
+		return &Error{
+			Code:    CodeInvalidSubject,
+			Message: fmt.Sprintf("the message names another turn than its subject, which names %v", id),
+			Hint:    "leave tenant, program and turn out of the message, or make them agree with the subject",
+		}
+	}
+	t.Tenant, t.Program, t.Turn = id.Tenant, id.Program, id.Turn
+	if t.Mode == "" {
+		t.Mode = ModeAppend
+	}
+	if t.Lifecycle.Cache == "" {
+		t.Lifecycle.Cache = CacheReuse
+	}
+	t.AcceptedAt = time.Time{}
+	return nil
+}
+
+// Validate says what is wrong with the turn, as an *Error with CodeInvalidTurn or
+// CodeInvalidSubject.
+func (t *Turn) Validate() error {
+	if err := t.ID().Validate(); err != nil {
+		return err
+	}
+	switch {
+	case t.Mode != "" && t.Mode != ModeAppend && t.Mode != ModeReplace:
+		return invalidTurn("mode", "%q is neither append nor replace", clip(string(t.Mode)))
+	case len(t.Messages) == 0:
+		return invalidTurn("messages", "there is none")
+	case len(t.Messages) > maxMessages:
+		return invalidTurn("messages", "there are %d, more than %d", len(t.Messages), maxMessages)
+	case len(t.Tools) > maxTools:
+		return invalidTurn("tools", "there are %d, more than %d", len(t.Tools), maxTools)
+	case t.TimeoutMS < 0 || t.TimeoutMS > maxTimeout.Milliseconds():
+		return invalidTurn("timeout_ms", "%d is not within 0 and %d", t.TimeoutMS, maxTimeout.Milliseconds())
+	}
+	for i := range t.Messages {
+		if err := t.Messages[i].validate(fmt.Sprintf("messages[%d]", i)); err != nil {
+			return err
+		}
+	}
+	for i := range t.Tools {
+		if err := t.Tools[i].validate(fmt.Sprintf("tools[%d]", i)); err != nil {
+			return err
+		}
+	}
+	if err := t.Sampling.validate(); err != nil {
+		return err
+	}
+	return t.Lifecycle.validate()
+}
+
+func (m *Message) validate(where string) error {
+	switch m.Role {
+	case "system", "developer", "user", "assistant", "tool":
+	default:
+		return invalidTurn(where+".role", "%q is none of system, developer, user, assistant and tool", clip(m.Role))
+	}
+	switch {
+	case len(m.ToolCalls) > 0 && m.Role != "assistant":
+		return invalidTurn(where+".tool_calls", "only an assistant's message may have them")
+	case m.ToolCallID != "" && m.Role != "tool":
+		return invalidTurn(where+".tool_call_id", "only a tool's message may have it")
+	case m.ToolCallID == "" && m.Role == "tool":
+		return invalidTurn(where+".tool_call_id", "a tool's message must say which call it answers")
+	}
+	for i, c := range m.ToolCalls {
+		switch {
+		case c.Type != "function":
+			return invalidTurn(fmt.Sprintf("%s.tool_calls[%d].type", where, i), "%q is not function", clip(c.Type))
+		case c.Function.Name == "":
+			return invalidTurn(fmt.Sprintf("%s.tool_calls[%d].function.name", where, i), "it is empty")
+		}
+	}
+	return nil
+}
+
+func (t *Tool) validate(where string) error {
+	switch {
+	case t.Type != "function":
+		return invalidTurn(where+".type", "%q is not function", clip(t.Type))
+	case t.Function.Name == "":
+		return invalidTurn(where+".function.name", "it is empty")
+	case len(t.Function.Parameters) > 0 && !isObject(t.Function.Parameters):
+		return invalidTurn(where+".function.parameters", "it is not a JSON object")
+	}
+	return nil
+}
+
+func (s *Sampling) validate() error {
+	for _, r := range []struct {
+		name              string
+		value, low, above float64
+	}{
+		{"max_tokens", float64(s.MaxTokens), 0, maxTokens},
+		{"temperature", s.Temperature, 0, 5},
+		{"top_k", float64(s.TopK), 0, maxTokens},
+		{"top_p", s.TopP, 0, 1},
+		{"min_p", s.MinP, 0, 1},
+		{"repeat_penalty", s.RepeatPenalty, 0, 10},
+		{"frequency_penalty", s.FrequencyPenalty, -2, 2},
+		{"presence_penalty", s.PresencePenalty, -2, 2},
+		{"penalty_window", float64(s.PenaltyWindow), 0, maxTokens},
+		{"stop", float64(len(s.Stop)), 0, maxStops},
+		{"logit_bias", float64(len(s.LogitBias)), 0, maxBiases},
+		{"grammar", float64(len(s.Grammar)), 0, maxGrammar},
+	} {
+		if !(r.low <= r.value && r.value <= r.above) {
+			return invalidTurn("sampling."+r.name, "%v is not within %v and %v", r.value, r.low, r.above)
+		}
+	}
+	for _, stop := range s.Stop {
+		if stop == "" || len(stop) > maxStopBytes {
+			return invalidTurn("sampling.stop", "a stop string of %d bytes is not within 1 and %d", len(stop), maxStopBytes)
+		}
+	}
+	tokens := make([]int32, 0, len(s.LogitBias))
+	for token := range s.LogitBias {
+		tokens = append(tokens, token)
+	}
+	slices.Sort(tokens) // the same turn gets the same error
+	for _, token := range tokens {
+		if bias := s.LogitBias[token]; token < 0 || math.IsNaN(bias) || math.Abs(bias) > 100 {
+			return invalidTurn("sampling.logit_bias", "token %d with %v: tokens are from 0, biases within -100 and 100", token, bias)
+		}
+	}
+	return nil
+}
+
+func (l *Lifecycle) validate() error {
+	switch {
+	case l.Cache != "" && l.Cache != CacheReuse && l.Cache != CacheNone:
+		return invalidTurn("lifecycle.cache", "%q is neither reuse nor none", clip(string(l.Cache)))
+	case l.Parent != "" && !isName(l.Parent):
+		return invalidTurn("lifecycle.parent", "%q is no program's name", clip(l.Parent))
+	case l.ToolHint == nil:
+		return nil
+	case l.ToolHint.Name == "" || len(l.ToolHint.Name) > maxHintBytes:
+		return invalidTurn("lifecycle.tool_hint.name", "%d bytes are not within 1 and %d", len(l.ToolHint.Name), maxHintBytes)
+	case l.ToolHint.ExpectedMS < 0 || l.ToolHint.ExpectedMS > maxTimeout.Milliseconds():
+		return invalidTurn("lifecycle.tool_hint.expected_ms", "%d is not within 0 and %d", l.ToolHint.ExpectedMS, maxTimeout.Milliseconds())
+	}
+	return nil
+}
+
+func isObject(data json.RawMessage) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && json.Valid(data)
+}
+
+func invalidTurn(field, format string, args ...any) *Error {
+	return &Error{
+		Code:    CodeInvalidTurn,
+		Message: field + ": " + fmt.Sprintf(format, args...),
+		Hint:    "correct " + field + " and send the turn again with the same number",
+	}
+}
