@@ -1,0 +1,52 @@
+// Package node is the production shell of the core: it takes turns, drives
+// runtime/core with them, does on the engine what the core asks for, and brings
+// text and results back.
+//
+// # Use
+//
+//	n, err := node.New(node.Config{Engine: e, Template: t, Vocabulary: v, Turns: turns})
+//	err = n.Run(ctx)   // until ctx ends, or the engine fails
+//
+// # Goroutines
+//
+// Everything has one owner, and Run waits for all that it starts.
+//
+//	Turns ──▶ intake ──▶ a goroutine for each turn ──────▶ loop ──────▶ device
+//	                     history, template, tokens  inbox  the core      the engine
+//	Turns ◀───────────── text, result  ◀────────── mailbox      ◀────── tokens
+//
+// The loop waits for nothing but its select. What could take long is done by a
+// turn's own goroutine: reading history, rendering, tokenising, sending. The
+// device's goroutine is locked to its thread, and owns the engine while Run runs;
+// the loop orders its work, one piece for each Step of the core, and learns of it
+// when it is done. There is one timer, for the core's next deadline.
+//
+// Between two steps of the engine stand the two channels, the text of the sampled
+// tokens, and one Step of the core.
+//
+// # A turn
+//
+//	take the program's talk ─▶ render, tokenise ─▶ arrive ─▶ stream ─▶ store the result ─▶ put the talk back
+//	 or rebuild it from history      │                │         │
+//	                                 └──── rejected ──┴─────────┴── handed back
+//
+// A turn that comes from Turns is ended by one stored result, or handed back: when
+// the node stops before it could be finished, when the engine breaks, when its
+// history or its result's store cannot be reached. The conversation takes the
+// answer in only after its result was stored, and was this node's: so what the
+// node remembers is what is stored, and another node rebuilds the same tokens.
+//
+// # What is kept between turns
+//
+// The tokens of a program's context, as long as the engine has cells of it: they
+// tell how much of the next prompt is in the cache. And the conversations that were
+// used last, up to Config.TalkBytes; the others are rebuilt from history when they
+// are wanted.
+//
+// # Failure
+//
+// A step that fails ends its turns as failed. An engine that breaks, panics, or
+// refuses what the core has accounted for, and Turns that fail, end Run with an
+// error after every turn was handed back; the process should end then, since the
+// engine may be in any state.
+package node

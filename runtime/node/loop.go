@@ -1,0 +1,396 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// loop drives the core: the one goroutine that knows which turn is where. It
+// waits for nothing but its select.
+type loop struct {
+	node    *Node
+	machine *core.Machine
+	device  *device
+	clock   clock
+	alarm   programs.Time // what the timer is set to; 0 for nothing
+	timer   *time.Timer
+
+	turns    map[programs.TurnID]*turn // arrived and not over
+	running  map[engine.Seq]*turn      // started, by the sequence they run on
+	contexts map[programs.ProgramID]*known
+
+	draining bool
+	doomed   []*turn // to be ended by the node as soon as the effects at hand are carried out
+
+	filling  *work   // for the effects at hand; nil when they ask nothing of the device
+	stepping *work   // whose step is under way
+	idle     []*work // to be filled anew
+	returned []*work // done while the loop was handing over the next
+	report   core.StepDone
+}
+
+func newLoop(n *Node, machine *core.Machine, d *device) *loop {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &loop{
+		node:     n,
+		machine:  machine,
+		device:   d,
+		clock:    n.clock,
+		timer:    timer,
+		turns:    map[programs.TurnID]*turn{},
+		running:  map[engine.Seq]*turn{},
+		contexts: map[programs.ProgramID]*known{},
+	}
+}
+
+// known is what the loop knows of a program's context: the tokens of its last turn
+// that was taken in, its cells' among them.
+type known struct {
+	turn   *turn          // while it is not over
+	tokens []engine.Token // after that
+}
+
+func (k *known) context() []engine.Token {
+	switch {
+	case k == nil:
+		return nil
+	case k.turn != nil:
+		return k.turn.tokens
+	}
+	return k.tokens
+}
+
+// message is what a turn's goroutine tells the loop: that its turn has arrived,
+// or that nobody wants it any longer.
+type message struct {
+	turn      *turn
+	cancelled bool
+}
+
+// run drives the core until there is nothing left to serve, which ctx's end
+// leads to, or until the engine fails.
+func (l *loop) run(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the node panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	drain := ctx.Done()
+	var grace <-chan time.Time
+	for {
+		select {
+		case m := <-l.node.inbox:
+			l.take(m)
+		case w := <-l.device.done:
+			if err := l.settle(w); err != nil {
+				return err
+			}
+		case <-l.timer.C:
+			l.alarm = 0
+			l.step(&core.Tick{})
+		case <-drain:
+			drain = nil
+			l.draining = true
+			l.handBack(func(t *turn) bool { return t.seq == 0 })
+			grace = time.After(l.node.cfg.Grace)
+		case <-grace:
+			l.handBack(func(*turn) bool { return true })
+		case <-l.node.served:
+			return nil
+		}
+		for len(l.returned) > 0 {
+			w := l.returned[0]
+			l.returned = l.returned[1:]
+			if err := l.settle(w); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take acts on a message.
+func (l *loop) take(m message) {
+	switch {
+	case m.cancelled:
+		l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})
+	case l.draining:
+		m.turn.fault = errHandBack
+		m.turn.end(ending{})
+	default:
+		l.arrive(m.turn)
+	}
+}
+
+// arrive puts a turn before the core, with what its context has in common with
+// those that may be in memory.
+func (l *loop) arrive(t *turn) {
+	ev := &t.arrival
+	before := l.contexts[ev.Turn.Program]
+	ev.Arrived = min(ev.Arrived, l.clock.now())
+	ev.Keep = common(before.context(), t.tokens)
+	ev.Shared = common(l.contexts[ev.Parent].context(), t.tokens)
+	if other := l.turns[ev.Turn]; other != nil { // the same turn twice: the core would not know them apart
+		t.fault = errHandBack
+		t.end(ending{})
+		return
+	}
+	l.turns[ev.Turn] = t
+	l.contexts[ev.Turn.Program] = &known{turn: t}
+	if rejected := l.step(ev); rejected {
+		delete(l.contexts, ev.Turn.Program)
+		if before != nil {
+			l.contexts[ev.Turn.Program] = before
+		}
+	}
+}
+
+// common is how many tokens a and b begin with in common.
+func common(a, b []engine.Token) programs.Tokens {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return programs.Tokens(i)
+		}
+	}
+	return programs.Tokens(n)
+}
+
+// step takes an event to the core and carries out what it answers. It tells
+// whether that was a rejection.
+func (l *loop) step(ev core.Event) (rejected bool) {
+	now := l.clock.now()
+	effects := l.machine.Step(now, ev)
+	if l.node.cfg.Observe != nil {
+		l.node.cfg.Observe(now, ev, effects)
+	}
+	for i := range effects {
+		rejected = l.carryOut(&effects[i]) || rejected
+	}
+	l.submit()
+	l.setTimer()
+	l.node.stats.observe(len(l.turns), len(l.running), l.machine.Memory())
+	for len(l.doomed) > 0 {
+		t := l.doomed[0]
+		l.doomed = l.doomed[1:]
+		if !t.over {
+			l.step(&core.TurnCancelled{Turn: t.arrival.Turn})
+		}
+	}
+	return rejected
+}
+
+func (l *loop) carryOut(e *core.Effect) (rejected bool) {
+	switch e.Kind {
+	case core.OpenSeq, core.ForkSeq, core.ReserveSeq, core.TruncateSeq:
+		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), cells: int(e.Cells)})
+	case core.ReleaseSeq:
+		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
+		if k := l.contexts[e.Turn.Program]; k != nil && k.turn == nil {
+			delete(l.contexts, e.Turn.Program) // no cells are left that a context could be compared with
+		}
+	case core.StartTurn:
+		l.start(e)
+	case core.SuspendTurn:
+		t := l.turns[e.Turn]
+		delete(l.running, t.seq)
+		t.seq = 0
+		l.node.stats.suspended.Add(1)
+		if !t.resumable() {
+			l.doom(t, errHandBack)
+		}
+	case core.FinishTurn:
+		l.finish(e)
+	case core.RejectTurn:
+		t := l.turns[e.Turn]
+		delete(l.turns, e.Turn)
+		t.end(ending{rejection: &e.Rejection})
+		return true
+	case core.ForgetProgram:
+		delete(l.contexts, e.Turn.Program)
+	case core.RunStep:
+		l.fill(e.Items)
+	case core.InterruptStep:
+		l.device.abort(l.stepping)
+	}
+	return false
+}
+
+// order puts a call into the work at hand.
+func (l *loop) order(c call) {
+	w := l.work()
+	w.calls = append(w.calls, c)
+}
+
+func (l *loop) start(e *core.Effect) {
+	t := l.turns[e.Turn]
+	t.seq = engine.Seq(e.Seq)
+	l.running[t.seq] = t
+	sampling, history := t.samplingNow()
+	l.order(call{kind: e.Kind, seq: t.seq, turn: t, sampling: sampling, history: history})
+}
+
+// fill puts the step into the work at hand.
+func (l *loop) fill(items []core.Item) {
+	w := l.work()
+	for _, i := range items {
+		t := l.running[engine.Seq(i.Seq)]
+		w.turns = append(w.turns, t)
+		w.items = append(w.items, engine.Item{
+			Seq:    t.seq,
+			Tokens: t.tokens[i.From : i.From+i.Count],
+			Sample: i.Sample,
+		})
+	}
+	for len(w.outputs) < len(items) {
+		w.outputs = append(w.outputs, engine.Output{})
+	}
+	w.outputs = w.outputs[:len(items)]
+	l.stepping = w
+}
+
+func (l *loop) finish(e *core.Effect) {
+	t := l.turns[e.Turn]
+	delete(l.turns, e.Turn)
+	delete(l.running, t.seq)
+	t.seq = 0
+	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
+		k.turn, k.tokens = nil, t.tokens
+	}
+	l.node.stats.finished(e)
+	t.end(ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing})
+}
+
+// work is the work at hand.
+func (l *loop) work() *work {
+	if l.filling == nil {
+		if n := len(l.idle); n > 0 {
+			l.filling, l.idle = l.idle[n-1], l.idle[:n-1]
+		} else {
+			l.filling = &work{}
+		}
+	}
+	return l.filling
+}
+
+// submit gives the work at hand to the device.
+func (l *loop) submit() {
+	if l.filling == nil {
+		return
+	}
+	for {
+		select {
+		case l.device.work <- l.filling:
+			l.filling = nil
+			return
+		case w := <-l.device.done:
+			l.returned = append(l.returned, w)
+			if w == nil { // the device is gone; run will learn it from settle
+				return
+			}
+		}
+	}
+}
+
+// settle takes back work that the device has done, and reports its step.
+func (l *loop) settle(w *work) error {
+	if w == nil {
+		return fmt.Errorf("the device is gone")
+	}
+	if w.err != nil {
+		return fmt.Errorf("the engine cannot go on: %w", w.err)
+	}
+	for _, c := range w.calls {
+		if c.refused != nil {
+			l.doom(c.turn, c.refused)
+		}
+	}
+	if w != l.stepping {
+		l.recycle(w)
+		if len(l.doomed) > 0 {
+			l.step(&core.Tick{})
+		}
+		return nil
+	}
+	l.stepping = nil
+	l.report.Status = w.status
+	l.report.Results = l.report.Results[:0]
+	for i, t := range w.turns {
+		l.report.Results = append(l.report.Results, l.result(w, i, t))
+	}
+	l.node.stats.steps.Add(1)
+	l.recycle(w)
+	l.step(&l.report)
+	return nil
+}
+
+// result says how the turn of an item goes on.
+func (l *loop) result(w *work, i int, t *turn) core.ItemResult {
+	switch {
+	case t.over:
+		return core.ItemOK // to whoever it may concern: the turn is gone
+	case w.status == core.StepFailed:
+		t.fault = w.failure
+		return core.ItemFailed
+	case t.fault != nil:
+		return core.ItemFailed
+	case w.status == core.StepInterrupted || !w.items[i].Sample:
+		return core.ItemOK
+	}
+	return t.accept(w.outputs[i], l.node.cfg.Vocabulary)
+}
+
+func (l *loop) recycle(w *work) {
+	w.reset()
+	l.idle = append(l.idle, w)
+}
+
+// doom has a turn ended by the node, for a reason that the core does not know.
+func (l *loop) doom(t *turn, fault error) {
+	if t.over || t.fault != nil {
+		return
+	}
+	t.fault = fault
+	l.doomed = append(l.doomed, t)
+}
+
+// handBack ends turns that another node is to do.
+func (l *loop) handBack(which func(*turn) bool) {
+	for _, t := range l.turns {
+		if which(t) {
+			l.doom(t, errHandBack)
+		}
+	}
+	l.step(&core.Tick{})
+}
+
+// setTimer sets the timer to the core's next deadline.
+func (l *loop) setTimer() {
+	at, _ := l.machine.NextDeadline()
+	if at == l.alarm {
+		return
+	}
+	l.alarm = at
+	if at == 0 {
+		l.timer.Stop()
+		return
+	}
+	l.timer.Reset(l.clock.until(at))
+}
+
+// geometry is what the ledger needs to know of the engine.
+func geometry(g engine.Geometry) kvpin.Geometry {
+	return kvpin.Geometry{
+		CellBytes: programs.Bytes(g.CellBytes),
+		Granule:   programs.Tokens(g.Granule),
+		Span:      programs.Tokens(g.Span),
+		PoolBytes: programs.Bytes(g.PoolBytes),
+	}
+}

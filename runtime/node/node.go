@@ -1,0 +1,174 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/chat"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// Config says what a node works with. Engine, Template, Vocabulary and Turns are
+// needed; the zero value of what follows is its default.
+type Config struct {
+	Name       string // in results, so that one can tell who answered
+	Engine     Engine
+	Template   *chat.Template
+	Vocabulary chat.Tokenizer // the template's
+	Turns      Turns
+
+	StepTokens  int           // most tokens of a step; 0: the engine's MaxStep
+	MaxRunning  int           // most turns that run at once; 0: 32, or StepTokens if that is less
+	MaxTurns    int           // most turns taken from Turns and not finished; 0: 4·MaxRunning
+	MaxTokens   int           // most tokens of an answer whose turn does not say; 0: 1024
+	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
+	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
+	Grace       time.Duration // for running turns, when the node is to stop; 0: none
+	FinishTime  time.Duration // for storing a result; 0: 30 s
+
+	Log *slog.Logger // nil: slog.Default
+
+	// Observe, where it is set, hears of every event of the core and what came
+	// of it. It is called by the goroutine that drives the core and must not
+	// keep what it gets.
+	Observe func(now programs.Time, ev core.Event, effects []core.Effect)
+}
+
+// Node serves turns on one engine. See the package documentation.
+type Node struct {
+	cfg   Config
+	talks *talks
+	clock clock
+	stats stats
+
+	inbox   chan message
+	slots   chan struct{} // one for each turn taken from Turns
+	stopped chan struct{} // closed when the loop is no more
+	served  chan struct{} // closed when no turn is left and none will come
+}
+
+// New makes a node. It touches neither the engine nor the turns.
+func New(cfg Config) (*Node, error) {
+	if cfg.Engine == nil || cfg.Template == nil || cfg.Vocabulary == nil || cfg.Turns == nil {
+		return nil, errors.New("node: Engine, Template, Vocabulary and Turns must be set")
+	}
+	g := cfg.Engine.Geometry()
+	cfg.StepTokens = otherwise(cfg.StepTokens, g.MaxStep)
+	cfg.MaxRunning = otherwise(cfg.MaxRunning, min(32, cfg.StepTokens))
+	cfg.MaxTurns = otherwise(cfg.MaxTurns, 4*cfg.MaxRunning)
+	cfg.MaxTokens = otherwise(cfg.MaxTokens, 1024)
+	cfg.TalkBytes = otherwise(cfg.TalkBytes, 256<<20)
+	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
+	cfg.Log = otherwise(cfg.Log, slog.Default())
+	switch {
+	case cfg.StepTokens < 1 || cfg.StepTokens > g.MaxStep:
+		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
+	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0:
+		return nil, errors.New("node: a limit or a time is negative")
+	}
+	n := &Node{
+		cfg:     cfg,
+		talks:   newTalks(cfg.TalkBytes),
+		clock:   newClock(),
+		inbox:   make(chan message),
+		slots:   make(chan struct{}, cfg.MaxTurns),
+		stopped: make(chan struct{}),
+		served:  make(chan struct{}),
+	}
+	n.stats.pool.Store(g.PoolBytes)
+	if _, err := n.machine(); err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	return n, nil
+}
+
+func otherwise[T comparable](v, instead T) T {
+	var zero T
+	if v == zero {
+		return instead
+	}
+	return v
+}
+
+func (n *Node) machine() (*core.Machine, error) {
+	g := n.cfg.Engine.Geometry()
+	return core.New(core.Config{
+		Geometry:    geometry(g),
+		MaxContext:  programs.Tokens(g.MaxContext),
+		StepTokens:  programs.Tokens(n.cfg.StepTokens),
+		MaxRunning:  n.cfg.MaxRunning,
+		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
+	})
+}
+
+// Run serves turns until ctx ends, and is called once. When ctx ends it takes no
+// more turns, hands back those that wait, lets those that run go on for the grace
+// period, hands back what is then left, and returns nil. When the engine or Turns
+// fails it hands back everything and returns the error; the process should end.
+func (n *Node) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+
+	machine, err := n.machine()
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	device := newDevice(n.cfg.Engine)
+	var goroutines sync.WaitGroup
+	goroutines.Go(device.run)
+	goroutines.Go(func() {
+		defer close(n.served)
+		if err := n.intake(ctx); err != nil {
+			stop(err)
+		}
+	})
+
+	err = newLoop(n, machine, device).run(ctx)
+	close(n.stopped)
+	if err != nil {
+		n.cfg.Log.Error("the node stops: every turn is handed back", "error", err)
+		stop(err)
+	}
+	device.stop()
+	goroutines.Wait()
+	if cause := context.Cause(ctx); err == nil && errors.As(cause, new(turnsError)) {
+		err = cause
+	}
+	return err
+}
+
+// turnsError is the failure of Turns.
+type turnsError struct{ error }
+
+func (e turnsError) Unwrap() error { return e.error }
+
+// intake takes turns and starts a goroutine for each, as many at once as there
+// are slots. It returns when ctx has ended, or Turns has failed, and every turn
+// is finished or handed back.
+func (n *Node) intake(ctx context.Context) error {
+	var turns sync.WaitGroup
+	defer turns.Wait()
+	for {
+		select {
+		case n.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		job, err := n.cfg.Turns.Next(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return turnsError{fmt.Errorf("take a turn: %w", err)}
+		}
+		turns.Go(func() {
+			defer func() { <-n.slots }()
+			n.serve(ctx, job)
+		})
+	}
+}

@@ -1,0 +1,122 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// This file writes the result of a turn.
+
+// result is what the program is told of how its turn ended; nil when the job is
+// to be handed back.
+func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logger) *wire.Result {
+	switch {
+	case errors.Is(end.fault, engine.ErrGrammar):
+		return n.rejected(job, wire.CodeInvalidGrammar, end.fault)
+	case errors.Is(end.fault, errHandBack):
+		return nil
+	case end.rejection != nil:
+		return n.notTakenIn(job, t, *end.rejection)
+	}
+	r := n.blank(job)
+	r.Text = text
+	for _, token := range end.tokens {
+		r.Tokens = append(r.Tokens, int32(token))
+	}
+	r.Usage = wire.Usage{
+		PromptTokens:     len(t.prompt.Tokens),
+		ReusedTokens:     int(end.usage.Reused),
+		PrefilledTokens:  int(end.usage.Prefilled),
+		CompletionTokens: int(end.usage.Generated),
+	}
+	stamp(&r.Timing, end.timing)
+	switch end.outcome {
+	case programs.Stopped:
+		r.Outcome, r.FinishReason = wire.Completed, wire.FinishStop
+		if end.stopped {
+			r.FinishReason = wire.FinishStopString
+		}
+	case programs.Length:
+		r.Outcome, r.FinishReason = wire.Completed, wire.FinishLength
+	case programs.Cancelled:
+		r.Outcome = wire.Cancelled
+		r.Error = &wire.Error{Code: wire.CodeCancelled, Message: "the turn was cancelled", Hint: hints[wire.CodeCancelled]}
+	case programs.TimedOut:
+		r.Outcome = wire.DeadlineExceeded
+		r.Error = &wire.Error{
+			Code:    wire.CodeDeadlineExceeded,
+			Message: fmt.Sprintf("the turn was not answered within its %d ms", job.Turn().TimeoutMS),
+			Hint:    hints[wire.CodeDeadlineExceeded],
+		}
+	default:
+		log.Error("the turn failed", "error", end.fault)
+		r.Outcome = wire.Failed
+		r.Error = &wire.Error{
+			Code:      wire.CodeEngine,
+			Message:   fmt.Sprintf("the engine could not go on with the turn: %v", end.fault),
+			Hint:      hints[wire.CodeEngine],
+			Retryable: true,
+		}
+	}
+	return r
+}
+
+// notTakenIn is the result of a turn that the core rejected.
+func (n *Node) notTakenIn(job Job, t *turn, reason programs.Rejection) *wire.Result {
+	g := n.cfg.Engine.Geometry()
+	switch reason {
+	case programs.Empty:
+		return n.rejected(job, wire.CodeInvalidTurn, errors.New("the prompt has no tokens"))
+	case programs.TooLong:
+		return n.rejected(job, wire.CodeContextTooLong,
+			fmt.Errorf("the prompt has %d tokens, and the model's context %d", len(t.prompt.Tokens), g.MaxContext))
+	case programs.TooLarge:
+		return n.rejected(job, wire.CodeContextTooLong,
+			fmt.Errorf("the prompt has %d tokens, and the node's KV pool holds %d", len(t.prompt.Tokens), g.PoolBytes/g.CellBytes))
+	}
+	return nil // Busy, Overloaded: it is not the turn's fault
+}
+
+var hints = map[wire.Code]string{
+	wire.CodeInvalidTurn:      "correct the turn and send it as the next one",
+	wire.CodeInvalidMessages:  "correct the messages and send them as the next turn",
+	wire.CodeInvalidGrammar:   "send the next turn with a GBNF grammar whose start symbol is root",
+	wire.CodeContextTooLong:   "shorten the conversation with a turn of mode replace",
+	wire.CodeCancelled:        "the program can go on with the next turn",
+	wire.CodeDeadlineExceeded: "send it as the next turn with a longer timeout_ms, or when the node is less busy",
+	wire.CodeEngine:           "send it as the next turn; if it fails again, tell the node's operator",
+}
+
+func (n *Node) rejected(job Job, code wire.Code, err error) *wire.Result {
+	r := n.blank(job)
+	r.Outcome = wire.Rejected
+	r.Error = &wire.Error{Code: code, Message: err.Error(), Hint: hints[code]}
+	return r
+}
+
+// blank is a result with what all have.
+func (n *Node) blank(job Job) *wire.Result {
+	w := job.Turn()
+	return &wire.Result{
+		Version: w.Version, Tenant: w.Tenant, Program: w.Program, Turn: w.Turn,
+		Timing: wire.Timing{AcceptedAt: w.AcceptedAt},
+		Node:   n.cfg.Name, Attempt: job.Attempt(),
+	}
+}
+
+// stamp writes the turn's milestones as milliseconds since its arrival.
+func stamp(w *wire.Timing, t core.Timing) {
+	since := func(milestone programs.Time) float64 {
+		if milestone == 0 {
+			return 0
+		}
+		return float64(milestone.Sub(t.Arrived)) / float64(programs.Millisecond)
+	}
+	w.ScheduledMS, w.TTFTMS, w.TotalMS = since(t.Started), since(t.First), since(t.Finished)
+}

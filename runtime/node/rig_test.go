@@ -1,0 +1,211 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/gputest"
+	"github.com/interlude-run/interlude/runtime/chat"
+	"github.com/interlude-run/interlude/runtime/chat/chattest"
+	"github.com/interlude-run/interlude/runtime/node"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// rig is a node between a fake engine and fake turns, in a bubble of its own
+// time.
+type rig struct {
+	*testing.T
+	engine *gputest.Fake
+	broker *broker
+	node   *node.Node
+	stop   context.CancelFunc
+	err    error         // of Run
+	ended  chan struct{} // closed when Run has returned
+}
+
+// stage is what a test changes of how a rig is set up.
+type stage struct {
+	node.Config
+	geometry engine.Geometry
+	template string
+}
+
+// play runs a test with a node.
+func play(t *testing.T, set func(*stage), test func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, newBroker(), set)
+		defer func() {
+			r.shutDown()
+			if err := r.engine.Check(); err != nil {
+				t.Error(err)
+			}
+		}()
+		test(r)
+	})
+}
+
+func newRig(t *testing.T, b *broker, set func(*stage)) *rig {
+	t.Helper()
+	s := &stage{geometry: gputest.Small(), template: chattest.ChatML}
+	s.Config = node.Config{Name: "node-a", Turns: b, Vocabulary: chattest.Tokenizer{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if set != nil {
+		set(s)
+	}
+	r := &rig{T: t, broker: b, ended: make(chan struct{})}
+	if s.Engine == nil {
+		r.engine = gputest.NewFake(s.geometry)
+		s.Engine = r.engine
+	}
+	var err error
+	if s.Template, err = chat.Compile(s.template, s.Vocabulary); err != nil {
+		t.Fatal(err)
+	}
+	if r.node, err = node.New(s.Config); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go func() {
+		defer close(r.ended)
+		r.err = r.node.Run(ctx)
+	}()
+	return r
+}
+
+// shutDown stops the node and waits for it; what it was doing is handed back.
+func (r *rig) shutDown() {
+	r.stop()
+	<-r.ended
+}
+
+// replies scripts the engine: to a question it answers with the text, in tokens
+// of one byte, so that it differs from what the tokenizer would make.
+func (r *rig) replies(answers map[string]string) {
+	r.engine.Script(func(ctx []engine.Token) engine.Token {
+		text := chattest.Spell(ctx)
+		question, said := text, ""
+		if at := strings.LastIndex(text, "user\n"); at >= 0 {
+			question, said, _ = strings.Cut(text[at+len("user\n"):], "‹<|im_end|>›\n‹<|im_start|>›assistant\n")
+		}
+		answer, ok := answers[question]
+		if !ok || len(said) >= len(answer) {
+			return chattest.ImEnd
+		}
+		return engine.Token(answer[len(said)])
+	})
+}
+
+// ask sends a turn of one question.
+func (r *rig) ask(program string, turn int64, question string, change ...func(*wire.Turn)) *job {
+	w := &wire.Turn{
+		Version: 1, Tenant: "t", Program: program, Turn: turn,
+		Messages:   []wire.Message{{Role: "user", Content: wire.Content(question)}},
+		AcceptedAt: time.Now(),
+	}
+	for _, c := range change {
+		c(w)
+	}
+	return r.broker.send(w)
+}
+
+// finished waits for the job's result.
+func (r *rig) finished(j *job) *wire.Result {
+	r.Helper()
+	select {
+	case <-j.over:
+	case <-time.After(time.Hour):
+		r.Fatalf("turn %s/%d has no end", j.turn.Program, j.turn.Turn)
+	}
+	if j.result == nil {
+		r.Fatalf("turn %s/%d was handed back", j.turn.Program, j.turn.Turn)
+	}
+	return j.result
+}
+
+// broker is a node.Turns that keeps everything in memory.
+type broker struct {
+	jobs chan *job
+	fail chan error
+
+	mu      sync.Mutex
+	results map[string][]node.Exchange // by program
+	stolen  bool                       // the next result is another node's
+	broken  error                      // what jobs that are sent from now on answer
+}
+
+func newBroker() *broker {
+	return &broker{jobs: make(chan *job, 100), fail: make(chan error, 1), results: map[string][]node.Exchange{}}
+}
+
+func (b *broker) send(w *wire.Turn) *job {
+	j := &job{broker: b, turn: w, cancelled: make(chan struct{}), over: make(chan struct{}), broken: b.broken}
+	b.jobs <- j
+	return j
+}
+
+func (b *broker) Next(ctx context.Context) (node.Job, error) {
+	select {
+	case j := <-b.jobs:
+		return j, nil
+	case err := <-b.fail:
+		return nil, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// job is a node.Job that notes what becomes of it.
+type job struct {
+	broker    *broker
+	turn      *wire.Turn
+	cancelled chan struct{}
+	over      chan struct{} // closed at its end
+	parts     []string
+	at        []time.Time // of the parts
+	result    *wire.Result
+	broken    error // what Finish and History answer
+}
+
+func (j *job) Turn() *wire.Turn               { return j.turn }
+func (j *job) Attempt() int                   { return 1 }
+func (j *job) Cancelled() <-chan struct{}     { return j.cancelled }
+func (j *job) GiveBack(context.Context) error { close(j.over); return nil }
+
+func (j *job) Stream(text string) {
+	j.parts = append(j.parts, text)
+	j.at = append(j.at, time.Now())
+}
+
+func (j *job) History(context.Context) ([]node.Exchange, error) {
+	j.broker.mu.Lock()
+	defer j.broker.mu.Unlock()
+	return slices.Clone(j.broker.results[j.turn.Program]), j.broken
+}
+
+func (j *job) Finish(_ context.Context, r *wire.Result) (own bool, err error) {
+	if j.broken != nil {
+		return false, j.broken
+	}
+	j.broker.mu.Lock()
+	defer j.broker.mu.Unlock()
+	own = !j.broker.stolen
+	j.broker.stolen = false
+	if own && r.Outcome == wire.Completed {
+		j.broker.results[j.turn.Program] = append(j.broker.results[j.turn.Program], node.Exchange{Turn: j.turn, Result: r})
+	}
+	j.result = r
+	close(j.over)
+	return own, nil
+}
+
+var errTest = errors.New("a test's error")

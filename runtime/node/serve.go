@@ -1,0 +1,200 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/chat"
+	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// serve is a turn's goroutine: it brings the turn before the loop, its text to
+// the program, and its result to Turns.
+func (n *Node) serve(ctx context.Context, job Job) {
+	id := turnID(job.Turn())
+	log := n.cfg.Log.With("turn", id.String())
+	k, err := n.talks.take(ctx, id.Program)
+	if err != nil {
+		n.giveBack(ctx, job, log)
+		return
+	}
+	k, finished := n.answer(ctx, job, k, log)
+	if job.Turn().Lifecycle.Last && finished {
+		k = nil
+	}
+	n.talks.put(id.Program, k)
+}
+
+// answer serves a job, and gives the talk as it is afterwards; nil when it is not
+// to be relied on.
+func (n *Node) answer(ctx context.Context, job Job, k *talk, log *slog.Logger) (_ *talk, finished bool) {
+	k, err := n.recall(ctx, job, k)
+	if err != nil {
+		if ctx.Err() == nil {
+			log.Error("the program's history cannot be read", "error", err)
+		}
+		n.giveBack(ctx, job, log)
+		return nil, false
+	}
+	result, prompt := n.run(job, k.conversation, log)
+	if result == nil {
+		n.giveBack(ctx, job, log)
+		return k, false // what was said before stands
+	}
+	n.stats.answered(result.Outcome)
+	own, err := n.store(ctx, job, result)
+	switch {
+	case err != nil:
+		log.Error("the result cannot be stored", "error", err)
+		n.giveBack(ctx, job, log)
+		return nil, false
+	case !own:
+		return nil, true
+	}
+	if result.Outcome == wire.Completed {
+		k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
+	}
+	k.last = turnID(job.Turn()).Turn
+	return k, true
+}
+
+// recall gives the conversation up to the job's turn: the one that is known if
+// it goes so far, else one that is put together from the history.
+func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) {
+	id := turnID(job.Turn())
+	if known != nil && known.last == id.Turn-1 {
+		return known, nil
+	}
+	k := &talk{program: id.Program, last: id.Turn - 1}
+	begun := job.Turn().AcceptedAt
+	if id.Turn == 1 {
+		k.conversation = n.cfg.Template.Begin(begun)
+		return k, nil
+	}
+	history, err := job.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(history) > 0 {
+		begun = history[0].Turn.AcceptedAt
+	}
+	k.conversation = n.cfg.Template.Begin(begun)
+	for _, e := range history {
+		prompt, err := k.conversation.Prepare(said(e.Turn))
+		if err != nil {
+			return nil, fmt.Errorf("turn %d: %w", e.Turn.Turn, err)
+		}
+		k.conversation.Complete(prompt, e.Result.Text, n.ours(e.Result.Tokens))
+	}
+	n.stats.rebuilt.Add(1)
+	return k, nil
+}
+
+// run has the turn generated. The result is nil when the job is to be handed
+// back.
+func (n *Node) run(job Job, conversation *chat.Conversation, log *slog.Logger) (*wire.Result, *chat.Prompt) {
+	prompt, err := conversation.Prepare(said(job.Turn()))
+	if err != nil {
+		return n.rejected(job, wire.CodeInvalidMessages, err), nil
+	}
+	if prompt.Rewritten {
+		n.stats.rewritten.Add(1)
+	}
+	t, err := n.newTurn(job, prompt)
+	if err != nil {
+		return n.rejected(job, wire.CodeInvalidTurn, err), nil
+	}
+	select {
+	case n.inbox <- message{turn: t}:
+	case <-n.stopped:
+		return nil, nil
+	}
+	text, end := n.follow(t, job)
+	if end == nil {
+		return nil, nil
+	}
+	return n.result(job, t, text, end, log), prompt
+}
+
+// newTurn is the turn as the loop wants it.
+func (n *Node) newTurn(job Job, prompt *chat.Prompt) (*turn, error) {
+	w := job.Turn()
+	options, err := n.options(w)
+	if err != nil {
+		return nil, err
+	}
+	t := &turn{
+		arrival: core.TurnArrived{
+			Turn:     turnID(w),
+			Tenant:   programs.TenantID(w.Tenant),
+			Arrived:  n.clock.at(w.AcceptedAt),
+			Context:  programs.Tokens(len(prompt.Tokens)),
+			MaxNew:   programs.Tokens(options.maxTokens),
+			Last:     w.Lifecycle.Last,
+			Uncached: options.uncached,
+			Parent:   options.parent,
+			Deadline: n.deadline(w),
+		},
+		prompt:   prompt,
+		sampling: options.sampling,
+		output:   chat.NewOutput(options.stops),
+		mail:     newMailbox(),
+	}
+	// A copy with room for what is sampled: the prompt's own tokens are the
+	// conversation's.
+	room := min(options.maxTokens, 256)
+	t.tokens = append(slices.Grow(t.tokens, len(prompt.Tokens)+room), prompt.Tokens...)
+	return t, nil
+}
+
+// follow streams the turn's text while it comes, and gives all of it with how
+// the turn ended; a nil ending when the loop is gone.
+func (n *Node) follow(t *turn, job Job) (string, *ending) {
+	var all strings.Builder
+	cancelled := job.Cancelled()
+	stopped := n.stopped
+	for {
+		select {
+		case <-t.mail.ready:
+		case <-cancelled:
+			cancelled = nil
+			select {
+			case n.inbox <- message{turn: t, cancelled: true}:
+			case <-n.stopped:
+			}
+			continue
+		case <-stopped:
+			stopped = nil
+		}
+		text, end := t.mail.take()
+		if text != "" {
+			all.WriteString(text)
+			job.Stream(text)
+		}
+		if end != nil || stopped == nil {
+			return all.String(), end
+		}
+	}
+}
+
+// store gives the result to Turns, also when the node is about to stop.
+func (n *Node) store(ctx context.Context, job Job, result *wire.Result) (own bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.FinishTime)
+	defer cancel()
+	return job.Finish(ctx, result)
+}
+
+func (n *Node) giveBack(ctx context.Context, job Job, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.FinishTime)
+	defer cancel()
+	n.stats.handedBack.Add(1)
+	if err := job.GiveBack(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		log.Warn("a turn cannot be handed back; it comes again when its time is up", "error", err)
+	}
+}

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"sync/atomic"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// Stats is the node in numbers: sums since its start, and what is at this moment.
+type Stats struct {
+	Completed, Cancelled, TimedOut, Failed int64 // turns by their result
+	Rejected                               int64 // turns that cannot be served as they are
+	HandedBack                             int64 // turns left to another node or a later run
+	Suspended                              int64 // times that a turn lost its place in memory
+
+	Rewritten int64 // turns whose past was no longer that of the turn before
+	Rebuilt   int64 // conversations put together from their history
+
+	Steps     int64
+	Reused    int64 // tokens of prompts found in the cache
+	Prefilled int64 // tokens run before one could be sampled
+	Generated int64 // tokens sampled
+
+	Turns   int64 // taken in and not over, now
+	Running int64 // of these, those in memory
+	KVUsed  int64 // bytes of the pool that are accounted for, now
+	KVPool  int64 // bytes of the pool
+}
+
+// stats counts for Stats. The loop writes; any goroutine reads.
+type stats struct {
+	completed, cancelled, timedOut, failed, rejected atomic.Int64
+	handedBack, suspended, rewritten, rebuilt        atomic.Int64
+	steps, reused, prefilled, generated              atomic.Int64
+	turns, running, used, pool                       atomic.Int64
+}
+
+// Stats reads the numbers. Those of one moment belong together within a step or
+// so.
+func (n *Node) Stats() Stats {
+	s := &n.stats
+	return Stats{
+		Completed:  s.completed.Load(),
+		Cancelled:  s.cancelled.Load(),
+		TimedOut:   s.timedOut.Load(),
+		Failed:     s.failed.Load(),
+		Rejected:   s.rejected.Load(),
+		HandedBack: s.handedBack.Load(),
+		Suspended:  s.suspended.Load(),
+		Rewritten:  s.rewritten.Load(),
+		Rebuilt:    s.rebuilt.Load(),
+
+		Steps:     s.steps.Load(),
+		Reused:    s.reused.Load(),
+		Prefilled: s.prefilled.Load(),
+		Generated: s.generated.Load(),
+
+		Turns:   s.turns.Load(),
+		Running: s.running.Load(),
+		KVUsed:  s.used.Load(),
+		KVPool:  s.pool.Load(),
+	}
+}
+
+// observe notes what is at this moment.
+func (s *stats) observe(turns, running int, memory kvpin.Usage) {
+	s.turns.Store(int64(turns))
+	s.running.Store(int64(running))
+	s.used.Store(int64(memory.Used))
+}
+
+// answered counts a result.
+func (s *stats) answered(outcome wire.Outcome) {
+	switch outcome {
+	case wire.Completed:
+		s.completed.Add(1)
+	case wire.Cancelled:
+		s.cancelled.Add(1)
+	case wire.DeadlineExceeded:
+		s.timedOut.Add(1)
+	case wire.Rejected:
+		s.rejected.Add(1)
+	default:
+		s.failed.Add(1)
+	}
+}
+
+// finished counts what a turn has cost.
+func (s *stats) finished(e *core.Effect) {
+	s.reused.Add(int64(e.Usage.Reused))
+	s.prefilled.Add(int64(e.Usage.Prefilled))
+	s.generated.Add(int64(e.Usage.Generated))
+}

@@ -1,0 +1,52 @@
+package node
+
+import (
+	"context"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// Turns hands out the turns that this node is to serve. Those of one program
+// come one after the other: the next when the one before has its result.
+type Turns interface {
+	// Next waits for the next turn. It is called by one goroutine. It returns an
+	// error when ctx has ended, or when no turn will ever come again.
+	Next(ctx context.Context) (Job, error)
+}
+
+// Job is a turn in the hands of this node. The node ends it with one successful
+// Finish or one GiveBack, and keeps nothing of it after that. All methods are
+// called by one goroutine.
+type Job interface {
+	// Turn is the turn as it was accepted. It has been validated, and is not to
+	// be changed.
+	Turn() *wire.Turn
+
+	// Attempt counts how often the turn was handed out, from 1.
+	Attempt() int
+
+	// Cancelled is closed when nobody wants the result any longer.
+	Cancelled() <-chan struct{}
+
+	// History gives the turns of the program before this one that were
+	// completed, in their order.
+	History(ctx context.Context) ([]Exchange, error)
+
+	// Stream sends a part of the answer's text to whoever listens. It does not
+	// wait for them, and a part may be lost.
+	Stream(text string)
+
+	// Finish stores the result for good. own is false when the turn had a result
+	// already, from another node or by cancellation; that one stands. After an
+	// error the job is still the node's, and is given back.
+	Finish(ctx context.Context, result *wire.Result) (own bool, err error)
+
+	// GiveBack leaves the turn to another node, or to this one later.
+	GiveBack(ctx context.Context) error
+}
+
+// Exchange is a turn of the past and its answer.
+type Exchange struct {
+	Turn   *wire.Turn
+	Result *wire.Result
+}
