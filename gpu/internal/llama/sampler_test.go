@@ -3,10 +3,8 @@ package llama
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -349,41 +347,4 @@ func TestSamplingIsChecked(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrGrammar", grammar, err)
 		}
 	}
-}
-
-// libllama survives every grammar that the check lets through.
-func TestRandomGrammars(t *testing.T) {
-	v := load(t, synth.Options{}, ModelOptions{VocabOnly: true}).Vocab()
-	random := rand.New(rand.NewPCG(13, 1))
-	accepted := 0
-	for range 20000 {
-		g := fmt.Sprintf("root ::= %s\nx ::= %s\ny ::= %s\n", expression(random, 3), expression(random, 3), expression(random, 2))
-		os.WriteFile("/tmp/zz.g", []byte(g), 0o644)
-		s, err := v.NewSampler(engine.Sampling{Grammar: g, Temperature: 1}, nil)
-		if err != nil {
-			continue
-		}
-		accepted++
-		for range 6 {
-			s.Sample(randomLogits(random, v.Size()))
-		}
-		s.Free()
-	}
-	if accepted < 500 {
-		t.Errorf("only %d grammars were accepted", accepted)
-	}
-}
-
-// expression is a random right side of a rule.
-func expression(random *rand.Rand, depth int) string {
-	pick := func(choices ...string) string { return choices[random.IntN(len(choices))] }
-	switch n := random.IntN(8); {
-	case depth == 0 || n == 0:
-		return pick(`"a"`, `"the"`, `""`, `[a-z]`, `[^e\n]`, `.`, `x`, `y`, `y`, `root`)
-	case n < 3:
-		return "(" + expression(random, depth-1) + " | " + expression(random, depth-1) + ")"
-	case n < 5:
-		return "(" + expression(random, depth-1) + ")" + pick("*", "+", "?", "{2}", "{0,3}", "{1,}", "{0}")
-	}
-	return expression(random, depth-1) + " " + expression(random, depth-1)
 }
