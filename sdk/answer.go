@@ -1,0 +1,209 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// Answer is an accepted turn: its text while it comes, and its result. It has one
+// user at a time.
+type Answer struct {
+	// Duplicate tells that the turn had been accepted before.
+	Duplicate bool
+
+	client *Client
+	id     wire.ID
+	ctx    context.Context
+	msgs   chan *nats.Msg
+	subs   []*nats.Subscription
+	detach func() bool // ctx no longer cancels the turn
+
+	shown   strings.Builder // text that was yielded
+	attempt int             // that chunks are taken from
+	seq     int64           // of its last chunk
+	at      int             // of the attempt's text, in bytes
+	deaf    bool            // a chunk is missing: the rest comes with the result
+
+	result *Result
+	err    error
+}
+
+// The chunks that may wait unread before some are dropped, which the stored
+// answer makes up for; and how often a stored answer is asked for where nothing
+// is heard of one.
+const (
+	chunkBacklog = 1024
+	askEvery     = 2 * time.Second
+)
+
+// listen subscribes to all that concerns a turn before it is submitted, so that
+// nothing of it is missed.
+func (c *Client) listen(ctx context.Context, id wire.ID) (*Answer, error) {
+	a := &Answer{client: c, id: id, ctx: ctx, msgs: make(chan *nats.Msg, chunkBacklog)}
+	for _, kind := range []wire.Kind{wire.KindStream, wire.KindResult} {
+		sub, err := c.conn.ChanSubscribe(id.Subject(kind), a.msgs)
+		if err != nil {
+			a.close()
+			return nil, err
+		}
+		a.subs = append(a.subs, sub)
+	}
+	// The server knows of the subscriptions before it sees the turn: both travel
+	// on this connection, in order.
+	return a, nil
+}
+
+// cancelWith has the end of ctx cancel the turn on the node.
+func (a *Answer) cancelWith(ctx context.Context) {
+	a.detach = context.AfterFunc(ctx, func() {
+		bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer stop()
+		_, _ = a.client.Cancel(bounded, a.id.Program, a.id.Turn) // the turn's own deadline is left where this fails
+	})
+}
+
+func (a *Answer) close() {
+	if a.detach != nil {
+		a.detach()
+	}
+	for _, s := range a.subs {
+		_ = s.Unsubscribe() // the connection may be closed, which ends it too
+	}
+	a.subs = nil
+}
+
+// ID names the turn as tenant/program/turn.
+func (a *Answer) ID() string { return a.id.String() }
+
+// Number is the turn's.
+func (a *Answer) Number() int64 { return a.id.Turn }
+
+// Text yields the answer in pieces of whole characters as they come. It ends with
+// the answer, or with an error: the context's, or an *Error that says how the
+// turn ended instead. Breaking off leaves the turn running; Result still waits
+// for it.
+func (a *Answer) Text() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for {
+			piece, done, err := a.next(a.ctx)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if piece != "" && !yield(piece, nil) {
+				return
+			}
+			if done {
+				return
+			}
+		}
+	}
+}
+
+// Result waits for the turn to end. A turn that was not completed is an *Error;
+// the Result beside it tells more.
+func (a *Answer) Result(ctx context.Context) (*Result, error) {
+	for a.result == nil && a.err == nil {
+		if _, _, err := a.next(ctx); err != nil && a.result == nil {
+			return nil, err
+		}
+	}
+	if errors.Is(a.err, ErrDiverged) {
+		return a.result, nil // the result stands; the text that was shown did not
+	}
+	return a.result, a.err
+}
+
+// next waits for the next piece of text; done says that there is none after it.
+func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) {
+	if a.result != nil || a.err != nil {
+		return "", true, a.err
+	}
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
+	for {
+		select {
+		case m := <-a.msgs:
+			if m.Subject == a.id.Subject(wire.KindStream) {
+				if piece = a.chunk(m.Data); piece != "" {
+					return piece, false, nil
+				}
+				continue
+			}
+			r, err := decodeResult(m.Data)
+			if err != nil {
+				continue // the stored one is asked for
+			}
+			return a.finish(r)
+		case <-ask.C:
+			if r, err := a.client.stored(ctx, a.id); err == nil {
+				return a.finish(r)
+			}
+		case <-ctx.Done():
+			if ctx == a.ctx {
+				a.err = ctx.Err()
+			}
+			return "", true, fmt.Errorf("turn %s: %w", a.id, ctx.Err())
+		}
+	}
+}
+
+// chunk returns what a chunk adds to the text that was shown.
+func (a *Answer) chunk(data []byte) string {
+	var c wire.Chunk
+	if json.Unmarshal(data, &c) != nil || c.Attempt < a.attempt {
+		return ""
+	}
+	if c.Attempt > a.attempt {
+		a.attempt, a.seq, a.at, a.deaf = c.Attempt, 0, 0, false
+	}
+	if a.deaf {
+		return ""
+	}
+	if c.Seq != a.seq+1 {
+		a.deaf = true
+		return ""
+	}
+	a.seq = c.Seq
+	a.at += len(c.Text)
+	// A later attempt begins with what was shown already.
+	known := a.shown.String()
+	start := a.at - len(c.Text)
+	overlap := min(len(known), a.at) - start
+	if overlap > 0 && known[start:start+overlap] != c.Text[:overlap] {
+		a.deaf = true
+		return ""
+	}
+	fresh := c.Text[min(max(overlap, 0), len(c.Text)):]
+	a.shown.WriteString(fresh)
+	return fresh
+}
+
+// finish takes the result, and returns what it has more than was shown.
+func (a *Answer) finish(r *Result) (piece string, done bool, err error) {
+	a.result = r
+	a.close()
+	if r.Outcome != wire.Completed {
+		a.err = r.Error
+		if r.Error == nil {
+			a.err = &Error{Code: wire.CodeInternal, Message: fmt.Sprintf("turn %s ended as %s", a.id, r.Outcome)}
+		}
+		return "", true, a.err
+	}
+	rest, ok := strings.CutPrefix(r.Text, a.shown.String())
+	if !ok {
+		a.err = fmt.Errorf("turn %s: %w", a.id, ErrDiverged)
+		return "", true, a.err
+	}
+	a.shown.WriteString(rest)
+	return rest, true, nil
+}

@@ -1,0 +1,137 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// Program is one agent run: a conversation whose turns are numbered from 1.
+type Program struct {
+	client *Client
+	id     string
+	parent string
+
+	mu   sync.Mutex
+	next int64
+}
+
+// ProgramOption configures a program.
+type ProgramOption func(*Program)
+
+// Parent names the program that started this one, a sub-agent of it: what both
+// contexts begin with is computed once.
+func Parent(program string) ProgramOption { return func(p *Program) { p.parent = program } }
+
+// Resume continues a program whose turns up to last have been accepted.
+func Resume(last int64) ProgramOption { return func(p *Program) { p.next = last + 1 } }
+
+// Program names a program. Nothing is sent before its first turn.
+func (c *Client) Program(id string, opts ...ProgramOption) *Program {
+	p := &Program{client: c, id: id, next: 1}
+	for _, opt := range opts {
+		opt(p)
+	}
+	return p
+}
+
+// ID is the program's name.
+func (p *Program) ID() string { return p.id }
+
+// Turn is one request for generation.
+type Turn struct {
+	Messages []Message
+	Mode     Mode   // Append (default): what is new since the last answer; Replace: the whole conversation
+	Tools    []Tool // none: those of the turn before
+	Sampling Sampling
+	Last     bool      // no turn comes after this one: its memory can go
+	ToolHint *ToolHint // what is called with the answer, and how long that takes
+	Cache    Cache     // Reuse (default) or NoCache
+	Timeout  time.Duration
+	Number   int64 // 0: the next one
+}
+
+// Turn submits a turn and returns once it is accepted, which means stored. While
+// no node answers or the queue is full it tries again, with the same turn, until
+// ctx ends or SubmitTimeout has passed.
+//
+// ctx is the turn's: when it ends before the answer does, the turn is cancelled
+// on the node too.
+func (p *Program) Turn(ctx context.Context, t Turn) (*Answer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := wire.ID{Tenant: p.client.tenant, Program: p.id, Turn: t.Number}
+	if id.Turn == 0 {
+		id.Turn = p.next
+	}
+	if err := id.Validate(); err != nil {
+		return nil, fmt.Errorf("turn %s: %w", id, err)
+	}
+	data, err := json.Marshal(p.message(id, t))
+	if err != nil {
+		return nil, fmt.Errorf("turn %s: %w", id, err)
+	}
+	a, err := p.client.listen(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("turn %s: %w", id, err)
+	}
+	a.Duplicate, err = p.client.offer(ctx, id, data)
+	if err != nil {
+		a.close()
+		return nil, fmt.Errorf("turn %s: %w", id, err)
+	}
+	a.cancelWith(ctx)
+	p.next = max(p.next, id.Turn+1)
+	return a, nil
+}
+
+func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
+	return &wire.Turn{
+		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
+		Mode: t.Mode, Messages: t.Messages, Tools: t.Tools, Sampling: t.Sampling,
+		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache},
+		TimeoutMS: t.Timeout.Milliseconds(),
+	}
+}
+
+// offer has the turn accepted. Sending the same turn again is harmless, so what
+// may have been lost is sent again.
+func (c *Client) offer(ctx context.Context, id wire.ID, data []byte) (duplicate bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.submit)
+	defer cancel()
+	wait := 50 * time.Millisecond
+	for {
+		attempt, stop := context.WithTimeout(ctx, 5*time.Second)
+		reply, err := c.request(attempt, id.Subject(wire.KindSubmit), data)
+		stop()
+		if err == nil {
+			if reply.Accepted == nil {
+				return false, fmt.Errorf("a reply that says nothing")
+			}
+			return reply.Accepted.Duplicate, nil
+		}
+		var refused *Error
+		switch {
+		case errors.As(err, &refused):
+			if !refused.Retryable {
+				return false, err
+			}
+			wait = max(wait, time.Duration(refused.RetryAfterMS)*time.Millisecond)
+		case !errors.Is(err, ErrNoNode) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout):
+			return false, err
+		}
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, 2*time.Second)
+		case <-ctx.Done():
+			return false, err
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package sdk
+
+import (
+	"errors"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// The words of the wire that a client uses.
+type (
+	Message   = wire.Message
+	ToolCall  = wire.ToolCall
+	Tool      = wire.Tool
+	Function  = wire.Function
+	Sampling  = wire.Sampling
+	ToolHint  = wire.ToolHint
+	Result    = wire.Result
+	Outcome   = wire.Outcome
+	Usage     = wire.Usage
+	Error     = wire.Error
+	Mode      = wire.Mode
+	Cache     = wire.Cache
+	Lifecycle = wire.Lifecycle
+)
+
+// What a Turn's fields can be; see package wire.
+const (
+	Append  = wire.ModeAppend
+	Replace = wire.ModeReplace
+	Reuse   = wire.CacheReuse
+	NoCache = wire.CacheNone
+)
+
+// System, User and Assistant are messages of these roles.
+func System(text string) Message    { return Message{Role: "system", Content: wire.Content(text)} }
+func User(text string) Message      { return Message{Role: "user", Content: wire.Content(text)} }
+func Assistant(text string) Message { return Message{Role: "assistant", Content: wire.Content(text)} }
+
+// ToolResult answers the call with that ID.
+func ToolResult(callID, text string) Message {
+	return Message{Role: "tool", Content: wire.Content(text), ToolCallID: callID}
+}
+
+// Errors for errors.Is. Those with a code match every *Error that has it.
+var (
+	ErrNoNode           = errors.New("no node listens")
+	ErrDiverged         = errors.New("the stored answer is not the text that was streamed")
+	ErrNotFound         = &Error{Code: wire.CodeNotFound}
+	ErrQueueFull        = &Error{Code: wire.CodeQueueFull}
+	ErrOutOfOrder       = &Error{Code: wire.CodeOutOfOrder}
+	ErrConflict         = &Error{Code: wire.CodeConflict}
+	ErrContextTooLong   = &Error{Code: wire.CodeContextTooLong}
+	ErrInvalidTurn      = &Error{Code: wire.CodeInvalidTurn}
+	ErrInvalidGrammar   = &Error{Code: wire.CodeInvalidGrammar}
+	ErrCancelled        = &Error{Code: wire.CodeCancelled}
+	ErrDeadlineExceeded = &Error{Code: wire.CodeDeadlineExceeded}
+)
