@@ -20,15 +20,16 @@
 //
 //	{"v":1,"error":{"code":"queue_full","message":"…","hint":"…","retry_after_ms":250,"retryable":true}}
 //
-// The answer can be read as often as one likes, for as long as results are kept,
-// with an empty request (the status header 404 means that there is none yet):
+// The answer can be read as often as one likes, for as long as results are kept
+// (the error not_finished means that there is none yet):
 //
-//	nats request '$JS.API.DIRECT.GET.INTERLUDE_RESULTS.interlude.v1.default.result.hello.1' ''
+//	nats request interlude.v1.default.read.hello.1 ''
 //
 // # Subjects
 //
 //	submit.<program>.<turn>  request, a Turn     → Reply with Accepted or Error
 //	cancel.<program>.<turn>  request, empty      → Reply with Cancelled or Error
+//	read.<program>.<turn>    request, empty      → Reply with Result or Error
 //	stream.<program>.<turn>  subscribe: Chunks while tokens come, none of them kept
 //	result.<program>.<turn>  subscribe: the Result at the moment it is stored; kept in the stream INTERLUDE_RESULTS
 //	turn.<program>.<turn>    kept in the stream INTERLUDE_TURNS; nodes only
@@ -53,6 +54,13 @@
 // Chunks of one attempt count from 1 without a gap. When a node dies, another one
 // begins a new attempt with a higher number, from the beginning of the text. The
 // Result's text is the answer; chunks only show it earlier.
+//
+// # Why nodes reply, and not JetStream
+//
+// Tenants have no right to any subject of JetStream. Its server answers wherever
+// a request asks it to, with rights of its own: a tenant who may read one of its
+// results could have it delivered into another tenant's subjects. Nodes reply to
+// inboxes alone, see MayReply.
 //
 // # Versions
 //

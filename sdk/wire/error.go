@@ -19,6 +19,7 @@ const (
 	CodeQueueFull          Code = "queue_full"          // too many turns wait; retry_after_ms says when to try again
 	CodeUnavailable        Code = "unavailable"         // the turn could not be stored just now
 	CodeNotFound           Code = "not_found"           // no such turn, or nothing stored about it any longer
+	CodeNotFinished        Code = "not_finished"        // the turn was accepted and has no Result yet
 
 	CodeContextTooLong   Code = "context_too_long"  // longer than the model's context or the memory for it
 	CodeInvalidGrammar   Code = "invalid_grammar"   // the grammar cannot be used

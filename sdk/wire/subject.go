@@ -22,6 +22,7 @@ type Kind string
 const (
 	KindSubmit Kind = "submit"
 	KindCancel Kind = "cancel"
+	KindRead   Kind = "read"
 	KindStream Kind = "stream"
 	KindResult Kind = "result"
 	KindTurn   Kind = "turn"
@@ -71,7 +72,7 @@ func ParseSubject(subject string) (ID, Kind, error) {
 	}
 	kind := Kind(tokens[1])
 	switch kind {
-	case KindSubmit, KindCancel, KindStream, KindResult, KindTurn, KindFinish:
+	case KindSubmit, KindCancel, KindRead, KindStream, KindResult, KindTurn, KindFinish:
 	default:
 		return ID{}, "", invalidSubject("%q is no kind of subject", clip(tokens[1]))
 	}
@@ -85,12 +86,6 @@ func ParseSubject(subject string) (ID, Kind, error) {
 
 // AllTurns matches the subjects of a kind for all turns of all tenants.
 func AllTurns(kind Kind) string { return prefix + "*." + string(kind) + ".*.*" }
-
-// ResultGet is the subject of an empty request that is answered with the stored
-// Result of the turn, or with a message whose Status header is 404.
-func ResultGet(id ID) string {
-	return "$JS.API.DIRECT.GET." + ResultsStream + "." + id.Subject(KindResult)
-}
 
 // InboxPrefix is what the reply subjects of the tenant's clients begin with.
 // Nodes reply to no others but NATS's own "_INBOX.": who may not publish on a
@@ -113,7 +108,7 @@ type Rights struct {
 //
 //	permissions {
 //	  publish:   ["interlude.v1.acme.submit.>", "interlude.v1.acme.cancel.>",
-//	              "$JS.API.DIRECT.GET.INTERLUDE_RESULTS.interlude.v1.acme.result.>"]
+//	              "interlude.v1.acme.read.>"]
 //	  subscribe: ["interlude.v1.acme.turn.>", "interlude.v1.acme.result.>",
 //	              "interlude.v1.acme.stream.>", "_INBOX_acme.>"]
 //	}
@@ -125,10 +120,7 @@ func Permissions(tenant string) (Rights, error) {
 	}
 	of := func(kind Kind) string { return prefix + tenant + "." + string(kind) + ".>" }
 	return Rights{
-		Publish: []string{
-			of(KindSubmit), of(KindCancel),
-			"$JS.API.DIRECT.GET." + ResultsStream + "." + of(KindResult),
-		},
+		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindRead)},
 		Subscribe: []string{of(KindTurn), of(KindResult), of(KindStream), InboxPrefix(tenant) + ".>"},
 	}, nil
 }
