@@ -88,7 +88,7 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 		next.tokens = c.template.begin(r.text)
 	}
 	done := next.end()
-	next.tokens = append(next.tokens, c.template.controls.tokenize(c.template.tokenizer, r.from(done.text))...)
+	next.tokens = append(next.tokens, c.template.tokenize(r.from(done.text))...)
 	next.pieces = append(next.pieces, piece{text: len(r.text), tokens: len(next.tokens)})
 	return &Prompt{Tokens: next.tokens, Rewritten: rewritten, next: next}, nil
 }

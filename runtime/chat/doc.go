@@ -38,11 +38,12 @@
 //
 // # Seams
 //
-// Text is cut for the tokenizer where an answer begins and ends, and nowhere
-// else, unless a content must be guarded. In nearly all templates control tokens
-// stand at those places, across which tokenizers do not look; so the tokens are
-// those that Hugging Face's tokenizer would make of the whole text, but for the
-// answers, which are as they were sampled.
+// Text is cut for the tokenizer where the template's control tokens begin, across
+// which tokenizers do not look, and where an answer begins and ends, where nearly
+// all templates have a control token too. So the tokens are those that llama.cpp
+// and Hugging Face's tokenizers make of the whole text, but for the answers, which
+// are as they were sampled, and for white space before a control token that
+// swallows it, as those of a few models do that are not served here.
 //
 // BOS comes first where the model expects it, and is not doubled where the
 // template writes it, as in llama.cpp.

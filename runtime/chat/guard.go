@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/interlude-run/interlude/gpu/engine"
 )
 
 // Only the template may speak in control tokens. A content that spells one, or
@@ -107,33 +105,6 @@ func (r rendered) guarded(from, to int, strictly bool) bool {
 	return slices.ContainsFunc(r.guards, func(at int) bool {
 		return from < at && at < to || !strictly && (at == from || at == to)
 	})
-}
-
-// tokenize makes tokens of a rendered text. Without guards the tokenizer gets it
-// in one piece. With guards it is cut where the template's control tokens end,
-// so that no other seam comes about than those which the tokenizer makes itself,
-// and the stretches with guards are read as plain text.
-func (c *controls) tokenize(t Tokenizer, r rendered) (tokens []engine.Token) {
-	if len(r.guards) == 0 {
-		return t.Tokenize(r.text, false, true)
-	}
-	take := func(from, to int, parseSpecial bool) {
-		if from < to {
-			tokens = append(tokens, t.Tokenize(r.text[from:to], false, parseSpecial)...)
-		}
-	}
-	done, stretch := 0, 0 // text before done is tokenised; a stretch without control tokens began at stretch
-	for stretch < len(r.text) {
-		from, to := c.findOwn(r, stretch)
-		if r.guarded(stretch, from, false) {
-			take(done, stretch, true)
-			take(stretch, from, false)
-			done = from
-		}
-		stretch = to
-	}
-	take(done, len(r.text), true)
-	return tokens
 }
 
 // findOwn finds the next control token that the template has written; at the end

@@ -30,7 +30,7 @@ func TestContentsHaveNoControl(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := chattest.Spell(template.controls.tokenize(template.tokenizer, r)); got != c.want {
+			if got := chattest.Spell(template.tokenize(r)); got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
 		})
@@ -46,7 +46,7 @@ func TestGuardsLeaveSeamsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "‹<s>›|x|  |the|<|s|>|he|ll|o|‹</s>›"
-	if got := chattest.Cut(template.controls.tokenize(template.tokenizer, r)); got != want {
+	if got := chattest.Cut(template.tokenize(r)); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -71,7 +71,7 @@ func FuzzContents(f *testing.F) {
 				if err != nil {
 					return nil, "", ""
 				}
-				for _, token := range template.controls.tokenize(template.tokenizer, r) {
+				for _, token := range template.tokenize(r) {
 					if piece := template.tokenizer.Piece(token); piece != nil {
 						spelled += string(piece)
 					} else {

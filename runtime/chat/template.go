@@ -19,6 +19,7 @@ type Template struct {
 	compiled  *jinja.Template
 	tokenizer Tokenizer
 	controls  *controls
+	sections  *sections
 	bos, eos  string
 	bosToken  engine.Token // to be put before a context that does not begin with it; −1 for none
 	spelling  map[engine.Token]string
@@ -49,6 +50,7 @@ func Compile(source string, tokenizer Tokenizer) (*Template, error) {
 		compiled:  compiled,
 		tokenizer: tokenizer,
 		controls:  newControls(tokenizer.Controls()),
+		sections:  newSections(tokenizer),
 		bosToken:  -1,
 		spelling:  map[engine.Token]string{},
 	}

@@ -428,6 +428,7 @@ func TestEngineTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, newBroker(), func(s *stage) { s.MaxRunning = 1 })
+				r.engine.Pace(func([]engine.Item) time.Duration { return time.Millisecond }) // both turns are in the node when it happens
 				trouble(r)
 				running, waiting := r.ask("p", 1, "hi"), r.ask("q", 1, "hi")
 				<-r.ended

@@ -36,33 +36,24 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 		CompletionTokens: int(end.usage.Generated),
 	}
 	stamp(&r.Timing, end.timing)
-	switch end.outcome {
-	case programs.Stopped:
-		r.Outcome, r.FinishReason = wire.Completed, wire.FinishStop
-		if end.stopped {
-			r.FinishReason = wire.FinishStopString
-		}
-	case programs.Length:
-		r.Outcome, r.FinishReason = wire.Completed, wire.FinishLength
-	case programs.Cancelled:
-		r.Outcome = wire.Cancelled
-		r.Error = &wire.Error{Code: wire.CodeCancelled, Message: "the turn was cancelled", Hint: hints[wire.CodeCancelled]}
-	case programs.TimedOut:
-		r.Outcome = wire.DeadlineExceeded
-		r.Error = &wire.Error{
-			Code:    wire.CodeDeadlineExceeded,
-			Message: fmt.Sprintf("the turn was not answered within its %d ms", job.Turn().TimeoutMS),
-			Hint:    hints[wire.CodeDeadlineExceeded],
-		}
-	default:
+	switch {
+	case end.fault != nil || end.outcome == programs.Failed:
 		log.Error("the turn failed", "error", end.fault)
 		r.Outcome = wire.Failed
-		r.Error = &wire.Error{
-			Code:      wire.CodeEngine,
-			Message:   fmt.Sprintf("the engine could not go on with the turn: %v", end.fault),
-			Hint:      hints[wire.CodeEngine],
-			Retryable: true,
-		}
+		r.Error = refusal(wire.CodeEngine, fmt.Sprintf("the engine could not go on with the turn: %v", end.fault))
+		r.Error.Retryable = true
+	case end.outcome == programs.Cancelled:
+		r.Outcome = wire.Cancelled
+		r.Error = refusal(wire.CodeCancelled, "the turn was cancelled")
+	case end.outcome == programs.TimedOut:
+		r.Outcome = wire.DeadlineExceeded
+		r.Error = refusal(wire.CodeDeadlineExceeded, fmt.Sprintf("the turn was not answered within its %d ms", job.Turn().TimeoutMS))
+	case end.outcome == programs.Length:
+		r.Outcome, r.FinishReason = wire.Completed, wire.FinishLength
+	case end.stopped:
+		r.Outcome, r.FinishReason = wire.Completed, wire.FinishStopString
+	default:
+		r.Outcome, r.FinishReason = wire.Completed, wire.FinishStop
 	}
 	return r
 }
@@ -96,8 +87,12 @@ var hints = map[wire.Code]string{
 func (n *Node) rejected(job Job, code wire.Code, err error) *wire.Result {
 	r := n.blank(job)
 	r.Outcome = wire.Rejected
-	r.Error = &wire.Error{Code: code, Message: err.Error(), Hint: hints[code]}
+	r.Error = refusal(code, err.Error())
 	return r
+}
+
+func refusal(code wire.Code, message string) *wire.Error {
+	return &wire.Error{Code: code, Message: message, Hint: hints[code]}
 }
 
 // blank is a result with what all have.
