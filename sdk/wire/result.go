@@ -24,6 +24,12 @@ type Result struct {
 // ID names the turn.
 func (r *Result) ID() ID { return ID{Tenant: r.Tenant, Program: r.Program, Turn: r.Turn} }
 
+// Exchange is a turn and how it was answered.
+type Exchange struct {
+	Turn   Turn
+	Result Result
+}
+
 // Outcome tells how a turn ended. Only a completed turn becomes part of the
 // conversation; any other is as if it had never been said.
 type Outcome string
@@ -76,7 +82,6 @@ type Reply struct {
 	Version   int        `json:"v"`
 	Accepted  *Accepted  `json:"accepted,omitempty"`
 	Cancelled *CancelAck `json:"cancelled,omitempty"`
-	Result    *Result    `json:"result,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }
 

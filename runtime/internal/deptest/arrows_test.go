@@ -72,6 +72,11 @@ var arrows = []arrow{
 		why: "delivery neither schedules nor caches",
 	},
 	{
+		pkg: "runtime/broker",
+		may: []string{"sdk/wire"},
+		why: "a NATS server, or the way to one, whatever goes through it",
+	},
+	{
 		pkg: "runtime/trace",
 		may: []string{"runtime/core", "programs/..."},
 		why: "a trace listens to the core; nothing but cmd needs it to be there",
@@ -137,7 +142,7 @@ var foreign = []struct {
 	},
 	{
 		prefix: "github.com/nats-io/",
-		only:   []string{"runtime/turns", "runtime/cmd/...", "sdk/..."},
+		only:   []string{"runtime/turns", "runtime/broker", "runtime/cmd/...", "sdk/..."},
 		why:    "only delivery and the client speak NATS; the schema does not",
 	},
 	{
