@@ -157,19 +157,20 @@ func TestTenantsAreApart(t *testing.T) {
 	own := wire.ID{Tenant: "acme", Program: "p", Turn: 1}
 	other := wire.ID{Tenant: "zenith", Program: "p", Turn: 1}
 	for subject, may := range map[string]bool{
-		own.Subject(wire.KindSubmit):             true,
-		own.Subject(wire.KindCancel):             true,
-		wire.ResultGet(own):                      true,
-		own.Subject(wire.KindTurn):               false,
-		own.Subject(wire.KindFinish):             false,
-		own.Subject(wire.KindResult):             false,
-		own.Subject(wire.KindStream):             false,
-		other.Subject(wire.KindSubmit):           false,
-		other.Subject(wire.KindCancel):           false,
-		wire.ResultGet(other):                    false,
-		"$JS.API.STREAM.DELETE.INTERLUDE_TURNS":  false,
-		"$JS.API.STREAM.INFO.INTERLUDE_RESULTS":  false,
-		"$JS.API.STREAM.MSG.GET.INTERLUDE_TURNS": false,
+		own.Subject(wire.KindSubmit):   true,
+		own.Subject(wire.KindCancel):   true,
+		own.Subject(wire.KindRead):     true,
+		own.Subject(wire.KindTurn):     false,
+		own.Subject(wire.KindFinish):   false,
+		own.Subject(wire.KindResult):   false,
+		own.Subject(wire.KindStream):   false,
+		other.Subject(wire.KindSubmit): false,
+		other.Subject(wire.KindCancel): false,
+		other.Subject(wire.KindRead):   false,
+		"$JS.API.DIRECT.GET.INTERLUDE_RESULTS." + own.Subject(wire.KindResult): false,
+		"$JS.API.STREAM.DELETE.INTERLUDE_TURNS":                                false,
+		"$JS.API.STREAM.INFO.INTERLUDE_RESULTS":                                false,
+		"$JS.API.STREAM.MSG.GET.INTERLUDE_TURNS":                               false,
 	} {
 		check(t, acme, refused, "publish on "+subject, may, func() error { return acme.Publish(subject, nil) })
 	}

@@ -82,6 +82,7 @@ type Reply struct {
 	Version   int        `json:"v"`
 	Accepted  *Accepted  `json:"accepted,omitempty"`
 	Cancelled *CancelAck `json:"cancelled,omitempty"`
+	Result    *Result    `json:"result,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }
 
