@@ -1,14 +1,23 @@
-// Package gbnf checks grammars in llama.cpp's notation (grammars/README.md there)
-// before libllama sees them. Grammars come from users, and libllama does not
-// survive all of them: a repetition {5,3} never ends, a left recursion by way of
-// rules that may be empty grows until memory is gone, deep nesting overflows the
-// stack. References to tokens, <name> and <[1]>, are refused altogether: libllama
-// allows a token by other rules than it then follows it by, and ends the process
-// where they differ.
+// Package gbnf holds texts to grammars in llama.cpp's notation (grammars/README.md
+// there), which libllama implements too, but not for strangers' grammars: a
+// repetition {5,3} never ends, a left recursion by way of rules that may be empty
+// takes all memory, alternatives that overlap, ([a-z] | [a-z0-9])*, take time
+// exponential in the length of a token, and a token that it first allows and then
+// does not follow ends the process.
 //
-// Check reads the notation as libllama does and refuses, with the line and the
-// reason, what libllama would refuse or not survive. It expands repetitions as
-// libllama does, so its limits are on what libllama would hold in memory.
+// Compile reads a grammar; a Matcher follows one text, byte by byte:
 //
-// It cannot tell how much an ambiguous grammar costs while it is followed.
+//	g, err := gbnf.Compile(`root ::= "yes" | "no"`)
+//	m := g.Matcher()
+//	at, ok := m.Step(m.Here(), 'n')   // a look ahead
+//	m.Accept([]byte("no"))
+//	m.Done()                          // true: the text may end
+//
+// A Matcher is a pushdown automaton whose sets of stacks are the states of an
+// automaton that is built as it is used: what was looked up once is a table
+// lookup. Time and memory for one byte are bounded; a grammar that would need
+// more, by being exponentially ambiguous, allows less than it says, down to
+// nothing.
+//
+// References to tokens, <name> and <[1]>, are refused.
 package gbnf

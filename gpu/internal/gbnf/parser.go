@@ -10,13 +10,19 @@ import (
 
 // parser reads a grammar. After the first error it stands at the end of the text.
 type parser struct {
-	text     string
-	pos      int
-	rules    []rule
-	ids      map[string]int
-	elements int
-	nesting  int
-	err      error
+	text    string
+	pos     int
+	rules   []rule
+	ids     map[string]int // of named rules
+	sets    []charset
+	single  map[rune]item // sets of one character
+	items   int
+	nesting int
+	err     error
+}
+
+func newParser(text string) *parser {
+	return &parser{text: text, ids: map[string]int{}, single: map[rune]item{}}
 }
 
 func (p *parser) fail(format string, args ...any) {
@@ -98,7 +104,7 @@ func (p *parser) sequence(name string, nested bool) (seq []item) {
 			p.fail("tokens like <name> are not supported: write what the text is to be")
 		case c == '.':
 			p.skip(1)
-			seq = append(seq, terminal)
+			seq = append(seq, p.set(nil, true))
 		case word(c):
 			seq = append(seq, item(p.id(p.name())))
 		case c == '(':
@@ -125,62 +131,78 @@ func (p *parser) sequence(name string, nested bool) (seq []item) {
 func (p *parser) literal() (chars []item) {
 	p.skip(1)
 	for p.err == nil && p.peek(0) != '"' {
-		p.character()
-		chars = append(chars, terminal)
+		r := p.character()
+		it, ok := p.single[r]
+		if !ok {
+			it = p.set([]span{{r, r}}, false)
+			p.single[r] = it
+		}
+		chars = append(chars, it)
 	}
 	p.skip(1)
 	return chars
 }
 
-// class = "[" [ "^" ] { character [ "-" character ] } "]"; libllama keeps it as
-// one element, which more of them follow.
+// class = "[" [ "^" ] { character [ "-" character ] } "]"; one without characters
+// is nothing.
 func (p *parser) class() []item {
 	p.skip(1)
-	if p.peek(0) == '^' {
+	others := p.peek(0) == '^'
+	if others {
 		p.skip(1)
 	}
-	n := 0
+	var ranges []span
 	for p.err == nil && p.peek(0) != ']' {
-		p.character()
-		n++
+		first := p.character()
+		last := first
 		if p.peek(0) == '-' && p.peek(1) != ']' {
 			p.skip(1)
-			p.character()
-			n++
+			last = p.character()
 		}
+		ranges = append(ranges, span{first, last})
 	}
 	p.skip(1)
-	p.count(n)
-	if n == 0 {
+	p.count(len(ranges))
+	if len(ranges) == 0 {
 		return nil
 	}
-	return []item{terminal}
+	return []item{p.set(ranges, others)}
+}
+
+// set adds a character set.
+func (p *parser) set(ranges []span, others bool) item {
+	p.sets = append(p.sets, newCharset(ranges, others))
+	return item(^(len(p.sets) - 1))
 }
 
 // character reads one, escaped or not.
-func (p *parser) character() {
+func (p *parser) character() rune {
 	c := p.peek(0)
 	if c == 0 {
 		p.fail("the text ends within quotes or brackets")
-		return
+		return 0
 	}
 	if c != '\\' {
-		_, n := utf8.DecodeRuneInString(p.text[p.pos:])
+		r, n := utf8.DecodeRuneInString(p.text[p.pos:])
 		p.skip(n)
-		return
+		return r
 	}
-	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[p.peek(1)]
-	for i := range digits {
-		if !strings.ContainsRune("0123456789abcdefABCDEF", rune(p.peek(2+i))) || p.peek(2+i) == 0 {
-			p.fail("expected %d hexadecimal digits after \\%c", digits, p.peek(1))
-			return
+	c = p.peek(1)
+	p.skip(2)
+	if digits, ok := map[byte]int{'x': 2, 'u': 4, 'U': 8}[c]; ok {
+		text := p.text[p.pos:min(p.pos+digits, len(p.text))]
+		r, err := strconv.ParseUint(text, 16, 31)
+		if err != nil || len(text) < digits {
+			p.fail("expected %d hexadecimal digits after \\%c", digits, c)
 		}
+		p.skip(digits)
+		return rune(r)
 	}
-	if digits == 0 && !strings.ContainsRune(`trn\"[]-`, rune(p.peek(1))) {
-		p.fail("unknown escape \\%c", p.peek(1))
-		return
+	if r, ok := map[byte]rune{'t': '\t', 'r': '\r', 'n': '\n', '\\': '\\', '"': '"', '[': '[', ']': ']', '-': '-'}[c]; ok {
+		return r
 	}
-	p.skip(2 + digits)
+	p.fail("unknown escape \\%c", c)
+	return 0
 }
 
 // group = "(" alternatives ")", a rule of its own.
@@ -336,9 +358,9 @@ func (p *parser) define(id int, alts [][]item) {
 }
 
 // count adds to the size of the expanded grammar.
-func (p *parser) count(elements int) {
-	if p.elements += elements; p.elements > maxElements {
-		p.fail("more than %d elements with all repetitions written out", maxElements)
+func (p *parser) count(items int) {
+	if p.items += items; p.items > maxItems {
+		p.fail("more than %d characters and rules with all repetitions written out", maxItems)
 	}
 }
 

@@ -59,7 +59,6 @@ type Lib struct {
 	samplerApply uintptr                                                                `c:"llama_sampler_apply"`
 	samplerTake  uintptr                                                                `c:"llama_sampler_accept"`
 	newBias      func(vocab, n int32, biases unsafe.Pointer) sampler                    `c:"llama_sampler_init_logit_bias"`
-	newGrammar   func(v vocab, grammar, root string) sampler                            `c:"llama_sampler_init_grammar"`
 	newPenalties func(vocab, window int32, repeat, frequency, presence float32) sampler `c:"llama_sampler_init_penalties"`
 	newTopK      func(k int32) sampler                                                  `c:"llama_sampler_init_top_k"`
 	newTopP      func(p float32, keep uint64) sampler                                   `c:"llama_sampler_init_top_p"`

@@ -22,6 +22,7 @@ type Sampler struct {
 	banned []engine.Token // never chosen; part of the chain, if there is one
 	chain  sampler        // libllama's filters, and the draw where it is not greedy; 0: none
 	learns bool           // the chain has filters that follow the text
+	text   *gbnf.Matcher  // follows the text by the grammar; nil: there is none
 
 	buf []Candidate
 	arr candidates
@@ -44,18 +45,21 @@ func (v *Vocab) NewSampler(o engine.Sampling, history []engine.Token) (*Sampler,
 	if o.IgnoreEOS {
 		s.banned = v.Ends()
 	}
-	grammar, err := s.grammar(o)
-	if err != nil {
-		return nil, err
+	if o.Grammar != "" {
+		g, err := gbnf.Compile(o.Grammar)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", engine.ErrGrammar, err)
+		}
+		s.text = g.Matcher()
 	}
 	penalties := s.penalties(o, history)
-	s.learns = grammar != 0 || penalties != 0
+	s.learns = penalties != 0
 	if s.greedy && len(o.Bias) == 0 && !s.learns {
 		return s, nil
 	}
 	l := v.lib
 	s.chain = l.chainInit(chainParams{noPerf: true})
-	s.add(s.bias(o), grammar, penalties)
+	s.add(s.bias(o), penalties)
 	if !s.greedy {
 		s.filter(o)
 		s.add(l.newTemp(o.Temperature), l.newDist(min(o.Seed, randomSeed-1)))
@@ -116,19 +120,6 @@ func (s *Sampler) bias(o engine.Sampling) sampler {
 	return s.vocab.lib.newBias(int32(s.vocab.Size()), int32(len(biases)), unsafe.Pointer(&biases[0]))
 }
 
-func (s *Sampler) grammar(o engine.Sampling) (sampler, error) {
-	if o.Grammar == "" {
-		return 0, nil
-	}
-	if err := gbnf.Check(o.Grammar); err != nil {
-		return 0, fmt.Errorf("%w: %w", engine.ErrGrammar, err)
-	}
-	if g := s.vocab.lib.newGrammar(s.vocab.handle, o.Grammar, "root"); g != 0 {
-		return g, nil
-	}
-	return 0, fmt.Errorf("%w: libllama refuses it", engine.ErrGrammar)
-}
-
 // penalties returns a filter that has seen the history, 0 where nothing is
 // penalised.
 func (s *Sampler) penalties(o engine.Sampling, history []engine.Token) sampler {
@@ -175,54 +166,79 @@ func (s *Sampler) add(filters ...sampler) {
 }
 
 // Sample chooses the next token by the logits of all tokens of the vocabulary
-// and remembers it. Where bias and grammar leave nothing to choose, it is a
-// token that ends the generation, whether ends are ignored or not.
+// and remembers it. Where bias and grammar leave nothing to choose, it is a token
+// that ends the generation, whether ends are ignored or not.
 func (s *Sampler) Sample(logits []float32) engine.Token {
 	if s.chain == 0 {
-		return Greedy(logits, s.banned)
+		if t := Greedy(logits, s.banned); s.text == nil || s.follow(t) {
+			return t
+		}
 	}
-	cs := s.apply(logits)
-	chosen := &cs[0]
-	if !s.greedy {
-		chosen = &cs[s.arr.selected]
+	cs := s.candidates(logits)
+	if len(cs) == 0 {
+		return s.vocab.end()
 	}
-	if s.greedy || !possible(chosen) {
-		chosen = likeliest(cs)
-	}
-	if !possible(chosen) {
+	chosen := s.choose(cs)
+	if !possible(&chosen) {
 		return s.vocab.end()
 	}
 	if s.learns {
 		purego.SyscallN(s.vocab.lib.samplerTake, uintptr(s.chain), uintptr(chosen.Token))
 	}
+	if s.text != nil {
+		s.follow(chosen.Token)
+	}
 	return chosen.Token
 }
 
-// apply runs the chain over all tokens and returns what it leaves.
-func (s *Sampler) apply(logits []float32) []Candidate {
+// candidates are the tokens that may come next, with their logits.
+func (s *Sampler) candidates(logits []float32) []Candidate {
 	if s.buf == nil {
-		s.buf = make([]Candidate, s.vocab.Size())
+		s.buf = make([]Candidate, 0, s.vocab.Size())
 	}
-	for t := range s.buf {
-		s.buf[t] = Candidate{Token: engine.Token(t), Logit: logits[t]}
+	s.buf = s.buf[:0]
+	if s.text != nil {
+		s.allowed(func(t engine.Token) {
+			s.buf = append(s.buf, Candidate{Token: t, Logit: logits[t]})
+		})
+		return s.buf
 	}
-	s.arr = candidates{data: &s.buf[0], size: uint64(len(s.buf)), selected: -1}
+	for t := range s.vocab.Size() {
+		s.buf = append(s.buf, Candidate{Token: engine.Token(t), Logit: logits[t]})
+	}
+	return s.buf
+}
+
+// choose runs the chain over candidates. The draw takes one even where all are
+// impossible, or in one case of 2^53 a single impossible one; then it is the
+// likeliest.
+func (s *Sampler) choose(cs []Candidate) Candidate {
+	if s.chain != 0 {
+		cs = s.apply(cs)
+	}
+	if !s.greedy && possible(&cs[s.arr.selected]) {
+		return cs[s.arr.selected]
+	}
+	return likeliest(cs)
+}
+
+// apply runs the chain over candidates and returns what it leaves of them.
+func (s *Sampler) apply(cs []Candidate) []Candidate {
+	s.arr = candidates{data: &cs[0], size: uint64(len(cs)), selected: -1}
 	purego.SyscallN(s.vocab.lib.samplerApply, uintptr(s.chain), uintptr(unsafe.Pointer(&s.arr)))
 	runtime.KeepAlive(s)
 	return unsafe.Slice(s.arr.data, s.arr.size)
 }
 
-// possible tells whether a candidate may be chosen. The draw itself does not: of
-// candidates that are all impossible it takes one, and the grammar, told of a
-// token that it excluded, would end the process.
+// possible tells whether a candidate may be chosen.
 func possible(c *Candidate) bool { return c.Logit > float32(math.Inf(-1)) }
 
-// likeliest is the first of the candidates with the highest logit.
-func likeliest(cs []Candidate) *Candidate {
-	best := &cs[0]
-	for i := range cs {
-		if cs[i].Logit > best.Logit {
-			best = &cs[i]
+// likeliest is the candidate with the highest logit, the lowest token of equals.
+func likeliest(cs []Candidate) Candidate {
+	best := cs[0]
+	for _, c := range cs[1:] {
+		if c.Logit > best.Logit || c.Logit == best.Logit && c.Token < best.Token {
+			best = c
 		}
 	}
 	return best

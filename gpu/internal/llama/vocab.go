@@ -3,6 +3,7 @@ package llama
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -30,6 +31,9 @@ type Vocab struct {
 	text  []byte // the pieces of all tokens, one after the other
 	at    []int32
 	flags []tokenFlags
+
+	orderOnce sync.Once
+	spellings spellingOrder // see order
 }
 
 type tokenFlags uint8
