@@ -103,19 +103,16 @@ func (c *Client) Result(ctx context.Context, program string, turn int64) (*Resul
 	return r, nil
 }
 
-// stored asks JetStream for the result that it keeps.
+// stored asks a node for the result that is kept.
 func (c *Client) stored(ctx context.Context, id wire.ID) (*Result, error) {
-	msg, err := c.conn.RequestWithContext(ctx, wire.ResultGet(id), nil)
+	reply, err := c.request(ctx, id.Subject(wire.KindRead), nil)
 	if err != nil {
 		return nil, err
 	}
-	if status := msg.Header.Get("Status"); status != "" {
-		if status == "404" {
-			return nil, &Error{Code: wire.CodeNotFound, Message: fmt.Sprintf("turn %s has no result", id), Hint: "it has not ended, was never accepted, or its result is kept no longer"}
-		}
-		return nil, fmt.Errorf("NATS answers with status %s %s", status, msg.Header.Get("Description"))
+	if reply.Result == nil {
+		return nil, fmt.Errorf("a reply that says nothing")
 	}
-	return decodeResult(msg.Data)
+	return reply.Result, nil
 }
 
 func decodeResult(data []byte) (*Result, error) {
