@@ -137,6 +137,7 @@ func (d *device) abort(w *work) {
 // reset empties the work to be filled anew.
 func (w *work) reset() {
 	clear(w.calls)
+	clear(w.items)
 	clear(w.turns)
 	w.calls, w.items, w.turns = w.calls[:0], w.items[:0], w.turns[:0]
 	w.aborted.Store(false)

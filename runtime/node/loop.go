@@ -2,12 +2,12 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
-	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/core"
 )
@@ -120,7 +120,9 @@ func (l *loop) run(ctx context.Context) (err error) {
 func (l *loop) take(m message) {
 	switch {
 	case m.cancelled:
-		l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})
+		if !m.turn.over {
+			l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})
+		}
 	case l.draining:
 		m.turn.fault = errHandBack
 		m.turn.end(ending{})
@@ -163,146 +165,10 @@ func common(a, b []engine.Token) programs.Tokens {
 	return programs.Tokens(n)
 }
 
-// step takes an event to the core and carries out what it answers. It tells
-// whether that was a rejection.
-func (l *loop) step(ev core.Event) (rejected bool) {
-	now := l.clock.now()
-	effects := l.machine.Step(now, ev)
-	if l.node.cfg.Observe != nil {
-		l.node.cfg.Observe(now, ev, effects)
-	}
-	for i := range effects {
-		rejected = l.carryOut(&effects[i]) || rejected
-	}
-	l.submit()
-	l.setTimer()
-	l.node.stats.observe(len(l.turns), len(l.running), l.machine.Memory())
-	for len(l.doomed) > 0 {
-		t := l.doomed[0]
-		l.doomed = l.doomed[1:]
-		if !t.over {
-			l.step(&core.TurnCancelled{Turn: t.arrival.Turn})
-		}
-	}
-	return rejected
-}
-
-func (l *loop) carryOut(e *core.Effect) (rejected bool) {
-	switch e.Kind {
-	case core.OpenSeq, core.ForkSeq, core.ReserveSeq, core.TruncateSeq:
-		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), cells: int(e.Cells)})
-	case core.ReleaseSeq:
-		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
-		if k := l.contexts[e.Turn.Program]; k != nil && k.turn == nil {
-			delete(l.contexts, e.Turn.Program) // no cells are left that a context could be compared with
-		}
-	case core.StartTurn:
-		l.start(e)
-	case core.SuspendTurn:
-		t := l.turns[e.Turn]
-		delete(l.running, t.seq)
-		t.seq = 0
-		l.node.stats.suspended.Add(1)
-		if !t.resumable() {
-			l.doom(t, errHandBack)
-		}
-	case core.FinishTurn:
-		l.finish(e)
-	case core.RejectTurn:
-		t := l.turns[e.Turn]
-		delete(l.turns, e.Turn)
-		t.end(ending{rejection: &e.Rejection})
-		return true
-	case core.ForgetProgram:
-		delete(l.contexts, e.Turn.Program)
-	case core.RunStep:
-		l.fill(e.Items)
-	case core.InterruptStep:
-		l.device.abort(l.stepping)
-	}
-	return false
-}
-
-// order puts a call into the work at hand.
-func (l *loop) order(c call) {
-	w := l.work()
-	w.calls = append(w.calls, c)
-}
-
-func (l *loop) start(e *core.Effect) {
-	t := l.turns[e.Turn]
-	t.seq = engine.Seq(e.Seq)
-	l.running[t.seq] = t
-	sampling, history := t.samplingNow()
-	l.order(call{kind: e.Kind, seq: t.seq, turn: t, sampling: sampling, history: history})
-}
-
-// fill puts the step into the work at hand.
-func (l *loop) fill(items []core.Item) {
-	w := l.work()
-	for _, i := range items {
-		t := l.running[engine.Seq(i.Seq)]
-		w.turns = append(w.turns, t)
-		w.items = append(w.items, engine.Item{
-			Seq:    t.seq,
-			Tokens: t.tokens[i.From : i.From+i.Count],
-			Sample: i.Sample,
-		})
-	}
-	for len(w.outputs) < len(items) {
-		w.outputs = append(w.outputs, engine.Output{})
-	}
-	w.outputs = w.outputs[:len(items)]
-	l.stepping = w
-}
-
-func (l *loop) finish(e *core.Effect) {
-	t := l.turns[e.Turn]
-	delete(l.turns, e.Turn)
-	delete(l.running, t.seq)
-	t.seq = 0
-	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
-		k.turn, k.tokens = nil, t.tokens
-	}
-	l.node.stats.finished(e)
-	t.end(ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing})
-}
-
-// work is the work at hand.
-func (l *loop) work() *work {
-	if l.filling == nil {
-		if n := len(l.idle); n > 0 {
-			l.filling, l.idle = l.idle[n-1], l.idle[:n-1]
-		} else {
-			l.filling = &work{}
-		}
-	}
-	return l.filling
-}
-
-// submit gives the work at hand to the device.
-func (l *loop) submit() {
-	if l.filling == nil {
-		return
-	}
-	for {
-		select {
-		case l.device.work <- l.filling:
-			l.filling = nil
-			return
-		case w := <-l.device.done:
-			l.returned = append(l.returned, w)
-			if w == nil { // the device is gone; run will learn it from settle
-				return
-			}
-		}
-	}
-}
-
 // settle takes back work that the device has done, and reports its step.
 func (l *loop) settle(w *work) error {
 	if w == nil {
-		return fmt.Errorf("the device is gone")
+		return errors.New("the device is gone")
 	}
 	if w.err != nil {
 		return fmt.Errorf("the engine cannot go on: %w", w.err)
@@ -335,7 +201,7 @@ func (l *loop) settle(w *work) error {
 func (l *loop) result(w *work, i int, t *turn) core.ItemResult {
 	switch {
 	case t.over:
-		return core.ItemOK // to whoever it may concern: the turn is gone
+		return core.ItemOK // the core does not look: it has finished the turn
 	case w.status == core.StepFailed:
 		t.fault = w.failure
 		return core.ItemFailed
@@ -347,6 +213,7 @@ func (l *loop) result(w *work, i int, t *turn) core.ItemResult {
 	return t.accept(w.outputs[i], l.node.cfg.Vocabulary)
 }
 
+// recycle keeps work to be filled anew.
 func (l *loop) recycle(w *work) {
 	w.reset()
 	l.idle = append(l.idle, w)
@@ -369,28 +236,4 @@ func (l *loop) handBack(which func(*turn) bool) {
 		}
 	}
 	l.step(&core.Tick{})
-}
-
-// setTimer sets the timer to the core's next deadline.
-func (l *loop) setTimer() {
-	at, _ := l.machine.NextDeadline()
-	if at == l.alarm {
-		return
-	}
-	l.alarm = at
-	if at == 0 {
-		l.timer.Stop()
-		return
-	}
-	l.timer.Reset(l.clock.until(at))
-}
-
-// geometry is what the ledger needs to know of the engine.
-func geometry(g engine.Geometry) kvpin.Geometry {
-	return kvpin.Geometry{
-		CellBytes: programs.Bytes(g.CellBytes),
-		Granule:   programs.Tokens(g.Granule),
-		Span:      programs.Tokens(g.Span),
-		PoolBytes: programs.Bytes(g.PoolBytes),
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
@@ -104,6 +106,16 @@ func (n *Node) machine() (*core.Machine, error) {
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
 	})
+}
+
+// geometry is what the ledger needs to know of the engine.
+func geometry(g engine.Geometry) kvpin.Geometry {
+	return kvpin.Geometry{
+		CellBytes: programs.Bytes(g.CellBytes),
+		Granule:   programs.Tokens(g.Granule),
+		Span:      programs.Tokens(g.Span),
+		PoolBytes: programs.Bytes(g.PoolBytes),
+	}
 }
 
 // Run serves turns until ctx ends, and is called once. When ctx ends it takes no

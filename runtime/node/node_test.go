@@ -355,6 +355,65 @@ func TestForgottenTalks(t *testing.T) {
 	})
 }
 
+// TestTheSameTurnTwice: Turns that hand out a turn again while it runs do no harm.
+func TestTheSameTurnTwice(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		r.replies(map[string]string{"one": "Hello"})
+		r.engine.Pace(func([]engine.Item) time.Duration { return time.Millisecond })
+		a, b := r.ask("p", 1, "one"), r.ask("p", 1, "one")
+		if x, y := r.finished(a), r.finished(b); x.Text != "Hello" || y.Text != "Hello" {
+			t.Errorf("%+v and %+v", x, y)
+		}
+	})
+}
+
+// TestTheDateOfAConversation is that of its first completed turn, for every turn
+// and on every node.
+func TestTheDateOfAConversation(t *testing.T) {
+	dated := func(s *stage) { s.template = `{{ strftime_now("%d") }}` + chattest.ChatML }
+	play(t, dated, func(a *rig) {
+		a.replies(nil)
+		next := func(r *rig, turn int64) (context string) {
+			time.Sleep(24 * time.Hour)
+			r.engine.Script(func(ctx []engine.Token) engine.Token {
+				context = chattest.Spell(ctx)
+				return chattest.ImEnd
+			})
+			r.finished(r.ask("p", turn, "hi"))
+			return context[:2]
+		}
+		a.finished(a.ask("p", 1, "hi", func(w *wire.Turn) { w.Messages[0].Role = "nobody" }))
+		if day := next(a, 2); day != "02" {
+			t.Errorf("turn 2 is of day %s", day)
+		}
+		if day := next(a, 3); day != "02" {
+			t.Errorf("turn 3 is of day %s", day)
+		}
+		b := newRig(t, a.broker, dated)
+		a.shutDown()
+		if day := next(b, 4); day != "02" {
+			t.Errorf("turn 4, on another node, is of day %s", day)
+		}
+		b.shutDown()
+	})
+}
+
+// TestHistoryOfAnotherModel: a past that this model's template refuses.
+func TestHistoryOfAnotherModel(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		first := r.finished(r.ask("p", 1, "one"))
+		b := newRig(t, r.broker, func(s *stage) {
+			s.template = `{% if messages[0].content == "one" %}{{ raise_exception("not that") }}{% endif %}` + chattest.ChatML
+		})
+		r.shutDown()
+		got := b.finished(b.ask("p", 2, "two"))
+		if first.Outcome != wire.Completed || got.Outcome != wire.Rejected || !strings.Contains(got.Error.Message, "not that") {
+			t.Errorf("%+v, %+v", got, got.Error)
+		}
+		b.shutDown()
+	})
+}
+
 func TestUnreadableHistoryAndResult(t *testing.T) {
 	play(t, nil, func(r *rig) {
 		r.broker.broken = errTest

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -138,13 +139,18 @@ type broker struct {
 	fail chan error
 
 	mu      sync.Mutex
-	results map[string][]node.Exchange // by program
-	stolen  bool                       // the next result is another node's
-	broken  error                      // what jobs that are sent from now on answer
+	results map[string][]exchange // by program
+	stolen  bool                  // the next result is another node's
+	broken  error                 // what jobs that are sent from now on answer
+}
+
+type exchange struct {
+	turn   *wire.Turn
+	result *wire.Result
 }
 
 func newBroker() *broker {
-	return &broker{jobs: make(chan *job, 100), fail: make(chan error, 1), results: map[string][]node.Exchange{}}
+	return &broker{jobs: make(chan *job, 100), fail: make(chan error, 1), results: map[string][]exchange{}}
 }
 
 func (b *broker) send(w *wire.Turn) *job {
@@ -186,10 +192,17 @@ func (j *job) Stream(text string) {
 	j.at = append(j.at, time.Now())
 }
 
-func (j *job) History(context.Context) ([]node.Exchange, error) {
+func (j *job) History(context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) {
 	j.broker.mu.Lock()
 	defer j.broker.mu.Unlock()
-	return slices.Clone(j.broker.results[j.turn.Program]), j.broken
+	past := slices.Clone(j.broker.results[j.turn.Program])
+	return func(yield func(*wire.Turn, *wire.Result) bool) {
+		for _, e := range past {
+			if !yield(e.turn, e.result) {
+				return
+			}
+		}
+	}, j.broken
 }
 
 func (j *job) Finish(_ context.Context, r *wire.Result) (own bool, err error) {
@@ -201,7 +214,7 @@ func (j *job) Finish(_ context.Context, r *wire.Result) (own bool, err error) {
 	own = !j.broker.stolen
 	j.broker.stolen = false
 	if own && r.Outcome == wire.Completed {
-		j.broker.results[j.turn.Program] = append(j.broker.results[j.turn.Program], node.Exchange{Turn: j.turn, Result: r})
+		j.broker.results[j.turn.Program] = append(j.broker.results[j.turn.Program], exchange{j.turn, r})
 	}
 	j.result = r
 	close(j.over)

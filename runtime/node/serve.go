@@ -34,15 +34,19 @@ func (n *Node) serve(ctx context.Context, job Job) {
 // answer serves a job, and gives the talk as it is afterwards; nil when it is not
 // to be relied on.
 func (n *Node) answer(ctx context.Context, job Job, k *talk, log *slog.Logger) (_ *talk, finished bool) {
+	var result *wire.Result
+	var prompt *chat.Prompt
 	k, err := n.recall(ctx, job, k)
-	if err != nil {
+	switch {
+	case errors.Is(err, chat.ErrMessages):
+		result = n.rejected(job, wire.CodeInvalidMessages, fmt.Errorf("the program's history is another model's: %w", err))
+	case err != nil:
 		if ctx.Err() == nil {
 			log.Error("the program's history cannot be read", "error", err)
 		}
-		n.giveBack(ctx, job, log)
-		return nil, false
+	default:
+		result, prompt = n.run(job, k.conversation, log)
 	}
-	result, prompt := n.run(job, k.conversation, log)
 	if result == nil {
 		n.giveBack(ctx, job, log)
 		return k, false // what was said before stands
@@ -60,39 +64,42 @@ func (n *Node) answer(ctx context.Context, job Job, k *talk, log *slog.Logger) (
 	if result.Outcome == wire.Completed {
 		k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
 	}
+	if k == nil || k.conversation.Size() == 0 { // the next turn begins, or tries, anew
+		return nil, true
+	}
 	k.last = turnID(job.Turn()).Turn
 	return k, true
 }
 
 // recall gives the conversation up to the job's turn: the one that is known if
-// it goes so far, else one that is put together from the history.
+// it goes so far, else one that is put together from the history. It begins, for
+// its template, when its first completed turn was accepted, whoever recalls it.
 func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) {
 	id := turnID(job.Turn())
 	if known != nil && known.last == id.Turn-1 {
 		return known, nil
 	}
 	k := &talk{program: id.Program, last: id.Turn - 1}
-	begun := job.Turn().AcceptedAt
-	if id.Turn == 1 {
-		k.conversation = n.cfg.Template.Begin(begun)
-		return k, nil
-	}
-	history, err := job.History(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(history) > 0 {
-		begun = history[0].Turn.AcceptedAt
-	}
-	k.conversation = n.cfg.Template.Begin(begun)
-	for _, e := range history {
-		prompt, err := k.conversation.Prepare(said(e.Turn))
+	if id.Turn > 1 {
+		history, err := job.History(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("turn %d: %w", e.Turn.Turn, err)
+			return nil, err
 		}
-		k.conversation.Complete(prompt, e.Result.Text, n.ours(e.Result.Tokens))
+		for turn, result := range history {
+			if k.conversation == nil {
+				k.conversation = n.cfg.Template.Begin(turn.AcceptedAt)
+			}
+			prompt, err := k.conversation.Prepare(said(turn))
+			if err != nil {
+				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
+			}
+			k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
+		}
+		n.stats.rebuilt.Add(1)
 	}
-	n.stats.rebuilt.Add(1)
+	if k.conversation == nil {
+		k.conversation = n.cfg.Template.Begin(job.Turn().AcceptedAt)
+	}
 	return k, nil
 }
 

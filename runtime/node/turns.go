@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"iter"
 
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -29,8 +30,8 @@ type Job interface {
 	Cancelled() <-chan struct{}
 
 	// History gives the turns of the program before this one that were
-	// completed, in their order.
-	History(ctx context.Context) ([]Exchange, error)
+	// completed, and their results, in their order.
+	History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error)
 
 	// Stream sends a part of the answer's text to whoever listens. It does not
 	// wait for them, and a part may be lost.
@@ -43,10 +44,4 @@ type Job interface {
 
 	// GiveBack leaves the turn to another node, or to this one later.
 	GiveBack(ctx context.Context) error
-}
-
-// Exchange is a turn of the past and its answer.
-type Exchange struct {
-	Turn   *wire.Turn
-	Result *wire.Result
 }

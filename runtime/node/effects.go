@@ -1,0 +1,161 @@
+package node
+
+import (
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// step takes an event to the core and carries out what it answers, and then ends
+// the turns that the node itself has found a fault with. It tells whether the
+// answer was a rejection.
+func (l *loop) step(ev core.Event) (rejected bool) {
+	now := l.clock.now()
+	effects := l.machine.Step(now, ev)
+	if l.node.cfg.Observe != nil {
+		l.node.cfg.Observe(now, ev, effects)
+	}
+	for i := range effects {
+		rejected = l.carryOut(&effects[i]) || rejected
+	}
+	l.submit()
+	l.setTimer()
+	l.node.stats.observe(len(l.turns), len(l.running), l.machine.Memory())
+	for len(l.doomed) > 0 {
+		t := l.doomed[0]
+		l.doomed = l.doomed[1:]
+		if !t.over {
+			l.step(&core.TurnCancelled{Turn: t.arrival.Turn})
+		}
+	}
+	return rejected
+}
+
+// carryOut does one effect, or puts it into the work for the device.
+func (l *loop) carryOut(e *core.Effect) (rejected bool) {
+	switch e.Kind {
+	case core.OpenSeq, core.ForkSeq, core.ReserveSeq, core.TruncateSeq:
+		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), cells: int(e.Cells)})
+	case core.ReleaseSeq:
+		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
+		if k := l.contexts[e.Turn.Program]; k != nil && k.turn == nil {
+			delete(l.contexts, e.Turn.Program) // no cells are left that a context could be compared with
+		}
+	case core.StartTurn:
+		l.start(e)
+	case core.SuspendTurn:
+		t := l.turns[e.Turn]
+		delete(l.running, t.seq)
+		t.seq = 0
+		l.node.stats.suspended.Add(1)
+		if !t.resumable() {
+			l.doom(t, errHandBack)
+		}
+	case core.FinishTurn:
+		l.finish(e)
+	case core.RejectTurn:
+		t := l.turns[e.Turn]
+		delete(l.turns, e.Turn)
+		reason := e.Rejection // the effect is the core's
+		t.end(ending{rejection: &reason})
+		return true
+	case core.ForgetProgram:
+		delete(l.contexts, e.Turn.Program)
+	case core.RunStep:
+		l.fill(e.Items)
+	case core.InterruptStep:
+		l.device.abort(l.stepping)
+	}
+	return false
+}
+
+// order puts a call into the work at hand.
+func (l *loop) order(c call) {
+	w := l.work()
+	w.calls = append(w.calls, c)
+}
+
+// start gives a turn its sequence, and the sequence the turn's sampling.
+func (l *loop) start(e *core.Effect) {
+	t := l.turns[e.Turn]
+	t.seq = engine.Seq(e.Seq)
+	l.running[t.seq] = t
+	sampling, history := t.samplingNow()
+	l.order(call{kind: e.Kind, seq: t.seq, turn: t, sampling: sampling, history: history})
+}
+
+// fill puts the step into the work at hand.
+func (l *loop) fill(items []core.Item) {
+	w := l.work()
+	for _, i := range items {
+		t := l.running[engine.Seq(i.Seq)]
+		w.turns = append(w.turns, t)
+		w.items = append(w.items, engine.Item{
+			Seq:    t.seq,
+			Tokens: t.tokens[i.From : i.From+i.Count],
+			Sample: i.Sample,
+		})
+	}
+	for len(w.outputs) < len(items) {
+		w.outputs = append(w.outputs, engine.Output{})
+	}
+	w.outputs = w.outputs[:len(items)]
+	l.stepping = w
+}
+
+// finish parts from a turn; its context is compared with the program's next.
+func (l *loop) finish(e *core.Effect) {
+	t := l.turns[e.Turn]
+	delete(l.turns, e.Turn)
+	delete(l.running, t.seq)
+	t.seq = 0
+	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
+		k.turn, k.tokens = nil, t.tokens
+	}
+	l.node.stats.finished(e)
+	t.end(ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing})
+}
+
+// work is the work at hand.
+func (l *loop) work() *work {
+	if l.filling == nil {
+		if n := len(l.idle); n > 0 {
+			l.filling, l.idle = l.idle[n-1], l.idle[:n-1]
+		} else {
+			l.filling = &work{}
+		}
+	}
+	return l.filling
+}
+
+// submit gives the work at hand to the device.
+func (l *loop) submit() {
+	if l.filling == nil {
+		return
+	}
+	for {
+		select {
+		case l.device.work <- l.filling:
+			l.filling = nil
+			return
+		case w := <-l.device.done:
+			l.returned = append(l.returned, w)
+			if w == nil { // the device is gone; run will learn it from settle
+				return
+			}
+		}
+	}
+}
+
+// setTimer sets the timer to the core's next deadline.
+func (l *loop) setTimer() {
+	at, _ := l.machine.NextDeadline()
+	if at == l.alarm {
+		return
+	}
+	l.alarm = at
+	if at == 0 {
+		l.timer.Stop()
+		return
+	}
+	l.timer.Reset(l.clock.until(at))
+}
