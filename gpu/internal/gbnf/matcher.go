@@ -9,7 +9,8 @@ import (
 // Bounds on what a matcher holds. A JSON grammar takes some hundred states of
 // under ten stacks.
 const (
-	maxStacks = 1 << 10 // in one state
+	maxStacks = 1 << 8  // in one state
+	maxWork   = 1 << 20 // stacks looked at between two Accepts
 	maxStates = 1 << 15
 	maxNodes  = 1 << 20
 	maxCells  = 1 << 22 // stacks in all states
@@ -36,6 +37,7 @@ type tables struct {
 	states  []state
 	byKey   map[string]int32
 	cells   int
+	work    int // stacks looked at since the last Accept
 
 	// Scratch of one transition.
 	seen map[int32]bool
@@ -115,7 +117,7 @@ func (m *Matcher) Accept(piece []byte) bool {
 			return false
 		}
 	}
-	m.here = c
+	m.here, m.work = c, 0
 	if m.full() {
 		m.rebuild()
 	}
@@ -130,30 +132,39 @@ func (m *Matcher) Done() bool {
 
 // successor is the state after r.
 func (m *Matcher) successor(from int32, r rune) int32 {
-	s := &m.states[from]
+	known := m.known(from, r)
+	if known != 0 {
+		return known
+	}
+	to := m.transition(from, r)
+	if to == 0 {
+		return dead
+	}
 	if r < utf8.RuneSelf {
-		if s.ascii == nil {
-			s.ascii = new([utf8.RuneSelf]int32)
-		}
-		if s.ascii[r] == 0 {
-			to := m.transition(from, r)
-			m.states[from].ascii[r] = to
-		}
-		return m.states[from].ascii[r]
-	}
-	if s.wide == nil {
-		s.wide = map[rune]int32{}
-	}
-	to, ok := s.wide[r]
-	if !ok {
-		to = m.transition(from, r)
+		m.states[from].ascii[r] = to
+	} else {
 		m.states[from].wide[r] = to
 	}
 	return to
 }
 
-// transition computes the state after r.
+// known is the state after r where it has been looked up before, else 0.
+func (m *Matcher) known(from int32, r rune) int32 {
+	s := &m.states[from]
+	if s.ascii == nil {
+		s.ascii, s.wide = new([utf8.RuneSelf]int32), map[rune]int32{}
+	}
+	if r < utf8.RuneSelf {
+		return s.ascii[r]
+	}
+	return s.wide[r]
+}
+
+// transition computes the state after r; 0 where that would take too much.
 func (m *Matcher) transition(from int32, r rune) int32 {
+	if m.work > maxWork || m.full() {
+		return 0
+	}
 	for _, stack := range m.states[from].stacks {
 		if stack != 0 && m.top(stack).has(r) {
 			n := m.nodes[stack]
@@ -213,6 +224,7 @@ func (m *Matcher) intern() int32 {
 			stacks = append(stacks, s)
 		}
 	}
+	m.work += len(m.seen)
 	clear(m.seen)
 	slices.Sort(stacks)
 	m.key = m.key[:0]
@@ -222,7 +234,7 @@ func (m *Matcher) intern() int32 {
 	if id, ok := m.byKey[string(m.key)]; ok {
 		return id
 	}
-	if len(stacks) > maxStacks || m.full() {
+	if len(stacks) > maxStacks {
 		return dead
 	}
 	id := int32(len(m.states))
