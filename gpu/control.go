@@ -65,3 +65,8 @@ func CellBytes(o Options) (int64, error) {
 	}
 	return geometry(h, l, o).CellBytes, nil
 }
+
+// Pinned names the release of the libraries that the engine is written for.
+func Pinned() string {
+	return fmt.Sprintf("ggml %s, commit %s, of llama.cpp %s", ggml.PinnedVersion, ggml.PinnedCommit, ggml.PinnedRelease)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line.
+type cli struct {
+	Config string `help:"Configuration file in JSON: {\"kv-bytes\": \"2GiB\", …}. Flags and environment go before it." type:"path" placeholder:"FILE" env:"INTERLUDE_CONFIG"`
+
+	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
+	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
+	Pull    pullCmd    `cmd:"" help:"Fetch the engine libraries and the model into the cache."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what this machine has, what it lacks, and what to do about it."`
+	Bench   benchCmd   `cmd:"" help:"Measure."`
+	Version versionCmd `cmd:"" help:"Print versions."`
+}
+
+const (
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if busyChild() {
+		return 0
+	}
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("interlude"),
+		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Resolvers(configFile(args)),
+	)
+	if err != nil {
+		panic(err) // the declarations above are wrong
+	}
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "interlude:", err)
+		var parseError *kong.ParseError
+		if errors.As(err, &parseError) {
+			fmt.Fprintln(os.Stderr, "Run `interlude --help` or `interlude COMMAND --help` for what there is.")
+		}
+		return exitUsage
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	err = kctx.Run()
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "interlude: interrupted")
+		return exitInterrupted
+	}
+	fmt.Fprintln(os.Stderr, "interlude:", err)
+	return exitFailed
+}
+
+// interruptible is a context that the first SIGINT or SIGTERM ends, so that
+// whatever runs drains; the second ends the process.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // lives as long as the process: the second signal comes when it comes
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, cancel
+}

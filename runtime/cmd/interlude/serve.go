@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+)
+
+type serveCmd struct {
+	engineFlags `embed:""`
+	natsFlags   `embed:""`
+	nodeFlags   `embed:""`
+	LogLevel    string        `help:"What is logged to stderr: ${enum}." enum:"debug,info,warn,error" default:"info" env:"INTERLUDE_LOG_LEVEL"`
+	LogFormat   string        `help:"How: ${enum}." enum:"text,json" default:"text" env:"INTERLUDE_LOG_FORMAT"`
+	StatsEvery  time.Duration `help:"How often counters are logged while something happens; 0: never." default:"1m" env:"INTERLUDE_STATS_EVERY"`
+}
+
+// Run serves until it is interrupted, then drains.
+func (c *serveCmd) Run(ctx context.Context) error {
+	log, err := newLogger(c.LogLevel, c.LogFormat)
+	if err != nil {
+		return err
+	}
+	o, err := c.obtain(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := openHost(ctx, o, hostConfig{c.engineFlags, c.natsFlags, c.nodeFlags, log})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	c.greet(h, o)
+	go c.reportStats(ctx, h, log)
+	err = h.run(ctx)
+	if ctx.Err() != nil && err == nil {
+		log.Info("drained", "stats", h.node.Stats())
+	}
+	return err
+}
+
+// greet says what runs and how to use it.
+func (c *serveCmd) greet(h *host, o *obtained) {
+	g := h.engine.Geometry()
+	fmt.Fprintf(os.Stderr, `engine   %s, %d threads, libraries from %s
+model    %s
+weights  %s, %.0f MiB
+context  up to %d tokens
+cache    %.2f GiB of KV: %d tokens of %.1f KiB
+turns    %s
+`, h.engine.Device(), h.engine.Threads(), o.engine.Dir, o.model.Path,
+		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), g.MaxContext,
+		float64(g.PoolBytes)/(1<<30), g.PoolBytes/g.CellBytes, float64(g.CellBytes)/1024, h.url)
+	fmt.Fprintf(os.Stderr, `
+Send a turn with the NATS command line, and read its answer:
+
+  nats -s %[1]s request interlude.v1.default.submit.hello.1 '{"v":1,"messages":[{"role":"user","content":"What is the capital of France?"}]}'
+  nats -s %[1]s request interlude.v1.default.read.hello.1 ''
+
+Ctrl-C drains: running turns end, waiting ones stay stored. Twice ends at once.
+`, h.url)
+}
+
+// reportStats logs the node's counters while they change.
+func (c *serveCmd) reportStats(ctx context.Context, h *host, log *slog.Logger) {
+	if c.StatsEvery <= 0 {
+		return
+	}
+	tick := time.NewTicker(c.StatsEvery)
+	defer tick.Stop()
+	last := h.node.Stats()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if s := h.node.Stats(); s != last {
+				log.Info("stats", "stats", s)
+				last = s
+			}
+		}
+	}
+}
+
+func newLogger(level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, err
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+}
