@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
+	"github.com/interlude-run/interlude/gpu/internal/synth"
 )
 
 func parse(b []byte) (*File, error) { return read(bytes.NewReader(b), int64(len(b))) }
@@ -212,14 +213,7 @@ func TestFlippedBytes(t *testing.T) {
 }
 
 func TestBlocksAreTheLibrarys(t *testing.T) {
-	dir := os.Getenv("INTERLUDE_ENGINE_DIR")
-	if dir == "" {
-		t.Skip("INTERLUDE_ENGINE_DIR names no engine libraries")
-	}
-	lib, err := ggml.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	lib := synth.Libraries(t)
 	for kind := range ggml.Type(43) {
 		b := blocks[kind]
 		if e, n := lib.BlockSize(kind), int64(lib.TypeSize(kind)); e != b.elements || n != b.bytes {
