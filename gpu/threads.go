@@ -33,6 +33,11 @@ type threads struct {
 // raisedNice leaves a normal process about a tenth of a contended processor.
 const raisedNice = -10
 
+// poll is how long a worker looks for the next step before it sleeps, in ggml's
+// unit of some milliseconds: longer than the pause between two steps of a busy
+// engine, and no longer, since a processor is lost to everyone meanwhile.
+const poll = 1
+
 func newThreads(d *device, o Options) (*threads, error) {
 	n := o.Threads
 	if n == 0 {
@@ -48,12 +53,13 @@ func newThreads(d *device, o Options) (*threads, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	self := unix.Gettid()
-	if !o.NormalPriority {
+	before, err := unix.Getpriority(unix.PRIO_PROCESS, self)
+	if !o.NormalPriority && err == nil {
 		t.raised = unix.Setpriority(unix.PRIO_PROCESS, self, raisedNice) == nil
 	}
-	t.pool = d.lib.ThreadpoolNew(&ggml.ThreadpoolParams{Threads: int32(n), Poll: 50})
+	t.pool = d.lib.ThreadpoolNew(&ggml.ThreadpoolParams{Threads: int32(n), Poll: poll})
 	if t.raised {
-		unix.Setpriority(unix.PRIO_PROCESS, self, 0)
+		unix.Setpriority(unix.PRIO_PROCESS, self, 20-before) // the system call counts from 20 down
 	}
 	if t.pool == 0 {
 		return nil, fmt.Errorf("no pool of %d threads", n)

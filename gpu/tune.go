@@ -157,7 +157,7 @@ var probedRows = []int{1, 8, 128}
 // probeLinear times the linear maps of the first layer.
 func (e *Engine) probeLinear(f *gguf.File, r recipe) (map[int]time.Duration, error) {
 	one := *e.hyper
-	one.layers = 1
+	one.layers, one.whole = 1, false
 	w, err := loadWeights(e.device, f, &one, r)
 	if err != nil {
 		return nil, err

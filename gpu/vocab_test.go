@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/fixture"
 	"github.com/interlude-run/interlude/gpu/internal/gguf"
 	"github.com/interlude-run/interlude/gpu/internal/synth"
 )
 
 func openVocab(t *testing.T, o synth.Options) *Vocab {
 	t.Helper()
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	v, err := OpenVocab(lib, synth.File(t, lib, o))
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +47,7 @@ func TestVocab(t *testing.T) {
 }
 
 func TestOpenVocabRefusesWhatIsNoModel(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	if _, err := OpenVocab(lib, filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v, want ErrNotExist", err)
 	}

@@ -34,6 +34,7 @@ type weights struct {
 	bufs    []ggml.Buffer
 	bytes   int64 // memory of all tensors
 	byName  map[string]gguf.Tensor
+	used    map[string]bool
 	jobs    []func() error // conversions that fill the tensors once they have memory
 	recipe  recipe
 	packed  bool // some matrices are in the repack buffer
@@ -66,7 +67,7 @@ type part struct {
 
 // loadWeights places every tensor of the model where the backend can read it.
 func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err error) {
-	w := &weights{lib: d.lib, device: d, layers: make([]layerWeights, h.layers), recipe: r, byName: map[string]gguf.Tensor{}}
+	w := &weights{lib: d.lib, device: d, layers: make([]layerWeights, h.layers), recipe: r, byName: map[string]gguf.Tensor{}, used: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -85,6 +86,9 @@ func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err e
 		return nil, err
 	}
 	if err := w.plan(h); err != nil {
+		return nil, err
+	}
+	if err := w.checkUnused(h); err != nil {
 		return nil, err
 	}
 	if err := w.allocate(); err != nil {
@@ -139,9 +143,24 @@ func (w *weights) plan(h *hyper) error {
 	return nil
 }
 
+// checkUnused refuses a file with tensors that nothing computes with: a model
+// that has a part more than its family is not what the graphs compute.
+func (w *weights) checkUnused(h *hyper) error {
+	if !h.whole {
+		return nil // a probe of some layers
+	}
+	for name := range w.byName {
+		if !w.used[name] {
+			return fmt.Errorf("%w: tensor %s, which this engine's %T has no use for", ErrUnsupported, name, h.arch)
+		}
+	}
+	return nil
+}
+
 // source is a tensor of the file, of the expected shape and a computable type.
 func (w *weights) source(name string, dims ...int64) (gguf.Tensor, error) {
 	t, ok := w.byName[name]
+	w.used[name] = true
 	switch {
 	case !ok:
 		return t, fmt.Errorf("the file lacks tensor %s", name)
@@ -374,7 +393,7 @@ func (w *weights) convert() error {
 	}
 	close(next)
 	wg.Wait()
-	w.jobs, w.byName = nil, nil
+	w.jobs, w.byName, w.used = nil, nil, nil
 	return errs
 }
 

@@ -52,6 +52,9 @@ type Agent struct {
 	JCT   time.Duration   // from the first call to the last answer
 }
 
+// seed makes two runs of the workflow comparable.
+var seed uint32 = 17
+
 const persona = "You are a careful software engineer. You read the output of shell commands and say in plain words what it shows. Answer in one or two short sentences."
 
 // Review runs the workflow.
@@ -166,7 +169,7 @@ func (a *agent) use(ctx context.Context, sh shell, command, question string) err
 func (a *agent) say(ctx context.Context, text string, last bool) (string, error) {
 	t := sdk.Turn{
 		Messages: []sdk.Message{sdk.User(text)},
-		Sampling: sdk.Sampling{MaxTokens: a.o.MaxTokens, RepeatPenalty: 1.1},
+		Sampling: sdk.Sampling{MaxTokens: a.o.MaxTokens, Temperature: 0.5, MinP: 0.1, RepeatPenalty: 1.1, Seed: &seed},
 		Last:     last,
 	}
 	if len(a.Turns) == 0 {

@@ -20,7 +20,7 @@ func (m *measurement) quality() error {
 	tokens := m.llama.model.Vocab().Tokenize(prose, true, false)
 	length := 256
 	if m.r.Quick {
-		length = 96
+		length = 64
 	}
 	tokens = tokens[:min(length, len(tokens))]
 

@@ -20,6 +20,11 @@
 //	                                                ├─ Fork ──▶ a second sequence over the same cells
 //	                                                └─ Release ──▶ gone
 //
+// A Truncate that ends inside a span which another sequence shares gives this one
+// a copy of what it keeps of the span, and may therefore fail with ErrNoRoom.
+// What one Save returns is one thing: Load takes it whole, at the positions that
+// it was saved from.
+//
 // ⌈n⌉ is n rounded up to Geometry.Granule. The bytes that a set of sequences
 // occupies follow from Geometry alone (Geometry.Bytes, Geometry.Shared).
 //

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/interlude-run/interlude/gpu/internal/fixture"
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
-	"github.com/interlude-run/interlude/gpu/internal/synth"
 )
 
 func parse(b []byte) (*File, error) { return read(bytes.NewReader(b), int64(len(b))) }
@@ -213,7 +213,7 @@ func TestFlippedBytes(t *testing.T) {
 }
 
 func TestBlocksAreTheLibrarys(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	for kind := range ggml.Type(43) {
 		b := blocks[kind]
 		if e, n := lib.BlockSize(kind), int64(lib.TypeSize(kind)); e != b.elements || n != b.bytes {

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/interlude-run/interlude/gpu/internal/fixture"
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 	"github.com/interlude-run/interlude/gpu/internal/synth"
 )
 
 func open(t testing.TB) *Lib {
 	t.Helper()
-	l, err := Of(synth.Libraries(t))
+	l, err := Of(fixture.Libraries(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/fixture"
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 	"github.com/interlude-run/interlude/gpu/internal/gguf"
 	"github.com/interlude-run/interlude/gpu/internal/llama"
@@ -29,14 +30,14 @@ var shapes = map[string]synth.Options{
 }
 
 func TestLibllamaDecodesEveryShape(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	for name, o := range shapes {
 		t.Run(name, func(t *testing.T) { decodes(t, lib, o) })
 	}
 }
 
 func TestLibllamaDecodesEveryType(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	for _, kind := range []ggml.Type{ggml.F32, ggml.F16, ggml.BF16, ggml.Q8_0, ggml.Q4_0, ggml.Q4_1, ggml.Q5_0, ggml.Q5_1, ggml.Q4_K, ggml.Q5_K, ggml.Q6_K} {
 		for _, arch := range []string{"llama", "qwen2", "qwen3"} {
 			t.Run(arch+" "+ggml.GoString(lib.TypeName(kind)), func(t *testing.T) {
@@ -103,7 +104,7 @@ func deviation(values []float32) float64 {
 }
 
 func TestVocabularies(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	ll, err := llama.Of(lib)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func spell(v *llama.Vocab, tokens []engine.Token) string {
 }
 
 func TestSameOptionsSameBytes(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	read := func(o synth.Options) []byte {
 		b, err := os.ReadFile(synth.File(t, lib, o))
 		if err != nil {
@@ -156,7 +157,7 @@ func TestSameOptionsSameBytes(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	lib := synth.Libraries(t)
+	lib := fixture.Libraries(t)
 	for say, o := range map[string]synth.Options{
 		"blocks":     {Type: ggml.Q4_K, Embd: 64},
 		"vocabulary": {Vocab: 200},

@@ -78,6 +78,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 			h.close()
 		}
 	}()
+	raisePriority()
 	if h.engine, err = c.engineFlags.open(o); err != nil {
 		return nil, err
 	}

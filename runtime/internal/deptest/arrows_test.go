@@ -104,6 +104,11 @@ var arrows = []arrow{
 		why: "the contract is types only: both sides of it import it",
 	},
 	{
+		pkg: "gpu/internal/fixture",
+		may: []string{"gpu/...", "runtime/pull"},
+		why: "tests of the real engine fetch it as users do",
+	},
+	{
 		pkg: "gpu/...",
 		may: []string{"gpu/..."},
 		why: "the engine knows no programs, pins or messages",
