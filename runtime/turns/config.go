@@ -1,0 +1,75 @@
+package turns
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// Config says how a node takes part. The zero value of each field is a default.
+// Nodes on one NATS share AckWait, MaxAge and Replicas: who starts last sets them.
+type Config struct {
+	Node string // its name in results; default: the host's and a random part
+
+	MaxQueued    int           // turns accepted and not finished, on all nodes; default 1024
+	MaxJobs      int           // turns held by this node at a time; default 256
+	MaxTurnBytes int           // of a submitted message; default 1 MiB
+	RetryAfter   time.Duration // what a full queue tells clients to wait; default 250 ms
+
+	AckWait  time.Duration // a node unheard of for so long loses its turns; default 4 s
+	MaxAge   time.Duration // how long turns and results are kept; default 7 days
+	Replicas int           // of the streams, on a cluster; default 1
+
+	Log *slog.Logger // default: none
+}
+
+func (c Config) withDefaults() Config {
+	if c.Node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "node"
+		}
+		c.Node = host + "-" + rand.Text()[:6]
+	}
+	setDefault(&c.MaxQueued, 1024)
+	setDefault(&c.MaxJobs, 256)
+	setDefault(&c.MaxTurnBytes, 1<<20)
+	setDefault(&c.RetryAfter, 250*time.Millisecond)
+	setDefault(&c.AckWait, 4*time.Second)
+	setDefault(&c.MaxAge, 7*24*time.Hour)
+	setDefault(&c.Replicas, 1)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func setDefault[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+func (c Config) validate() error {
+	for _, v := range []struct {
+		name  string
+		value int64
+		least int64
+	}{
+		{"MaxQueued", int64(c.MaxQueued), 1},
+		{"MaxJobs", int64(c.MaxJobs), 1},
+		{"MaxTurnBytes", int64(c.MaxTurnBytes), 1},
+		{"RetryAfter", int64(c.RetryAfter), int64(time.Millisecond)},
+		{"AckWait", int64(c.AckWait), int64(20 * time.Millisecond)},
+		{"MaxAge", int64(c.MaxAge), int64(time.Second)},
+		{"Replicas", int64(c.Replicas), 1},
+	} {
+		if v.value < v.least {
+			return fmt.Errorf("turns: %s is %d, less than %d", v.name, v.value, v.least)
+		}
+	}
+	return nil
+}

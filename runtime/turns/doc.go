@@ -1,0 +1,58 @@
+// Package turns is the NATS side of a node: it takes turns in, hands them to
+// whoever runs them, and stores their results.
+//
+//	server, err := turns.New(ctx, conn, turns.Config{})
+//	go server.Run(ctx, runner)      // runner.Run is called once for every turn, in its own goroutine
+//	…
+//	server.Shutdown(ctx)            // no new turns; waits for those that run
+//
+// A runner gets a Job, streams the answer's text and ends with Finish, or with
+// HandBack when it cannot:
+//
+//	func (r runner) Run(ctx context.Context, job *turns.Job) {
+//		…
+//		job.Stream(wire.Chunk{Text: "Hel"})
+//		…
+//		job.Finish(ctx, wire.Result{Outcome: wire.Completed, Text: "Hello"})
+//	}
+//
+// # What is promised
+//
+//   - Durable: a client is told Accepted after the turn is stored.
+//   - Exactly one Result: the first that is stored stands, whether it comes from
+//     this node, from another one that ran the turn too, or from a cancellation.
+//   - Once: the same turn sent again is answered like the first time and not run
+//     again; sent with other content it is refused.
+//   - In order: a turn is handed over after the turn before it has its Result, and
+//     after that turn's runner has returned, if it ran here.
+//   - Bounded: a turn that would wait behind Config.MaxQueued others is refused and
+//     told when to come again.
+//
+// A turn may be run more than once: when a node dies, when it is out of reach for
+// longer than Config.AckWait, or when a runner hands it back. It still has one
+// Result.
+//
+// # How
+//
+//	client           node                          JetStream
+//	  │── submit ──────▶ Intake: validate, order, bound
+//	  │                 │── turn.…  if no other is there ─▶ INTERLUDE_TURNS
+//	  │◀── Accepted ────│                                   │
+//	  │                 ▼ held: heartbeats ◀────────────────┘ one consumer for all nodes
+//	  │                 │ wait for the turn before
+//	  │◀── stream.… ────│ Runner
+//	  │                 │── finish.…  if no other is there ─▶ INTERLUDE_RESULTS
+//	  │◀── result.… ─────────────────────────────────────────┘ only what was stored
+//
+// The two fences "if no other is there" are JetStream's expected last sequence of
+// a subject, 0. Proposals of results travel on finish.… and are stored as
+// result.…, which JetStream publishes once they are stored: a result that came
+// second is never seen. Every node listens there, and so learns that a turn it
+// holds is over.
+//
+// # Limits
+//
+// One goroutine of each node does the intake, so that turns which one connection
+// sends without waiting arrive in order. With several nodes, each knows what the
+// others took in within a second: together they may exceed MaxQueued by that.
+package turns

@@ -1,0 +1,49 @@
+package turns
+
+import (
+	"sync"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// held are the turns that this node has in hand: each from when it comes until its
+// runner has returned. Any goroutine may use it.
+type held struct {
+	mu   sync.Mutex
+	jobs map[wire.ID]*Job
+}
+
+// add takes a job in, unless its turn is there.
+func (h *held) add(j *Job) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs[j.turn.ID()] != nil {
+		return false
+	}
+	h.jobs[j.turn.ID()] = j
+	return true
+}
+
+// remove ends what add began.
+func (h *held) remove(j *Job) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.jobs, j.turn.ID())
+	close(j.done)
+}
+
+// get is the job of a turn; nil when the node does not hold it.
+func (h *held) get(id wire.ID) *Job {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.jobs[id]
+}
+
+// keepAll tells JetStream that all of them are in hand.
+func (h *held) keepAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, j := range h.jobs {
+		j.keep()
+	}
+}

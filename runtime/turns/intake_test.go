@@ -1,0 +1,203 @@
+package turns_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/interlude-run/interlude/runtime/turns"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// TestAcceptedIsDurable: the server and the node go away right after the reply.
+func TestAcceptedIsDurable(t *testing.T) {
+	dir := t.TempDir()
+	b := startBroker(t, dir)
+	first := startNode(t, b, turns.Config{})
+	mustSubmit(t, connect(t, b), turnID("p", 1), "hi")
+	accepted := first.next(t).Turn()
+	b.Shutdown()
+	first.conn.Close()
+
+	b = startBroker(t, dir)
+	again := startNode(t, b, turns.Config{}).next(t).Turn()
+	if again.Messages[0].Content != "hi" || !again.AcceptedAt.Equal(accepted.AcceptedAt) || *again.Sampling.Seed != *accepted.Sampling.Seed {
+		t.Errorf("ran %+v, accepted %+v", again, accepted)
+	}
+}
+
+func TestSameTurnTwice(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	n, c := startNode(t, b, turns.Config{}), connect(t, b)
+	id := turnID("p", 1)
+	mustSubmit(t, c, id, "hi")
+	job := n.next(t)
+	if r := ask(t, c, id.Subject(wire.KindSubmit), `{"messages": [{"content":"hi", "role":"user"}], "v": 1, "mode":"append"}`); r.Accepted == nil || !r.Accepted.Duplicate {
+		t.Errorf("the same turn, written otherwise: %+v, %v", r.Accepted, r.Error)
+	}
+	refused(t, submit(t, c, id, "ho"), wire.CodeConflict)
+	end(t, job, completed("hello"))
+	if r := submit(t, c, id, "hi"); r.Accepted == nil || !r.Accepted.Duplicate {
+		t.Errorf("after it has ended: %+v, %v", r.Accepted, r.Error)
+	}
+	mustSubmit(t, c, turnID("p", 2), "next")
+	if next := n.next(t); next.Turn().Turn != 2 {
+		t.Errorf("ran %v, which had its end", next.Turn().ID())
+	}
+	if r := result(t, c, id); r.Text != "hello" {
+		t.Errorf("the answer became %q", r.Text)
+	}
+}
+
+// TestSameTurnAtOnce: of many who send the same turn to two nodes, one is first.
+func TestSameTurnAtOnce(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	startEcho(t, b, turns.Config{})
+	startEcho(t, b, turns.Config{})
+	id := turnID("p", 1)
+	var mu sync.Mutex
+	firsts := 0
+	var all sync.WaitGroup
+	for range 20 {
+		c := connect(t, b)
+		all.Go(func() {
+			r := submit(t, c, id, "hi")
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Accepted == nil {
+				t.Errorf("refused: %v", r.Error)
+			} else if !r.Accepted.Duplicate {
+				firsts++
+			}
+		})
+	}
+	all.Wait()
+	if firsts != 1 {
+		t.Errorf("%d were first", firsts)
+	}
+}
+
+func TestOrderIsChecked(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	startNode(t, b, turns.Config{})
+	c := connect(t, b)
+	refused(t, submit(t, c, turnID("p", 2), "too early"), wire.CodeOutOfOrder)
+	mustSubmit(t, c, turnID("p", 1), "one")
+	mustSubmit(t, c, turnID("p", 2), "two")
+	refused(t, submit(t, c, turnID("p", 4), "too early"), wire.CodeOutOfOrder)
+	refused(t, submit(t, c, turnID("q", 2), "of another program"), wire.CodeOutOfOrder)
+}
+
+func TestInvalidTurnsHarmNobody(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	startEcho(t, b, turns.Config{MaxTurnBytes: 1000})
+	c := connect(t, b)
+	for _, bad := range []struct {
+		subject, data string
+		code          wire.Code
+	}{
+		{turnID("p", 1).Subject(wire.KindSubmit), `{`, wire.CodeInvalidJSON},
+		{turnID("p", 1).Subject(wire.KindSubmit), `{"v":1}`, wire.CodeInvalidTurn},
+		{turnID("p", 1).Subject(wire.KindSubmit), message(strings.Repeat("x", 1000), ""), wire.CodeTooLarge},
+		{"interlude.v1.acme.submit.p.0", message("hi", ""), wire.CodeInvalidSubject},
+		{"interlude.v1.acme.submit.p.x", message("hi", ""), wire.CodeInvalidSubject},
+		{"interlude.v1.acme.cancel.p.x", "", wire.CodeInvalidSubject},
+		{"interlude.v1.acme.cancel.p.1", "", wire.CodeNotFound},
+		{"interlude.v1.acme.read.p.1", "", wire.CodeNotFound},
+	} {
+		refused(t, ask(t, c, bad.subject, bad.data), bad.code)
+	}
+	// Nobody asks for this reply.
+	if err := c.Publish(turnID("q", 1).Subject(wire.KindSubmit), []byte(message("silent", ""))); err != nil {
+		t.Fatal(err)
+	}
+	mustSubmit(t, c, turnID("p", 1), "hi")
+	if got := result(t, c, turnID("p", 1)).Text + result(t, c, turnID("q", 1)).Text; got != "hisilent" {
+		t.Errorf("answers %q", got)
+	}
+}
+
+// TestStrangeMessagesInTheStream: who may write to JetStream can put anything
+// there.
+func TestStrangeMessagesInTheStream(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	startEcho(t, b, turns.Config{})
+	c := connect(t, b)
+	js, err := jetstream.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for subject, data := range map[string]string{
+		turnID("p", 1).Subject(wire.KindTurn): "{",
+		turnID("q", 1).Subject(wire.KindTurn): message("of another", `,"tenant":"acme","program":"x","turn":1`),
+		"interlude.v1.acme.turn.p.x":          "{}",
+	} {
+		if _, err := js.Publish(t.Context(), subject, []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, program := range []string{"p", "q"} {
+		if r := result(t, c, turnID(program, 1)); r.Outcome != wire.Rejected || r.Error == nil {
+			t.Errorf("%s: %+v", program, r)
+		}
+	}
+	mustSubmit(t, c, turnID("r", 1), "hi")
+	if r := result(t, c, turnID("r", 1)); r.Text != "hi" {
+		t.Errorf("answer %q", r.Text)
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	n, c := startNode(t, b, turns.Config{MaxQueued: 3, MaxJobs: 1}), connect(t, b)
+	for _, p := range []string{"a", "b", "c"} {
+		mustSubmit(t, c, turnID(p, 1), "hi")
+	}
+	for range 20 {
+		if e := refused(t, submit(t, c, turnID("d", 1), "hi"), wire.CodeQueueFull); e.RetryAfterMS <= 0 || !e.Retryable {
+			t.Fatalf("%+v does not say when to come again", e)
+		}
+	}
+	if r := submit(t, c, turnID("c", 1), "hi"); r.Accepted == nil || !r.Accepted.Duplicate {
+		t.Errorf("what is in the queue was refused: %v", r.Error)
+	}
+	refused(t, submit(t, c, turnID("c", 1), "ho"), wire.CodeConflict)
+	end(t, n.next(t), completed("done"))
+	for {
+		r := submit(t, c, turnID("d", 1), "hi")
+		if r.Accepted != nil {
+			break // the place that became free
+		}
+		refused(t, r, wire.CodeQueueFull)
+	}
+	refused(t, submit(t, c, turnID("e", 1), "hi"), wire.CodeQueueFull)
+}
+
+// TestNodesReplyToInboxesOnly: a node has rights that its clients have not.
+func TestNodesReplyToInboxesOnly(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	startEcho(t, b, turns.Config{})
+	c := connect(t, b)
+	victim := turnID("p", 1)
+	victim.Tenant = "zenith"
+	overheard, err := c.SubscribeSync("interlude.v1.zenith.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []wire.Kind{wire.KindSubmit, wire.KindCancel, wire.KindRead} {
+		for _, reply := range []string{victim.Subject(wire.KindResult), "$JS.API.STREAM.DELETE.INTERLUDE_TURNS", "_INBOX_zenith.x"} {
+			m := &nats.Msg{Subject: turnID("evil", 1).Subject(kind), Reply: reply, Data: []byte(message("hi", ""))}
+			if err := c.PublishMsg(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mustSubmit(t, c, turnID("good", 1), "hi") // the stream is there, and all before it was answered
+	result(t, c, turnID("good", 1))
+	if n, _, err := overheard.Pending(); n != 0 || err != nil {
+		t.Errorf("%d messages for another tenant, %v", n, err)
+	}
+}

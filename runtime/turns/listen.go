@@ -1,0 +1,104 @@
+package turns
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// listening are the subscriptions of a node, each with its own goroutine.
+type listening struct {
+	requests []*subscription // shared among nodes
+	results  *subscription   // every node for itself
+}
+
+// subscription is one whose end can be waited for.
+type subscription struct {
+	sub    *nats.Subscription
+	closed chan struct{}
+}
+
+func (s *Server) listen() (*listening, error) {
+	l := &listening{}
+	for _, to := range []struct {
+		subject, group string
+		handle         nats.MsgHandler
+	}{
+		{wire.AllTurns(wire.KindResult), "", s.onResult},
+		{wire.AllTurns(wire.KindCancel), queueGroup, canceller{s.store, s.cfg}.handle},
+		{wire.AllTurns(wire.KindRead), queueGroup, reader{s.store, s.cfg}.handle},
+		{wire.AllTurns(wire.KindSubmit), queueGroup, newIntake(s.store, s.cfg).handle},
+	} {
+		sub, err := s.subscribe(to.subject, to.group, to.handle)
+		if err != nil {
+			l.stopRequests(false)
+			l.stopResults(false)
+			return nil, fmt.Errorf("turns: listen on %s: %w", to.subject, err)
+		}
+		if to.group == "" {
+			l.results = sub
+		} else {
+			l.requests = append(l.requests, sub)
+		}
+	}
+	return l, nil
+}
+
+func (s *Server) subscribe(subject, group string, handle nats.MsgHandler) (*subscription, error) {
+	sub, err := s.conn.QueueSubscribe(subject, group, handle)
+	if err != nil {
+		return nil, err
+	}
+	closed := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(closed) })
+	return &subscription{sub, closed}, nil
+}
+
+// onResult learns that a turn is over.
+func (s *Server) onResult(m *nats.Msg) {
+	id, _, err := wire.ParseSubject(m.Subject)
+	if err != nil {
+		return
+	}
+	if j := s.held.get(id); j != nil {
+		j.overtaken()
+	}
+}
+
+// stopRequests answers what has come and lets no more come.
+func (l *listening) stopRequests(connected bool) {
+	for _, r := range l.requests {
+		r.stop(connected)
+	}
+}
+
+func (l *listening) stopResults(connected bool) {
+	if l.results != nil {
+		l.results.stop(connected)
+	}
+}
+
+// stop lets what has come be handled, where the connection is up, and waits for
+// the goroutine that does it.
+func (s *subscription) stop(connected bool) {
+	if connected && s.sub.Drain() == nil && s.awaitClosed() {
+		return
+	}
+	if s.sub.Unsubscribe() == nil {
+		s.awaitClosed()
+	}
+}
+
+// awaitClosed is given up where the connection was lost meanwhile; each message is
+// handled within storeTimeout.
+func (s *subscription) awaitClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	case <-time.After(2 * storeTimeout):
+		return false
+	}
+}
