@@ -18,14 +18,15 @@ import (
 type intake struct {
 	store   *store
 	backlog backlog
+	recent  *recent
 	cfg     Config
 }
 
 // storeTimeout bounds what one request waits for JetStream.
 const storeTimeout = 2 * time.Second
 
-func newIntake(s *store, cfg Config) *intake {
-	return &intake{store: s, backlog: backlog{consumer: s.consumer, limit: cfg.MaxQueued}, cfg: cfg}
+func newIntake(s *store, r *recent, cfg Config) *intake {
+	return &intake{store: s, recent: r, backlog: backlog{consumer: s.consumer, limit: cfg.MaxQueued}, cfg: cfg}
 }
 
 // handle answers one submission.
@@ -84,7 +85,8 @@ func (in *intake) accept(ctx context.Context, turn *wire.Turn, digest string) (*
 		return nil, err
 	}
 	in.backlog.accepted(place)
-	return accepted(turn.ID(), false), nil
+	in.recent.note(turn.ID(), accepted)
+	return acceptance(turn.ID(), false), nil
 }
 
 // repeated answers for a turn that may have been accepted before; otherwise is
@@ -103,11 +105,11 @@ func (in *intake) repeated(ctx context.Context, id wire.ID, digest string, other
 			Hint:    "send the very same turn to get its answer, or use the next number",
 		}
 	}
-	return accepted(id, true), nil
+	return acceptance(id, true), nil
 }
 
 func (in *intake) checkOrder(ctx context.Context, id wire.ID) error {
-	if id.Turn == 1 {
+	if id.Turn == 1 || in.recent.of(id.Previous()) != unknown {
 		return nil
 	}
 	known, err := in.store.hasTurn(ctx, id.Previous())
@@ -140,7 +142,7 @@ func tooLarge(bytes, limit int) *wire.Error {
 	}
 }
 
-func accepted(id wire.ID, duplicate bool) *wire.Accepted {
+func acceptance(id wire.ID, duplicate bool) *wire.Accepted {
 	return &wire.Accepted{
 		Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
 		Duplicate:     duplicate,

@@ -94,6 +94,7 @@ func (j *Job) Finish(ctx context.Context, r wire.Result) error {
 	err := j.finish(ctx, r)
 	switch {
 	case err == nil || errors.Is(err, ErrOver):
+		j.server.recent.note(j.turn.ID(), finished)
 		j.end(j.msg.Ack)
 	default:
 		j.resume()

@@ -30,7 +30,7 @@ func (s *Server) listen() (*listening, error) {
 		{wire.AllTurns(wire.KindResult), "", s.onResult},
 		{wire.AllTurns(wire.KindCancel), queueGroup, canceller{s.store, s.cfg}.handle},
 		{wire.AllTurns(wire.KindRead), queueGroup, reader{s.store, s.cfg}.handle},
-		{wire.AllTurns(wire.KindSubmit), queueGroup, newIntake(s.store, s.cfg).handle},
+		{wire.AllTurns(wire.KindSubmit), queueGroup, newIntake(s.store, s.recent, s.cfg).handle},
 	} {
 		sub, err := s.subscribe(to.subject, to.group, to.handle)
 		if err != nil {
@@ -63,6 +63,7 @@ func (s *Server) onResult(m *nats.Msg) {
 	if err != nil {
 		return
 	}
+	s.recent.note(id, finished)
 	if j := s.held.get(id); j != nil {
 		j.overtaken()
 	}

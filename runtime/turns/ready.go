@@ -16,13 +16,13 @@ func (s *Server) ready(ctx context.Context, j *Job) bool {
 			_ = j.HandBack(ctx)
 			return false
 		}
-		_, _, err := s.store.result(ctx, j.turn.ID())
+		over, err := s.hasResult(ctx, j.turn.ID())
 		switch {
-		case err == nil:
-			j.overtaken()
-			return false
-		case !errors.Is(err, errMissing):
+		case err != nil:
 			s.postpone(ctx, j, err)
+			return false
+		case over:
+			j.overtaken()
 			return false
 		}
 		if at, ok := j.turn.Deadline(); ok && !time.Now().Before(at) {
@@ -37,7 +37,7 @@ func (s *Server) ready(ctx context.Context, j *Job) bool {
 			s.waitFor(ctx, j, before)
 			continue
 		}
-		over, err := s.isOver(ctx, previous)
+		over, err = s.isOver(ctx, previous)
 		switch {
 		case err != nil:
 			s.postpone(ctx, j, err)
@@ -68,15 +68,38 @@ func (s *Server) waitFor(ctx context.Context, j, before *Job) {
 	}
 }
 
+// hasResult tells whether a turn has its result. Of a turn that this node
+// accepted, it would have heard; where it did not, because the connection was
+// down or the news is on its way, the turn runs in vain and the fence says so.
+func (s *Server) hasResult(ctx context.Context, id wire.ID) (bool, error) {
+	switch s.recent.of(id) {
+	case finished:
+		return true, nil
+	case accepted:
+		return false, nil
+	}
+	_, _, err := s.store.result(ctx, id)
+	if errors.Is(err, errMissing) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // isOver tells whether a turn has its result, or was forgotten with all that
 // belongs to it.
 func (s *Server) isOver(ctx context.Context, id wire.ID) (bool, error) {
+	if s.recent.of(id) == finished {
+		return true, nil
+	}
 	_, _, err := s.store.result(ctx, id)
 	if !errors.Is(err, errMissing) {
 		return err == nil, err
 	}
-	known, err := s.store.hasTurn(ctx, id)
-	return err == nil && !known, err
+	_, _, err = s.store.turn(ctx, id)
+	if errors.Is(err, errMissing) {
+		return true, nil
+	}
+	return false, err
 }
 
 // expire finishes a turn that waited longer than it wanted to.

@@ -29,11 +29,12 @@ func (f RunnerFunc) Run(ctx context.Context, job *Job) { f(ctx, job) }
 
 // Server takes turns in and has them run. See the package documentation.
 type Server struct {
-	conn  *nats.Conn
-	store *store
-	cfg   Config
-	held  held
-	slots chan struct{} // one for each job that may be held
+	conn   *nats.Conn
+	store  *store
+	cfg    Config
+	held   held
+	recent *recent
+	slots  chan struct{} // one for each job that may be held
 
 	draining chan struct{} // closed by drain
 	drain    func()
@@ -59,6 +60,7 @@ func New(ctx context.Context, conn *nats.Conn, cfg Config) (*Server, error) {
 	s := &Server{
 		conn: conn, store: store, cfg: cfg,
 		held:     held{jobs: map[wire.ID]*Job{}},
+		recent:   newRecent(),
 		slots:    make(chan struct{}, cfg.MaxJobs),
 		draining: make(chan struct{}),
 		stopJobs: make(chan struct{}),
