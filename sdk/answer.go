@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,7 +26,9 @@ type Answer struct {
 	ctx    context.Context
 	msgs   chan *nats.Msg
 	subs   []*nats.Subscription
+	hush   func()      // ends the subscriptions, once
 	detach func() bool // ctx no longer cancels the turn
+	asked  bool        // for the stored answer
 
 	shown   strings.Builder // text that was yielded
 	attempt int             // that chunks are taken from
@@ -49,10 +52,15 @@ const (
 // nothing of it is missed.
 func (c *Client) listen(ctx context.Context, id wire.ID) (*Answer, error) {
 	a := &Answer{client: c, id: id, ctx: ctx, msgs: make(chan *nats.Msg, chunkBacklog)}
+	a.hush = sync.OnceFunc(func() {
+		for _, s := range a.subs {
+			_ = s.Unsubscribe() // the connection may be closed, which ends it too
+		}
+	})
 	for _, kind := range []wire.Kind{wire.KindStream, wire.KindResult} {
 		sub, err := c.conn.ChanSubscribe(id.Subject(kind), a.msgs)
 		if err != nil {
-			a.close()
+			a.Close()
 			return nil, err
 		}
 		a.subs = append(a.subs, sub)
@@ -68,17 +76,18 @@ func (a *Answer) cancelWith(ctx context.Context) {
 		bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
 		_, _ = a.client.Cancel(bounded, a.id.Program, a.id.Turn) // the turn's own deadline is left where this fails
+		a.hush()
 	})
 }
 
-func (a *Answer) close() {
+// Close stops listening for an answer that nobody wants to read to its end. The
+// turn goes on; its result can be read from the client. An answer whose end was
+// read, or whose context has ended, is closed already.
+func (a *Answer) Close() {
 	if a.detach != nil {
 		a.detach()
 	}
-	for _, s := range a.subs {
-		_ = s.Unsubscribe() // the connection may be closed, which ends it too
-	}
-	a.subs = nil
+	a.hush()
 }
 
 // ID names the turn as tenant/program/turn.
@@ -90,7 +99,7 @@ func (a *Answer) Number() int64 { return a.id.Turn }
 // Text yields the answer in pieces of whole characters as they come. It ends with
 // the answer, or with an error: the context's, or an *Error that says how the
 // turn ended instead. Breaking off leaves the turn running; Result still waits
-// for it.
+// for it, and Close stops listening.
 func (a *Answer) Text() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for {
@@ -128,7 +137,11 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 	if a.result != nil || a.err != nil {
 		return "", true, a.err
 	}
-	ask := time.NewTicker(askEvery)
+	soon := askEvery
+	if a.Duplicate && !a.asked {
+		soon = 0 // the answer may be there
+	}
+	ask := time.NewTimer(soon)
 	defer ask.Stop()
 	for {
 		select {
@@ -145,7 +158,12 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 			}
 			return a.finish(r)
 		case <-ask.C:
-			if r, err := a.client.stored(ctx, a.id); err == nil {
+			a.asked = true
+			ask.Reset(askEvery)
+			bounded, stop := context.WithTimeout(ctx, askEvery)
+			r, err := a.client.stored(bounded, a.id)
+			stop()
+			if err == nil {
 				return a.finish(r)
 			}
 		case <-ctx.Done():
@@ -191,7 +209,7 @@ func (a *Answer) chunk(data []byte) string {
 // finish takes the result, and returns what it has more than was shown.
 func (a *Answer) finish(r *Result) (piece string, done bool, err error) {
 	a.result = r
-	a.close()
+	a.Close()
 	if r.Outcome != wire.Completed {
 		a.err = r.Error
 		if r.Error == nil {

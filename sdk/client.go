@@ -90,7 +90,7 @@ func (c *Client) Close() {
 }
 
 // Result reads how a turn ended, at any time after it did. A turn that has no
-// result yet, or none any longer, is ErrNotFound.
+// result yet is ErrNotFinished; one that is not known, or no longer, ErrNotFound.
 func (c *Client) Result(ctx context.Context, program string, turn int64) (*Result, error) {
 	id := wire.ID{Tenant: c.tenant, Program: program, Turn: turn}
 	if err := id.Validate(); err != nil {
@@ -140,9 +140,15 @@ func (c *Client) Cancel(ctx context.Context, program string, turn int64) (Outcom
 	return reply.Cancelled.Outcome, nil
 }
 
+// requestTimeout is how long a node has for its reply: one that died meanwhile
+// will never send it.
+const requestTimeout = 5 * time.Second
+
 // request sends data to a node and reads its reply; an error that the node
 // replies with is an *Error.
 func (c *Client) request(ctx context.Context, subject string, data []byte) (*wire.Reply, error) {
+	ctx, stop := context.WithTimeout(ctx, requestTimeout)
+	defer stop()
 	msg, err := c.conn.RequestWithContext(ctx, subject, data)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("%w: start one with `interlude serve`", ErrNoNode)

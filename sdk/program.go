@@ -63,7 +63,7 @@ type Turn struct {
 // ctx ends or SubmitTimeout has passed.
 //
 // ctx is the turn's: when it ends before the answer does, the turn is cancelled
-// on the node too.
+// on the node too, also where it ends while the turn is being submitted.
 func (p *Program) Turn(ctx context.Context, t Turn) (*Answer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,12 +84,34 @@ func (p *Program) Turn(ctx context.Context, t Turn) (*Answer, error) {
 	}
 	a.Duplicate, err = p.client.offer(ctx, id, data)
 	if err != nil {
-		a.close()
+		a.Close()
+		if ctx.Err() != nil && p.client.withdraw(ctx, id) {
+			p.next = max(p.next, id.Turn+1)
+		}
 		return nil, fmt.Errorf("turn %s: %w", id, err)
 	}
 	a.cancelWith(ctx)
 	p.next = max(p.next, id.Turn+1)
 	return a, nil
+}
+
+// withdraw cancels a turn whose submission was given up: it may have been
+// accepted all the same, or be on its way to be, so one refusal is not believed.
+// It tells whether the turn was accepted, so that its number is used.
+func (c *Client) withdraw(ctx context.Context, id wire.ID) bool {
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	for range 4 {
+		if _, err := c.Cancel(bounded, id.Program, id.Turn); err == nil {
+			return true
+		}
+		select {
+		case <-time.After(80 * time.Millisecond):
+		case <-bounded.Done():
+			return false
+		}
+	}
+	return false
 }
 
 func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
@@ -108,9 +130,7 @@ func (c *Client) offer(ctx context.Context, id wire.ID, data []byte) (duplicate 
 	defer cancel()
 	wait := 50 * time.Millisecond
 	for {
-		attempt, stop := context.WithTimeout(ctx, 5*time.Second)
-		reply, err := c.request(attempt, id.Subject(wire.KindSubmit), data)
-		stop()
+		reply, err := c.request(ctx, id.Subject(wire.KindSubmit), data)
 		if err == nil {
 			if reply.Accepted == nil {
 				return false, fmt.Errorf("a reply that says nothing")

@@ -46,6 +46,7 @@ var (
 	ErrNoNode           = errors.New("no node listens")
 	ErrDiverged         = errors.New("the stored answer is not the text that was streamed")
 	ErrNotFound         = &Error{Code: wire.CodeNotFound}
+	ErrNotFinished      = &Error{Code: wire.CodeNotFinished}
 	ErrQueueFull        = &Error{Code: wire.CodeQueueFull}
 	ErrOutOfOrder       = &Error{Code: wire.CodeOutOfOrder}
 	ErrConflict         = &Error{Code: wire.CodeConflict}

@@ -32,6 +32,7 @@ const (
 )
 
 const (
+	syncInterval   = time.Second      // without SyncAlways: what a power failure may take with it
 	startupTimeout = 30 * time.Second // recovering large streams takes time
 	ownUser        = "interlude"      // of the process's own connections; not reachable over TCP without the password
 )
@@ -145,15 +146,16 @@ func (c *Config) options() (*server.Options, error) {
 		return nil, errors.New("the NATS server needs a directory for its store")
 	}
 	o := &server.Options{
-		ServerName: "interlude",
-		Host:       c.Host,
-		Port:       c.Port,
-		DontListen: c.Port == NoPort,
-		JetStream:  true,
-		StoreDir:   c.StoreDir,
-		SyncAlways: c.SyncAlways,
-		MaxPayload: c.MaxPayload,
-		NoSigs:     true,
+		ServerName:   "interlude",
+		Host:         c.Host,
+		Port:         c.Port,
+		DontListen:   c.Port == NoPort,
+		JetStream:    true,
+		StoreDir:     c.StoreDir,
+		SyncAlways:   c.SyncAlways,
+		SyncInterval: syncInterval,
+		MaxPayload:   c.MaxPayload,
+		NoSigs:       true,
 	}
 	if o.Host == "" {
 		o.Host = "127.0.0.1"

@@ -13,8 +13,8 @@ import (
 var ErrHistoryLost = errors.New("earlier turns of the program are no longer kept")
 
 // History is what was said in the program before this turn, oldest first: every
-// completed turn with its answer, from the last one that replaced the
-// conversation. A turn that did not complete is as if it had never been said. The
+// completed turn with its answer, those before a turn that replaced the
+// conversation too, since what such a turn does not say (its tools) is theirs. A turn that did not complete is as if it had never been said. The
 // error is ErrHistoryLost or JetStream's.
 func (j *Job) History(ctx context.Context) ([]wire.Exchange, error) {
 	var past []wire.Exchange
@@ -32,9 +32,6 @@ func (j *Job) History(ctx context.Context) ([]wire.Exchange, error) {
 			return nil, lost(j.turn.ID(), id, err)
 		}
 		past = append(past, wire.Exchange{Turn: *turn, Result: *result})
-		if turn.Mode == wire.ModeReplace {
-			break
-		}
 	}
 	slices.Reverse(past)
 	return past, nil

@@ -183,6 +183,7 @@ func TestNodesReplyToInboxesOnly(t *testing.T) {
 	c := connect(t, b)
 	victim := turnID("p", 1)
 	victim.Tenant = "zenith"
+	mustSubmit(t, c, turnID("first", 1), "hi") // the node listens; before, the server itself would answer
 	overheard, err := c.SubscribeSync("interlude.v1.zenith.>")
 	if err != nil {
 		t.Fatal(err)

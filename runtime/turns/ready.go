@@ -34,7 +34,12 @@ func (s *Server) ready(ctx context.Context, j *Job) bool {
 			return true
 		}
 		if before := s.held.get(previous); before != nil {
+			if !s.mayWait() {
+				_ = j.HandBack(ctx)
+				return false
+			}
 			s.waitFor(ctx, j, before)
+			s.waiting.Add(-1)
 			continue
 		}
 		over, err = s.isOver(ctx, previous)
@@ -49,6 +54,17 @@ func (s *Server) ready(ctx context.Context, j *Job) bool {
 			return true
 		}
 	}
+}
+
+// mayWait claims a place for a job that waits for the one before it. They have
+// half of the slots, so that a program whose turns were all sent at once does not
+// keep the others' out. Who claimed a place gives it back.
+func (s *Server) mayWait() bool {
+	if s.waiting.Add(1) <= int64(cap(s.slots)/2) {
+		return true
+	}
+	s.waiting.Add(-1)
+	return false
 }
 
 // waitFor returns when there is news: of the turn before, or of this one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,12 +30,13 @@ func (f RunnerFunc) Run(ctx context.Context, job *Job) { f(ctx, job) }
 
 // Server takes turns in and has them run. See the package documentation.
 type Server struct {
-	conn   *nats.Conn
-	store  *store
-	cfg    Config
-	held   held
-	recent *recent
-	slots  chan struct{} // one for each job that may be held
+	conn    *nats.Conn
+	store   *store
+	cfg     Config
+	held    held
+	recent  *recent
+	slots   chan struct{} // one for each job that may be held
+	waiting atomic.Int64  // jobs that wait for the one before them
 
 	draining chan struct{} // closed by drain
 	drain    func()

@@ -306,7 +306,7 @@ func TestHistory(t *testing.T) {
 	for _, e := range past {
 		got += fmt.Sprintf("%s %s %v\n", e.Turn.Messages[0].Content, e.Result.Text, e.Result.Tokens)
 	}
-	if want := "q2 a2 []\nq4 a4 [7 8]\n"; got != want {
+	if want := "q1 a1 []\nq2 a2 []\nq4 a4 [7 8]\n"; got != want {
 		t.Errorf("history\n%s, want\n%s", got, want)
 	}
 

@@ -1,133 +1,120 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 )
 
-// byteSize is a number of bytes that people write as 512MiB or 2GiB.
-type byteSize int64
-
-var byteUnits = []struct {
-	suffix string
-	factor int64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+// settings are the flags that a configuration file gives, by their names without
+// the dashes. They go behind the command line and the environment.
+type settings struct {
+	path   string
+	values map[string]any
+	err    error // the file cannot be used; told when the command line has been parsed
 }
 
-// UnmarshalText reads a size.
-func (b *byteSize) UnmarshalText(text []byte) error {
-	s, factor := strings.TrimSpace(string(text)), int64(1)
-	for _, u := range byteUnits {
-		if rest, ok := strings.CutSuffix(s, u.suffix); ok {
-			s, factor = strings.TrimSpace(rest), u.factor
-			break
+// readSettings reads the file that --config or the environment names, or the one
+// at its usual place, which may be missing.
+func readSettings(args []string) *settings {
+	if path := namedFile(args); path != "" {
+		return readFile(path)
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return &settings{} // no home, no usual place
+	}
+	s := readFile(filepath.Join(dir, "interlude", "config.yaml"))
+	if errors.Is(s.err, fs.ErrNotExist) {
+		s.err = nil
+	}
+	return s
+}
+
+// namedFile looks for --config before kong does, which asks for the file's values
+// while it parses.
+func namedFile(args []string) string {
+	for i, a := range args {
+		if v, ok := strings.CutPrefix(a, "--config="); ok {
+			return v
+		}
+		if a == "--config" && i+1 < len(args) {
+			return args[i+1]
 		}
 	}
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil || v < 0 || v*float64(factor) > 1<<60 {
-		return fmt.Errorf("%q is no size; write 512MiB or 2GiB", text)
+	return os.Getenv("INTERLUDE_CONFIG")
+}
+
+// readFile reads YAML, of which JSON is a part.
+func readFile(path string) *settings {
+	s := &settings{path: path}
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(data, &s.values)
 	}
-	*b = byteSize(v * float64(factor))
+	if err != nil {
+		s.err = fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return s
+}
+
+// Validate refuses names that no command has as a flag.
+func (s *settings) Validate(app *kong.Application) error {
+	if s.err != nil {
+		return s.err
+	}
+	known := flagNames(app)
+	for _, name := range slices.Sorted(maps.Keys(s.values)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("configuration %s: no setting is called %q; did you mean %q?", s.path, name, nearest(name, known))
+		}
+	}
 	return nil
 }
 
-// file is a configuration file as kong asks it.
-type file struct {
-	path   string
-	values map[string]any
-	err    error
-}
-
-// configFile reads the file that --config or the environment names, or the one at
-// its usual place.
-func configFile(args []string) kong.Resolver {
-	f := &file{path: os.Getenv("INTERLUDE_CONFIG")}
-	for i, a := range args {
-		if v, ok := strings.CutPrefix(a, "--config="); ok {
-			f.path = v
-		} else if a == "--config" && i+1 < len(args) {
-			f.path = args[i+1]
-		}
-	}
-	named := f.path != ""
-	if !named {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return f
-		}
-		f.path = filepath.Join(dir, "interlude", "config.json")
-	}
-	data, err := os.ReadFile(f.path)
-	switch {
-	case os.IsNotExist(err) && !named:
-	case err != nil:
-		f.err = fmt.Errorf("configuration: %w", err)
-	default:
-		if err := json.Unmarshal(data, &f.values); err != nil {
-			f.err = fmt.Errorf("configuration %s: %w", f.path, err)
-		}
-	}
-	return f
-}
-
-// Validate refuses keys that no command has.
-func (f *file) Validate(app *kong.Application) error {
-	if f.err != nil {
-		return f.err
-	}
-	var known []string
-	for _, flags := range app.AllFlags(true) {
-		for _, flag := range flags {
-			known = append(known, flag.Name)
-		}
-	}
-	for _, cmd := range app.Leaves(true) {
-		for _, flags := range cmd.AllFlags(true) {
-			for _, flag := range flags {
-				known = append(known, flag.Name)
+// flagNames are those of all commands that make sense in a file.
+func flagNames(app *kong.Application) (names []string) {
+	for _, command := range app.Leaves(false) {
+		for _, group := range command.AllFlags(false) {
+			for _, flag := range group {
+				if flag.Name != "help" && flag.Name != "config" {
+					names = append(names, flag.Name)
+				}
 			}
 		}
 	}
-	for key := range f.values {
-		if !slices.Contains(known, key) {
-			return fmt.Errorf("configuration %s: no setting is called %q; did you mean %q?", f.path, key, nearest(key, known))
-		}
-	}
-	return nil
+	return names
 }
 
 // Resolve gives a flag its value from the file, unless the environment has one.
-func (f *file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if _, ok := os.LookupEnv(env); ok {
 			return nil, nil
 		}
 	}
-	v, ok := f.values[flag.Name]
+	value, ok := s.values[flag.Name]
 	if !ok {
 		return nil, nil
 	}
-	return fmt.Sprint(v), nil
+	switch value.(type) {
+	case string, bool, int, float64:
+		return fmt.Sprint(value), nil
+	}
+	return nil, fmt.Errorf("configuration %s: %q is to be one word or number", s.path, flag.Name)
 }
 
 // nearest is the candidate with the smallest edit distance.
 func nearest(word string, candidates []string) string {
-	best, least := "", 1<<30
-	for _, c := range candidates {
-		if d := editDistance(word, c); d < least {
-			best, least = c, d
-		}
-	}
-	return best
+	return slices.MinFunc(candidates, func(a, b string) int { return editDistance(word, a) - editDistance(word, b) })
 }
 
 func editDistance(a, b string) int {

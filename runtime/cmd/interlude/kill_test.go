@@ -65,8 +65,7 @@ func TestKill(t *testing.T) {
 					if text != expected[i][turn] {
 						t.Errorf("%s turn %d says %q, undisturbed %q", program, turn+1, text, expected[i][turn])
 					}
-					r, err := client.Result(ctx, program, int64(turn+1))
-					if err != nil || r.Text != text {
+					if r, err := readAgain(ctx, client, program, int64(turn+1)); err != nil || r.Text != text {
 						t.Errorf("%s turn %d, read again: %v, %v", program, turn+1, r, err)
 					}
 					answers.Add(1)
@@ -97,6 +96,21 @@ func TestKill(t *testing.T) {
 	if t.Failed() {
 		t.Logf("the node's last words:\n%s", node.logs)
 	}
+}
+
+// readAgain reads a result, however often the node dies over it.
+func readAgain(ctx context.Context, client *sdk.Client, program string, turn int64) (r *sdk.Result, err error) {
+	for ctx.Err() == nil {
+		if r, err = client.Result(ctx, program, turn); err == nil {
+			return r, nil
+		}
+		var refused *sdk.Error
+		if errors.As(err, &refused) && !refused.Retryable {
+			return nil, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, err
 }
 
 const loads = 4

@@ -13,7 +13,7 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Config string `help:"Configuration file in JSON: {\"kv-bytes\": \"2GiB\", …}. Flags and environment go before it." type:"path" placeholder:"FILE" env:"INTERLUDE_CONFIG"`
+	Config string `help:"Configuration file in YAML or JSON, each line a flag without its dashes: kv-bytes: 2GiB. Flags go before the environment, the environment before the file. Default: interlude/config.yaml in the user's configuration folder, if it is there." type:"path" placeholder:"FILE" env:"INTERLUDE_CONFIG"`
 
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
@@ -41,7 +41,7 @@ func run(args []string) int {
 		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Resolvers(configFile(args)),
+		kong.Resolvers(readSettings(args)),
 	)
 	if err != nil {
 		panic(err) // the declarations above are wrong
