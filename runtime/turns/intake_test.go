@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,14 +17,15 @@ import (
 func TestAcceptedIsDurable(t *testing.T) {
 	dir := t.TempDir()
 	b := startBroker(t, dir)
-	first := startNode(t, b, turns.Config{})
+	cfg := turns.Config{AckWait: 100 * time.Millisecond}
+	first := startNode(t, b, cfg)
 	mustSubmit(t, connect(t, b), turnID("p", 1), "hi")
 	accepted := first.next(t).Turn()
 	b.Shutdown()
 	first.conn.Close()
 
 	b = startBroker(t, dir)
-	again := startNode(t, b, turns.Config{}).next(t).Turn()
+	again := startNode(t, b, cfg).next(t).Turn()
 	if again.Messages[0].Content != "hi" || !again.AcceptedAt.Equal(accepted.AcceptedAt) || *again.Sampling.Seed != *accepted.Sampling.Seed {
 		t.Errorf("ran %+v, accepted %+v", again, accepted)
 	}

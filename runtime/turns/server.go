@@ -137,39 +137,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // pull hands over messages as long as there are slots for them, until the server
-// drains.
+// drains. Each is asked for alone: what is not in hand must not wait here. The
+// client library's iterator would do that with a batch of one, but can miss that
+// it has to ask for the next message when one comes at once.
 func (s *Server) pull(hand func(jetstream.Msg)) error {
-	messages, err := s.store.consumer.Messages(
-		jetstream.PullMaxMessages(1), // what is not in hand is not to wait here
-		jetstream.WithMessagesErrOnMissingHeartbeat(false),
-	)
-	if err != nil {
-		return fmt.Errorf("turns: pull: %w", err)
-	}
-	defer messages.Stop()
-	pulling := make(chan struct{})
-	defer close(pulling)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	go func() {
 		select {
 		case <-s.draining:
-			if s.conn.IsConnected() {
-				messages.Drain() // what has come is handed back, not left to AckWait
-			} else {
-				messages.Stop()
-			}
-		case <-pulling:
+			cancel()
+		case <-ctx.Done():
 		}
 	}()
 	for {
 		select {
 		case s.slots <- struct{}{}:
-		case <-s.draining:
-			s.slots <- struct{}{}
+		case <-ctx.Done():
+			return nil
 		}
-		m, err := messages.Next()
+		m, err := s.nextMessage(ctx)
 		if err != nil {
 			<-s.slots
-			if errors.Is(err, jetstream.ErrMsgIteratorClosed) && s.isDraining() {
+			if ctx.Err() != nil {
 				return nil
 			}
 			return fmt.Errorf("turns: pull: %w", err)
@@ -177,6 +167,35 @@ func (s *Server) pull(hand func(jetstream.Msg)) error {
 		hand(m)
 	}
 }
+
+// nextMessage waits for a message, and for the connection to come back. An error
+// says that there will be none.
+func (s *Server) nextMessage(ctx context.Context) (jetstream.Msg, error) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, askAgain)
+		m, err := s.store.consumer.Next(jetstream.FetchContext(bounded))
+		cancel()
+		switch {
+		case err == nil:
+			return m, nil
+		case ctx.Err() != nil,
+			errors.Is(err, nats.ErrConnectionClosed),
+			errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
+			return nil, err
+		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+			continue
+		}
+		s.cfg.Log.Warn("no turns to be had; trying again", "error", err)
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// askAgain is how long a request for a message is good. One that was lost with a
+// connection is made up for after that.
+const askAgain = 2 * time.Second
 
 // serve brings one turn from its message to its end.
 func (s *Server) serve(ctx context.Context, m jetstream.Msg, runner Runner) {
