@@ -35,7 +35,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	defer os.RemoveAll(store)
 	h, err := openHost(ctx, o, hostConfig{
 		engineFlags: c.engineFlags,
-		natsFlags:   natsFlags{Listen: "127.0.0.1:0", Store: store},
+		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
 		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
 		log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})

@@ -36,13 +36,7 @@ func run(args []string) int {
 		return 0
 	}
 	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("interlude"),
-		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them."),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Resolvers(readSettings(args)),
-	)
+	parser, err := newParser(&c, args)
 	if err != nil {
 		panic(err) // the declarations above are wrong
 	}
@@ -68,6 +62,16 @@ func run(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "interlude:", err)
 	return exitFailed
+}
+
+// newParser declares the command line. It takes the arguments for --config alone.
+func newParser(c *cli, args []string) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("interlude"),
+		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\nExit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Resolvers(readSettings(args)),
+	)
 }
 
 // interruptible is a context that the first SIGINT or SIGTERM ends, so that

@@ -36,7 +36,7 @@ func measureNode(ctx context.Context, o *obtained, quick bool) (nodeReport, erro
 	probe := &probe{}
 	h, err := openHostWith(ctx, o, hostConfig{
 		engineFlags: engineFlags{Weights: "auto", KVType: "auto", KVBytes: 256 << 20, MaxStep: 512},
-		natsFlags:   natsFlags{Listen: "127.0.0.1:0", Store: store},
+		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
 		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
 		log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, probe.attach)

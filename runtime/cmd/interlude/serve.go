@@ -17,6 +17,9 @@ type serveCmd struct {
 	StatsEvery  time.Duration `help:"How often counters are logged while something happens; 0: never." default:"1m" env:"INTERLUDE_STATS_EVERY"`
 }
 
+// Validate is called by kong.
+func (c *serveCmd) Validate() error { return c.natsFlags.check() }
+
 // Run serves until it is interrupted, then drains.
 func (c *serveCmd) Run(ctx context.Context) error {
 	log, err := newLogger(c.LogLevel, c.LogFormat)
