@@ -141,7 +141,7 @@ func TestPreparedIsNotSaid(t *testing.T) {
 // TestRebuilt: the same turns and answers give the same tokens again.
 func TestRebuilt(t *testing.T) {
 	script := func() []engine.Token {
-		c := newTalk(t, read(t, "testdata/templates/llama-3.2.jinja"))
+		c := newTalk(t, read(t, "testdata/templates/headers.jinja"))
 		c.ask("one", "")
 		c.answer("Hello\n", 'H', 'e', 'l', 'l', 'o', '\n', chattest.EOS)
 		c.ask("two", "")

@@ -50,8 +50,7 @@ func TestAbilities(t *testing.T) {
 		"tinyllama":    {system: true},
 		"mistral-0.2":  {},
 		"mistral-nemo": {system: true, tools: true, calls: true, results: true},
-		"llama-3.1":    {system: true, tools: true, calls: true, results: true},
-		"llama-3.2":    {system: true, tools: true, calls: true, results: true},
+		"headers":      {system: true, tools: true, calls: true, results: true},
 		"qwen2.5":      {system: true, tools: true, calls: true, results: true},
 		"qwen3":        {system: true, tools: true, calls: true, results: true},
 	} {
