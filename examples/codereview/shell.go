@@ -91,5 +91,11 @@ func (s shell) largest(ctx context.Context, n int) ([]string, error) {
 	return files, nil
 }
 
-// quote makes a file name one word of the shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// quote makes every file name one word of the shell.
+func quote(names ...string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = "'" + strings.ReplaceAll(n, "'", `'\''`) + "'"
+	}
+	return strings.Join(quoted, " ")
+}

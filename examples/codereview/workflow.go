@@ -22,10 +22,9 @@ type Options struct {
 
 // Events hears what happens. Methods are called from several goroutines.
 type Events interface {
-	Turn(agent string, turn int, task string)
-	Text(agent, piece string)
-	Tool(agent, command string, took time.Duration)
-	Done(agent string, turn Turn)
+	Tool(agent, command string, took time.Duration) // a command was run
+	Text(agent, piece string)                       // a piece of an answer has come
+	Done(agent string, turn Turn)                   // an answer is complete
 }
 
 // Turn is what one turn was measured to be.
@@ -52,10 +51,8 @@ type Agent struct {
 	JCT   time.Duration   // from the first call to the last answer
 }
 
-// seed makes two runs of the workflow comparable.
-var seed uint32 = 17
-
-const persona = "You are a careful software engineer. You read the output of shell commands and say in plain words what it shows. Answer in one or two short sentences."
+// persona is short: a model of this size follows the first sentence of any.
+const persona = "You explain software projects in plain words."
 
 // Review runs the workflow.
 func Review(ctx context.Context, client *sdk.Client, o Options) (*Report, error) {
@@ -70,12 +67,16 @@ func Review(ctx context.Context, client *sdk.Client, o Options) (*Report, error)
 	if err := shell.check(); err != nil {
 		return nil, err
 	}
+	files, err := shell.largest(ctx, 4)
+	if err != nil {
+		return nil, err
+	}
 	scout, reader, writer := o.agent(client, "scout"), o.agent(client, "reader"), o.agent(client, "writer")
 
 	var around, inside string
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() (err error) { around, err = lookAround(both, scout, shell); return err })
-	group.Go(func() (err error) { inside, err = lookInside(both, reader, shell); return err })
+	group.Go(func() (err error) { inside, err = lookInside(both, reader, shell, files); return err })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -89,53 +90,56 @@ func Review(ctx context.Context, client *sdk.Client, o Options) (*Report, error)
 	}, nil
 }
 
+// lookAround is the scout's work.
 func lookAround(ctx context.Context, a *agent, sh shell) (string, error) {
-	for _, step := range []struct{ command, question string }{
-		{"ls -p", "What kind of project is this?"},
-		{"find . -type f -not -path '*/.*' | sed 's/.*\\.//' | sort | uniq -c | sort -rn | head -12", "Which file types are there most of?"},
-		{"find . -type d -not -path '*/.*' | sort | head -40", "How is the project divided into folders?"},
-		{"head -n 24 README* 2>/dev/null || true", "What does the project say about itself?"},
-		{"grep -rhoE '^(import|use|from|require|#include) .*' --include=* . 2>/dev/null | sort | uniq -c | sort -rn | head -15", "What does the code build on?"},
+	for _, s := range []step{
+		{"The top folder holds:", "ls -p", "What kind of project could this be?"},
+		{"Number of files of each type:", "find . -type f -not -path '*/.*' | sed 's/.*\\.//' | sort | uniq -c | sort -rn | head -8", "Which programming language is it written in?"},
+		{"Its folders:", "find . -type d -not -path '*/.*' | sort | head -40", "What parts does it have?"},
+		{"Its README begins:", "head -n 14 README* 2>/dev/null", "What is it for?"},
+		{"It imports most often:", "grep -rhoE '\"[a-z]+(/[a-z]+)*\"$|^(import|use|from|#include) .*' . 2>/dev/null | sort | uniq -c | sort -rn | head -12", "What does it need to run?"},
 	} {
-		if err := a.use(ctx, sh, step.command, step.question); err != nil {
+		if err := a.use(ctx, sh, s); err != nil {
 			return "", err
 		}
 	}
-	return a.say(ctx, "Tell the writer in three sentences what you have found.", true)
+	return a.say(ctx, "Tell a writer, who has seen none of this, what you know about the project.", true)
 }
 
-func lookInside(ctx context.Context, a *agent, sh shell) (string, error) {
-	if err := a.use(ctx, sh, "find . -type f -not -path '*/.*' -size -200k \\( -name '*.go' -o -name '*.py' -o -name '*.c' -o -name '*.rs' -o -name '*.js' -o -name '*.md' \\) -exec wc -l {} + | sort -rn | sed -n '2,9p'", "Which files are the largest?"); err != nil {
-		return "", err
-	}
-	files, err := sh.largest(ctx, 4)
-	if err != nil {
+// lookInside is the reader's work.
+func lookInside(ctx context.Context, a *agent, sh shell, files []string) (string, error) {
+	if err := a.use(ctx, sh, step{"The largest files, by lines:", "wc -l " + quote(files...), "What could they be for, by their names?"}); err != nil {
 		return "", err
 	}
 	for _, f := range files {
-		if err := a.use(ctx, sh, "head -n 30 "+quote(f), "What is this file for?"); err != nil {
+		if err := a.use(ctx, sh, step{"The file " + f + " begins:", "head -n 30 " + quote(f), "What does this file do?"}); err != nil {
 			return "", err
 		}
 	}
-	return a.say(ctx, "Tell the writer in three sentences what these files do.", true)
+	return a.say(ctx, "Tell a writer, who has seen none of this, what these files do.", true)
 }
 
+// write is the writer's work. It knows what the others handed over, and asks
+// the tree for what they did not.
 func write(ctx context.Context, a *agent, sh shell, around, inside string) (string, error) {
-	notes := fmt.Sprintf("Two colleagues have examined a project.\nThe scout says: %s\nThe reader says: %s\nWhat is the project about?", around, inside)
+	notes := fmt.Sprintf("Two colleagues looked at a project.\n\nThe first says: %s\n\nThe second says: %s\n\nWhat is the project about?", around, inside)
 	if _, err := a.say(ctx, notes, false); err != nil {
 		return "", err
 	}
-	for _, step := range []struct{ command, question string }{
-		{"find . -type f -not -path '*/.*' -exec cat {} + | wc", "How large is the project?"},
-		{"grep -rnE 'TODO|FIXME' --include=*.* . 2>/dev/null | head -8 || true", "What is still to be done?"},
-		{"find . -name '*test*' -type f -not -path '*/.*' | head -12", "How is it tested?"},
+	for _, s := range []step{
+		{"Lines, words and bytes:", "find . -type f -not -path '*/.*' -size -200k -exec cat {} + | wc", "Is that a small or a large project?"},
+		{"Tests:", "find . -name '*test*' -type f -not -path '*/.*' | sort | head -12", "How is it tested?"},
+		{"Lines that promise work:", "grep -rnE 'TODO|FIXME|not yet' . 2>/dev/null | cut -c 1-120 | head -6", "What is missing?"},
 	} {
-		if err := a.use(ctx, sh, step.command, step.question); err != nil {
+		if err := a.use(ctx, sh, s); err != nil {
 			return "", err
 		}
 	}
-	return a.say(ctx, "Now write a short summary of the project for somebody who has never seen it.", true)
+	return a.say(ctx, "Write a summary of the project for somebody who has never seen it.", true)
 }
+
+// step is a tool run and the turn about its output.
+type step struct{ label, command, question string }
 
 // agent is one program under way.
 type agent struct {
@@ -150,27 +154,32 @@ func (o *Options) agent(client *sdk.Client, name string) *agent {
 }
 
 // use runs a command and asks about its output.
-func (a *agent) use(ctx context.Context, sh shell, command, question string) error {
+func (a *agent) use(ctx context.Context, sh shell, s step) error {
 	start := time.Now()
-	out, err := sh.run(ctx, command)
+	out, err := sh.run(ctx, s.command)
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.Name, err)
 	}
 	took := time.Since(start)
-	a.o.Events.Tool(a.Name, command, took)
+	a.o.Events.Tool(a.Name, s.command, took)
 	if len(a.Turns) > 0 {
 		a.Gaps = append(a.Gaps, took)
 	}
-	_, err = a.say(ctx, "$ "+command+"\n"+out+"\n"+question, false)
+	_, err = a.say(ctx, s.label+"\n"+out+"\n"+s.question+" Answer in one sentence.", false)
 	return err
 }
 
-// say is one turn.
+// say is one turn. Its seed is its number, so that two runs of the workflow say
+// much the same.
 func (a *agent) say(ctx context.Context, text string, last bool) (string, error) {
+	seed := uint32(len(a.Turns) + 1)
 	t := sdk.Turn{
 		Messages: []sdk.Message{sdk.User(text)},
-		Sampling: sdk.Sampling{MaxTokens: a.o.MaxTokens, Temperature: 0.5, MinP: 0.1, RepeatPenalty: 1.1, Seed: &seed},
-		Last:     last,
+		Sampling: sdk.Sampling{
+			MaxTokens: a.o.MaxTokens, Temperature: 0.6, MinP: 0.1, Seed: &seed,
+			RepeatPenalty: 1.15, PenaltyWindow: 256, // or it repeats its last answer
+		},
+		Last: last,
 	}
 	if len(a.Turns) == 0 {
 		t.Messages = append([]sdk.Message{sdk.System(persona)}, t.Messages...)
@@ -182,7 +191,6 @@ func (a *agent) say(ctx context.Context, text string, last bool) (string, error)
 	if a.began.IsZero() {
 		a.began = start
 	}
-	a.o.Events.Turn(a.Name, len(a.Turns)+1, text)
 	answer, err := a.program.Turn(ctx, t)
 	if err != nil {
 		return "", err
@@ -211,7 +219,6 @@ func (a *agent) say(ctx context.Context, text string, last bool) (string, error)
 // quiet hears nothing.
 type quiet struct{}
 
-func (quiet) Turn(string, int, string)           {}
 func (quiet) Text(string, string)                {}
 func (quiet) Tool(string, string, time.Duration) {}
 func (quiet) Done(string, Turn)                  {}

@@ -176,8 +176,6 @@ func (s *screen) line(agent string) *strings.Builder {
 	return s.lines[agent]
 }
 
-func (s *screen) Turn(string, int, string) {}
-
 func (s *screen) Tool(agent, command string, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +226,6 @@ func (s *screen) flush() {
 // dots shows that there is progress.
 type dots struct{ w *os.File }
 
-func (dots) Turn(string, int, string)           {}
 func (dots) Text(string, string)                {}
 func (dots) Tool(string, string, time.Duration) {}
 func (d dots) Done(string, codereview.Turn)     { fmt.Fprint(d.w, ".") }
