@@ -19,7 +19,7 @@ func (l *loop) step(ev core.Event) (rejected bool) {
 	}
 	l.submit()
 	l.setTimer()
-	l.node.stats.observe(len(l.turns), len(l.running), l.machine.Memory())
+	l.node.stats.observe(len(l.turns), len(l.running), len(l.contexts), l.machine.Memory())
 	for len(l.doomed) > 0 {
 		t := l.doomed[0]
 		l.doomed = l.doomed[1:]
@@ -34,9 +34,13 @@ func (l *loop) step(ev core.Event) (rejected bool) {
 func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 	switch e.Kind {
 	case core.OpenSeq, core.ForkSeq, core.ReserveSeq, core.TruncateSeq:
+		if e.Kind == core.OpenSeq || e.Kind == core.ForkSeq {
+			l.resident[e.Turn.Program] = true
+		}
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), cells: int(e.Cells)})
 	case core.ReleaseSeq:
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
+		delete(l.resident, e.Turn.Program)
 		if k := l.contexts[e.Turn.Program]; k != nil && k.turn == nil {
 			delete(l.contexts, e.Turn.Program) // no cells are left that a context could be compared with
 		}
@@ -110,6 +114,9 @@ func (l *loop) finish(e *core.Effect) {
 	t.seq = 0
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
 		k.turn, k.tokens = nil, t.tokens
+		if !l.resident[e.Turn.Program] {
+			delete(l.contexts, e.Turn.Program) // as with ReleaseSeq
+		}
 	}
 	l.node.stats.finished(e)
 	t.end(ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing})

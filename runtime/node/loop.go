@@ -25,6 +25,7 @@ type loop struct {
 	turns    map[programs.TurnID]*turn // arrived and not over
 	running  map[engine.Seq]*turn      // started, by the sequence they run on
 	contexts map[programs.ProgramID]*known
+	resident map[programs.ProgramID]bool // programs that have a sequence
 
 	draining bool
 	doomed   []*turn // to be ended by the node as soon as the effects at hand are carried out
@@ -48,6 +49,7 @@ func newLoop(n *Node, machine *core.Machine, d *device) *loop {
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
+		resident: map[programs.ProgramID]bool{},
 	}
 }
 

@@ -81,15 +81,22 @@ func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) 
 	}
 	k := &talk{program: id.Program, last: id.Turn - 1}
 	if id.Turn > 1 {
+		replaces := job.Turn().Mode == wire.ModeReplace // then the past gives its tools and its date at most
 		history, err := job.History(ctx)
-		if err != nil {
+		if err != nil && !replaces {
 			return nil, err
+		}
+		if err != nil {
+			history = func(func(*wire.Turn, *wire.Result) bool) {}
 		}
 		for turn, result := range history {
 			if k.conversation == nil {
 				k.conversation = n.cfg.Template.Begin(turn.AcceptedAt)
 			}
 			prompt, err := k.conversation.Prepare(said(turn))
+			if err != nil && replaces {
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
 			}

@@ -23,10 +23,11 @@ type Stats struct {
 	Prefilled int64 // tokens run before one could be sampled
 	Generated int64 // tokens sampled
 
-	Turns   int64 // taken in and not over, now
-	Running int64 // of these, those in memory
-	KVUsed  int64 // bytes of the pool that are accounted for, now
-	KVPool  int64 // bytes of the pool
+	Turns    int64 // taken in and not over, now
+	Running  int64 // of these, those in memory
+	Contexts int64 // token lists of programs, kept while they run or have cells
+	KVUsed   int64 // bytes of the pool that are accounted for, now
+	KVPool   int64 // bytes of the pool
 }
 
 // stats counts for Stats. The loop writes; any goroutine reads.
@@ -34,7 +35,7 @@ type stats struct {
 	completed, cancelled, timedOut, failed, rejected atomic.Int64
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
-	turns, running, used, pool                       atomic.Int64
+	turns, running, contexts, used, pool             atomic.Int64
 }
 
 // Stats reads the numbers. Those of one moment belong together within a step or
@@ -57,16 +58,18 @@ func (n *Node) Stats() Stats {
 		Prefilled: s.prefilled.Load(),
 		Generated: s.generated.Load(),
 
-		Turns:   s.turns.Load(),
-		Running: s.running.Load(),
-		KVUsed:  s.used.Load(),
-		KVPool:  s.pool.Load(),
+		Turns:    s.turns.Load(),
+		Contexts: s.contexts.Load(),
+		Running:  s.running.Load(),
+		KVUsed:   s.used.Load(),
+		KVPool:   s.pool.Load(),
 	}
 }
 
 // observe notes what is at this moment.
-func (s *stats) observe(turns, running int, memory kvpin.Usage) {
+func (s *stats) observe(turns, running, contexts int, memory kvpin.Usage) {
 	s.turns.Store(int64(turns))
+	s.contexts.Store(int64(contexts))
 	s.running.Store(int64(running))
 	s.used.Store(int64(memory.Used))
 }
