@@ -26,6 +26,7 @@ type transcript struct {
 	tokens   []engine.Token // of the text
 	pieces   []piece
 	open     bool // the last piece is an answer that no template has written yet
+	guarded  bool // some content spells a control token
 }
 
 // piece is a stretch of the transcript: what a turn added, or the answer to it.
@@ -83,7 +84,15 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 		return nil, err
 	}
 	next.text = r.text
-	rewritten := c.keep(&next)
+	next.guarded = len(r.guards) > 0
+	rewritten := false
+	if turn.Replace && (next.guarded || c.past.guarded) {
+		// Text that spells control tokens is told from control tokens by where it
+		// came from, and the client says anew where all came from.
+		rewritten = len(c.past.pieces) > 0
+	} else {
+		rewritten = c.keep(&next)
+	}
 	if len(next.pieces) == 0 {
 		next.tokens = c.template.begin(r.text)
 	}
