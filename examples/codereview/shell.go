@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -40,41 +41,57 @@ func (s shell) check() error {
 // to the agent, as it would to a person.
 func (s shell) run(ctx context.Context, command string) (string, error) {
 	out, err := s.output(ctx, command)
-	if ctx.Err() != nil {
-		return "", ctx.Err()
-	}
-	text := strings.ToValidUTF8(string(out), "?")
-	if len(text) > toolOutput {
-		text = strings.ToValidUTF8(text[:toolOutput], "") + "\n[cut]"
-	}
+	text := strings.TrimSpace(cut(strings.ToValidUTF8(string(out), "?")))
 	var exit *exec.ExitError
 	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		text += fmt.Sprintf("\n[stopped after %v]", toolTime)
 	case errors.As(err, &exit):
 		text += fmt.Sprintf("\n[exit status %d]", exit.ExitCode())
 	case err != nil:
 		return "", fmt.Errorf("run %q: %w", command, err)
-	}
-	if strings.TrimSpace(text) == "" {
+	case text == "":
 		text = "[no output]"
 	}
 	return text, nil
 }
 
+// cut keeps the whole lines that fit.
+func cut(text string) string {
+	if len(text) <= toolOutput {
+		return text
+	}
+	text = text[:toolOutput]
+	if end := strings.LastIndexByte(text, '\n'); end > 0 {
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "") + "\n[cut]"
+}
+
+// output runs a command until it ends, ctx does or toolTime is over; then the
+// command goes with all that it started.
 func (s shell) output(ctx context.Context, command string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = s.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	return out.Bytes(), err
 }
 
 // largest names the n longest text files of the tree.
 func (s shell) largest(ctx context.Context, n int) ([]string, error) {
-	out, err := s.output(ctx, "find . -type f -not -path '*/.*' -size -200k \\( -name '*.go' -o -name '*.py' -o -name '*.c' -o -name '*.rs' -o -name '*.js' -o -name '*.md' \\) -exec wc -l {} + | sort -rn")
+	out, err := s.output(ctx, "find . -type f -not -path '*/.*' -size -200k \\( -name '*.go' -o -name '*.py' -o -name '*.c' -o -name '*.rs' -o -name '*.js' -o -name '*.ts' -o -name '*.java' -o -name '*.h' -o -name '*.cpp' -o -name '*.rb' -o -name '*.sh' -o -name '*.md' \\) -exec wc -l {} + | sort -rn")
 	if err != nil {
 		return nil, fmt.Errorf("find the largest files: %w", err)
 	}

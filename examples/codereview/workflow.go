@@ -103,7 +103,7 @@ func lookAround(ctx context.Context, a *agent, sh shell) (string, error) {
 			return "", err
 		}
 	}
-	return a.say(ctx, "Tell a writer, who has seen none of this, what you know about the project.", true)
+	return a.say(ctx, "Sum up in two sentences: what is this project, and what is it made of?", true)
 }
 
 // lookInside is the reader's work.
@@ -116,26 +116,26 @@ func lookInside(ctx context.Context, a *agent, sh shell, files []string) (string
 			return "", err
 		}
 	}
-	return a.say(ctx, "Tell a writer, who has seen none of this, what these files do.", true)
+	return a.say(ctx, "Sum up in two sentences what these files are for.", true)
 }
 
 // write is the writer's work. It knows what the others handed over, and asks
 // the tree for what they did not.
 func write(ctx context.Context, a *agent, sh shell, around, inside string) (string, error) {
-	notes := fmt.Sprintf("Two colleagues looked at a project.\n\nThe first says: %s\n\nThe second says: %s\n\nWhat is the project about?", around, inside)
+	notes := fmt.Sprintf("These are notes on a software project.\n\nIts folders: %s\n\nIts largest files: %s\n\nWhat is the project for? Answer in one sentence.", around, inside)
 	if _, err := a.say(ctx, notes, false); err != nil {
 		return "", err
 	}
 	for _, s := range []step{
-		{"Lines, words and bytes:", "find . -type f -not -path '*/.*' -size -200k -exec cat {} + | wc", "Is that a small or a large project?"},
-		{"Tests:", "find . -name '*test*' -type f -not -path '*/.*' | sort | head -12", "How is it tested?"},
-		{"Lines that promise work:", "grep -rnE 'TODO|FIXME|not yet' . 2>/dev/null | cut -c 1-120 | head -6", "What is missing?"},
+		{"The project in lines, words and bytes:", "find . -type f -not -path '*/.*' -size -200k -exec cat {} + | wc", "Is that a small or a large project?"},
+		{"The files of its tests:", "find . -name '*test*' -type f -not -path '*/.*' | sort | head -12", "How is it tested?"},
+		{"What its files say is missing:", "grep -rnE 'TODO|FIXME|not yet' . 2>/dev/null | cut -c 1-120 | head -6", "What is missing?"},
 	} {
 		if err := a.use(ctx, sh, s); err != nil {
 			return "", err
 		}
 	}
-	return a.say(ctx, "Write a summary of the project for somebody who has never seen it.", true)
+	return a.say(ctx, "Sum up the project in two sentences for a new colleague.", true)
 }
 
 // step is a tool run and the turn about its output.
@@ -176,8 +176,8 @@ func (a *agent) say(ctx context.Context, text string, last bool) (string, error)
 	t := sdk.Turn{
 		Messages: []sdk.Message{sdk.User(text)},
 		Sampling: sdk.Sampling{
-			MaxTokens: a.o.MaxTokens, Temperature: 0.6, MinP: 0.1, Seed: &seed,
-			RepeatPenalty: 1.15, PenaltyWindow: 256, // or it repeats its last answer
+			MaxTokens: a.o.MaxTokens, Temperature: 0.4, MinP: 0.1, Seed: &seed,
+			RepeatPenalty: 1.1, PenaltyWindow: 128, // or it repeats its last answer
 		},
 		Last: last,
 	}

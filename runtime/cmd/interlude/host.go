@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -106,6 +107,26 @@ func (h *host) run(ctx context.Context) error {
 	h.jobs.close()
 	stop()
 	return errors.Join(nodeErr, <-served)
+}
+
+// during serves while use runs, and returns what use returns, or why the node
+// stopped before it.
+func (h *host) during(ctx context.Context, use func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := h.run(ctx); err != nil {
+			stop(fmt.Errorf("the node stopped: %w", err))
+		}
+	}()
+	err := use(ctx)
+	stop(nil)
+	<-served
+	if cause := context.Cause(ctx); err != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 func (h *host) close() {
