@@ -12,47 +12,78 @@ func (p *pace) step(cost func(threads int) time.Duration) (threads int) {
 	return threads
 }
 
+// On a quiet machine all threads are used, but for a few probes.
 func TestPaceOfAQuietMachine(t *testing.T) {
 	p := newPace(4)
-	for i := range 1000 {
+	fewer := 0
+	for i := range 2000 {
 		// Noise of a tenth, as machines have it.
-		n := p.step(func(n int) time.Duration { return time.Duration(1000/n+i%7*15) * time.Microsecond })
-		if n != 4 {
-			t.Fatalf("step %d ran on %d threads of 4", i, n)
+		if p.step(func(n int) time.Duration { return time.Duration(1000/n+i%7*4) * time.Microsecond }) != 4 {
+			fewer++
 		}
+	}
+	if p.chosen != 4 || fewer > 20 {
+		t.Errorf("%d threads are chosen of 4, and %d steps of 2000 were probes", p.chosen, fewer)
 	}
 }
 
 // A neighbour takes one of two processors: two threads then cost three times
-// what one does, now and then thirty times. When it leaves, two are better again.
-func TestPaceBesideANeighbour(t *testing.T) {
-	p := newPace(2)
-	quiet := func(n int) time.Duration { return 10 * time.Millisecond / time.Duration(n) }
-	i := 0
-	contended := func(n int) time.Duration {
-		i++
+// what one does, now and then thirty times.
+func contended(i *int) func(n int) time.Duration {
+	return func(n int) time.Duration {
+		*i++
 		if n == 1 {
 			return 11 * time.Millisecond
 		}
-		if i%10 == 0 {
+		if *i%10 == 0 {
 			return 150 * time.Millisecond
 		}
-		return time.Duration(25+i%5*4) * time.Millisecond
+		return time.Duration(25+*i%5*4) * time.Millisecond
 	}
-	for range 100 {
+}
+
+func quiet(n int) time.Duration { return 10 * time.Millisecond / time.Duration(n) }
+
+func TestPaceWhenANeighbourComesAndGoes(t *testing.T) {
+	p, i := newPace(2), 0
+	for range 300 {
 		p.step(quiet)
 	}
-	for range 400 {
-		p.step(contended)
+	for range 600 {
+		p.step(contended(&i))
 	}
 	if p.chosen != 1 {
 		t.Errorf("beside a neighbour %d threads are chosen, want 1", p.chosen)
 	}
-	for range 400 {
+	for range 2 * longestWait {
 		p.step(quiet)
 	}
 	if p.chosen != 2 {
 		t.Errorf("after the neighbour %d threads are chosen, want 2", p.chosen)
+	}
+}
+
+// A node that starts beside a neighbour knows nothing better, and finds it within
+// a few steps. What it then tries costs little.
+func TestPaceThatBeginsBesideANeighbour(t *testing.T) {
+	p, i := newPace(2), 0
+	for range 12 {
+		p.step(contended(&i))
+	}
+	if p.chosen != 1 {
+		t.Fatalf("%d threads are chosen, want 1", p.chosen)
+	}
+	var total time.Duration
+	const steps = 3000
+	for range steps {
+		p.step(func(n int) time.Duration {
+			d := contended(&i)(n)
+			total += d
+			return d
+		})
+	}
+	if mean := total / steps; mean > 12*time.Millisecond {
+		t.Errorf("a step costs %v on average, one thread alone would take 11ms", mean)
 	}
 }
 
