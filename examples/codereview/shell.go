@@ -41,7 +41,7 @@ func (s shell) check() error {
 // to the agent, as it would to a person.
 func (s shell) run(ctx context.Context, command string) (string, error) {
 	out, err := s.output(ctx, command)
-	text := strings.TrimSpace(cut(strings.ToValidUTF8(string(out), "?")))
+	text := cut(strings.ToValidUTF8(string(out), "?"))
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
@@ -52,7 +52,8 @@ func (s shell) run(ctx context.Context, command string) (string, error) {
 		text += fmt.Sprintf("\n[exit status %d]", exit.ExitCode())
 	case err != nil:
 		return "", fmt.Errorf("run %q: %w", command, err)
-	case text == "":
+	}
+	if text = strings.TrimSpace(text); text == "" {
 		text = "[no output]"
 	}
 	return text, nil
@@ -60,7 +61,7 @@ func (s shell) run(ctx context.Context, command string) (string, error) {
 
 // cut keeps the whole lines that fit.
 func cut(text string) string {
-	if len(text) <= toolOutput {
+	if text = strings.TrimSpace(text); len(text) <= toolOutput {
 		return text
 	}
 	text = text[:toolOutput]

@@ -49,7 +49,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	return h.during(ctx, func(ctx context.Context) error { return c.compare(ctx, h, client, o) })
+	return during(ctx, h.run, func(ctx context.Context) error { return c.compare(ctx, h, client, o) })
 }
 
 // compare has the workflow done with reuse between turns and without.

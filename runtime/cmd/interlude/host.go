@@ -109,26 +109,6 @@ func (h *host) run(ctx context.Context) error {
 	return errors.Join(nodeErr, <-served)
 }
 
-// during serves while use runs, and returns what use returns, or why the node
-// stopped before it.
-func (h *host) during(ctx context.Context, use func(context.Context) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		if err := h.run(ctx); err != nil {
-			stop(fmt.Errorf("the node stopped: %w", err))
-		}
-	}()
-	err := use(ctx)
-	stop(nil)
-	<-served
-	if cause := context.Cause(ctx); err != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return err
-}
-
 func (h *host) close() {
 	if h.conn != nil {
 		h.conn.Close()
@@ -139,4 +119,24 @@ func (h *host) close() {
 	if h.engine != nil {
 		h.engine.Close()
 	}
+}
+
+// during serves while use runs, and returns what use returns, or why serve ended
+// before it.
+func during(ctx context.Context, serve, use func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if err := serve(ctx); err != nil {
+			stop(fmt.Errorf("the node stopped: %w", err))
+		}
+	}()
+	err := use(ctx)
+	stop(nil)
+	<-served
+	if cause := context.Cause(ctx); err != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }

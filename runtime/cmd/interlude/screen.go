@@ -55,10 +55,10 @@ func (s *screen) Text(agent, piece string) {
 func (s *screen) Done(agent string, t codereview.Turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rest := s.lines[agent]; rest != "" {
+	if rest := strings.TrimSpace(s.lines[agent]); rest != "" {
 		s.say(agent, "│", rest)
-		delete(s.lines, agent)
 	}
+	delete(s.lines, agent)
 	s.say(agent, "└", fmt.Sprintf("turn %d: first token after %.2f s; %d tokens read, %d of them known; %d written",
 		t.Number, t.TTFT.Seconds(), t.Usage.PromptTokens, t.Usage.ReusedTokens, t.Usage.CompletionTokens))
 }

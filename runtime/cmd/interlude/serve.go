@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 type serveCmd struct {
@@ -57,13 +59,34 @@ turns    %s
 		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), g.MaxContext,
 		float64(g.PoolBytes)/(1<<30), g.PoolBytes/g.CellBytes, float64(g.CellBytes)/1024, h.url)
 	fmt.Fprintf(os.Stderr, `
-Send a turn with the NATS command line, and read its answer:
+Send a turn with the NATS command line, and read its answer when it is there:
 
-  nats -s %[1]s request interlude.v1.default.submit.hello.1 '{"v":1,"messages":[{"role":"user","content":"What is the capital of France?"}]}'
-  nats -s %[1]s request interlude.v1.default.read.hello.1 ''
+  nats %[1]s request interlude.v1.%[2]s.submit.hello.1 '{"v":1,"messages":[{"role":"user","content":"What is the capital of France?"}]}'
+  nats %[1]s request interlude.v1.%[2]s.read.hello.1 ''
 
-Ctrl-C drains: running turns end, waiting ones stay stored. Twice ends at once.
-`, h.url)
+The first replies {"v":1,"accepted":…} as soon as the turn is stored, the second
+{"v":1,"result":{…,"outcome":"completed","text":…}}. Ctrl-C drains: running turns
+end, waiting ones stay stored. Twice ends at once.
+`, c.natsOptions(h.url), c.exampleTenant())
+}
+
+// natsOptions are what the NATS command line needs to send turns here.
+func (c *serveCmd) natsOptions(url string) string {
+	switch {
+	case c.Tenants != "":
+		return fmt.Sprintf("-s %s --user USER --password PASSWORD --inbox-prefix %s", url, wire.InboxPrefix(c.exampleTenant()))
+	case c.Creds != "":
+		return fmt.Sprintf("-s %s --creds %s", url, c.Creds)
+	default:
+		return "-s " + url
+	}
+}
+
+func (c *serveCmd) exampleTenant() string {
+	if c.Tenants != "" {
+		return "TENANT"
+	}
+	return "default"
 }
 
 // reportStats logs the node's counters while they change.

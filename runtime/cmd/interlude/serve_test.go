@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/runtime/doctor"
+	"github.com/interlude-run/interlude/runtime/pull"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// The lines that serve prints for the NATS command line do what it says: two
+// requests, with nothing of ours at the client's end.
+func TestPrintedExample(t *testing.T) {
+	fetched(t)
+	node := serve(t, "--listen=127.0.0.1:0", "--store="+t.TempDir(), "--kv-bytes=64MiB", "--max-tokens=8")
+	defer node.kill()
+	conn, err := nats.Connect(node.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+
+	examples := node.examples(t)
+	accepted := request(t, conn, examples[0])
+	if accepted.Accepted == nil || accepted.Accepted.Turn != 1 {
+		t.Fatalf("the turn is answered with %+v", accepted)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		r := request(t, conn, examples[1])
+		if r.Result != nil {
+			if r.Result.Outcome != wire.Completed || r.Result.Text == "" || r.Result.Usage.CompletionTokens > 8 {
+				t.Errorf("the result is %+v", r.Result)
+			}
+			break
+		}
+		if r.Error == nil || r.Error.Code != wire.CodeNotFinished {
+			t.Fatalf("the answer is read as %+v", r)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no answer")
+		}
+	}
+
+	if err := node.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.cmd.Wait(); err != nil {
+		t.Errorf("a drained node ends with %v", err)
+	}
+}
+
+// example is one printed call: nats … request SUBJECT 'PAYLOAD'.
+type example struct{ subject, payload string }
+
+var printedCall = regexp.MustCompile(`(?m)^  nats -s \S+ request (\S+) '(.*)'$`)
+
+// examples waits until the node has printed them.
+func (s *served) examples(t *testing.T) (calls []example) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); len(calls) < 2; time.Sleep(time.Millisecond) {
+		calls = nil
+		for _, m := range printedCall.FindAllStringSubmatch(s.logs.String(), -1) {
+			calls = append(calls, example{m[1], m[2]})
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no two calls are printed:\n%s", s.logs)
+		}
+	}
+	return calls
+}
+
+func request(t *testing.T, conn *nats.Conn, e example) (r wire.Reply) {
+	t.Helper()
+	m, err := conn.Request(e.subject, []byte(e.payload), 10*time.Second)
+	if err != nil {
+		t.Fatalf("%s: %v", e.subject, err)
+	}
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		t.Fatalf("%s: %s: %v", e.subject, m.Data, err)
+	}
+	return r
+}
+
+// What is missing is told before anything is fetched or opened.
+func TestRefusedDevice(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("INTERLUDE_CACHE", cache)
+	t.Setenv("LD_LIBRARY_PATH", "")
+	for _, device := range []string{"cuda", "vulkan"} {
+		t.Run(device, func(t *testing.T) {
+			if len(doctor.Missing(pull.Device(device))) == 0 {
+				t.Skip("this machine has all that it needs")
+			}
+			_, err := (&modelFlags{Device: device}).obtain(t.Context())
+			if err == nil || !strings.Contains(err.Error(), device) || !strings.Contains(err.Error(), "--device cpu") {
+				t.Errorf("%v does not say what to do", err)
+			}
+		})
+	}
+	if left, err := filepath.Glob(filepath.Join(cache, "*")); err != nil || len(left) > 0 {
+		t.Errorf("%v (%v) was fetched", left, err)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"done", []string{"version"}, 0},
+		{"failed", []string{"demo", "--dir=" + t.TempDir(), "--model=/nowhere/model.gguf"}, exitFailed},
+		{"used wrongly", []string{"serve", "--kv-bytes=some"}, exitUsage},
+		{"no command", []string{"dance"}, exitUsage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := run(c.args); got != c.want {
+				t.Errorf("exit code %d, want %d", got, c.want)
+			}
+		})
+	}
+}
