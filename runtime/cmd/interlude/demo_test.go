@@ -135,28 +135,26 @@ func (w *watched) until(text string) {
 	}
 }
 
-// A node that stops ends what is done with it, and says why.
+// A node that stops ends what is done with it, and says why; it is waited for.
 func TestDuring(t *testing.T) {
-	fetched(t)
-	o, err := (&modelFlags{Device: "cpu"}).obtain(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, _ := newLogger("error", "text")
-	h, err := openHost(t.Context(), o, hostConfig{
-		engineFlags: engineFlags{Weights: "file", KVType: "auto", KVBytes: 64 << 20, MaxStep: 512},
-		natsFlags:   natsFlags{Listen: anyLoopback, Store: t.TempDir()},
-		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
-		log:         log,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.close()
-	ours := errors.New("ours")
-	err = h.during(t.Context(), func(context.Context) error { return ours })
-	if !errors.Is(err, ours) {
-		t.Errorf("what was done failed, but %v is told", err)
+	broken, ours := errors.New("broken"), errors.New("ours")
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	ended := func(context.Context) error { return nil }
+	for _, c := range []struct {
+		name       string
+		serve, use func(context.Context) error
+		want       error
+	}{
+		{"all is well", func(ctx context.Context) error { <-ctx.Done(); return nil }, ended, nil},
+		{"what is done fails", wait, func(context.Context) error { return ours }, ours},
+		{"the node fails", func(context.Context) error { return broken }, wait, broken},
+		{"the node fails afterwards", func(ctx context.Context) error { <-ctx.Done(); return broken }, ended, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := during(t.Context(), c.serve, c.use); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
 	}
 }
 
@@ -189,11 +187,11 @@ func TestScreen(t *testing.T) {
 	s.Done("reader", turn)
 	s.Done("scout", turn)
 	const golden = `scout  $ ls ééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé …  (3ms)
+reader │ and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J
 scout  │ a word a word a word a word a word a word a word a word a word a word a word a word a
-reader │ and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and
-reader │ [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J 
+reader │ and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J and [2J
 reader └ turn 1: first token after 1.00 s; 30 tokens read, 20 of them known; 10 written
-scout  │ word a word a word a word a word a word a word a word 
+scout  │ word a word a word a word a word a word a word a word
 scout  └ turn 1: first token after 1.00 s; 30 tokens read, 20 of them known; 10 written
 `
 	if out.String() != golden {
