@@ -26,17 +26,19 @@
 //	step.go       a batch through a graph
 //	splice.go     cells moved between sequences and positions, with deltas
 //	weights.go    tensors from the file, mapped or converted
-//	threads.go    how many threads compute, and how they stand against neighbours
+//	linear.go     matrices in the form that is multiplied fastest
+//	threads.go    the compute threads, and how they stand against neighbours
+//	pace.go       how many of them a step gets
 //	tune.go       what is measured once per machine
 //
 // # Adding an architecture
 //
 // A family that has the parts of builder.go is a file of fifty lines:
 //
-//  1. Write arch_NAME.go with a type that implements architecture: the list of
-//     its layer's tensors by GGUF name and shape, the rotation's kind, and how
-//     queries, keys and values come from the normalised input. Put a tensor
-//     that no family had before into layerWeights.
+//  1. Write arch_NAME.go with a type that implements architecture: its layer's
+//     norms and biases by GGUF name, the rotation's kind, and how queries, keys
+//     and values come from the normalised input. Put a tensor that no family had
+//     before into layerWeights, a matrix into the list in arch.go.
 //  2. Enter it in the table architectures under its GGUF name.
 //  3. If its block is wired differently (parallel attention, other
 //     normalisation), give architecture a method for that part and move today's
