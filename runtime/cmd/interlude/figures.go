@@ -118,8 +118,9 @@ func (c comparison) print(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "With reuse, %.1f× fewer tokens were prefilled, later turns began %.1f× sooner (medians), and the workflow was done %.1f× sooner.\n",
-		c.PrefilledRatio, c.WarmTTFTRatio, c.JCTRatio)
+	_, err := fmt.Fprintf(out, `With reuse %.1f× fewer tokens were prefilled, later turns began %.1f× sooner (medians),
+and the workflow took %.1f s instead of %.1f s (%.1f×).
+`, c.PrefilledRatio, c.WarmTTFTRatio, c.Reuse.Total.JCT, c.Anew.Total.JCT, c.JCTRatio)
 	return err
 }
 

@@ -32,11 +32,12 @@ func (j *jobs) Run(ctx context.Context, t *turns.Job) {
 	select {
 	case j.next <- mine:
 		<-mine.over
+		return
 	case <-t.Cancelled():
 	case <-j.closed:
 	case <-ctx.Done():
 	}
-	// A turn that no one took goes back to the queue: see turns.Runner.
+	_ = t.HandBack(ctx) // to another node, or to this one when it is started again; the error is that the turn is over
 }
 
 // Next is the node's side.

@@ -61,7 +61,7 @@ turns    %s
 	fmt.Fprintf(os.Stderr, `
 Send a turn with the NATS command line, and read its answer when it is there:
 
-  nats %[1]s request interlude.v1.%[2]s.submit.hello.1 '{"v":1,"messages":[{"role":"user","content":"What is the capital of France?"}]}'
+  nats %[1]s request interlude.v1.%[2]s.submit.hello.1 '{"v":1,"messages":[{"role":"user","content":"What is the capital of France?"}],"sampling":{"max_tokens":32}}'
   nats %[1]s request interlude.v1.%[2]s.read.hello.1 ''
 
 The first replies {"v":1,"accepted":…} as soon as the turn is stored, the second
