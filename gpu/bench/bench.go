@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		TokensPerSecond: map[string]Spread{}, RatioSpread: map[string]Spread{},
 	}
 	if o.Quick {
-		r.Repetitions = 5
+		r.Repetitions = 3
 	}
 	m := &measurement{ctx: ctx, o: o, r: r}
 	defer m.close()
@@ -207,7 +207,7 @@ func (m *measurement) contended() error {
 	// Beside an equal competitor a step can take seconds, so that time and not a
 	// number of repetitions ends this.
 	const most = 6 * time.Second
-	steps := map[arm]int{m.llama: 2, m.ours: 16}
+	steps := map[arm]int{m.llama: 1, m.ours: 16}
 	took := make([][]float64, 2)
 	for rep, began := 0, time.Now(); rep < m.r.Repetitions && (rep < 2 || time.Since(began) < most); rep++ {
 		for i, a := range []arm{m.llama, m.ours} {
