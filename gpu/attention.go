@@ -280,6 +280,10 @@ func (v *kvView) strides(c *cache, capacity int) {
 // the length of n cells.
 func (a *attention) bind(e *Engine, s *sequence, n int) {
 	c := e.cache
+	var at [32]uint64 // cell of the pool where each span begins
+	for i := range a.shape.spans {
+		at[i] = uint64(c.arena.Offset(s.spans[i].handle))
+	}
 	for i := range a.kv {
 		v := &a.kv[i]
 		x := s.spans[v.span]
@@ -287,7 +291,7 @@ func (a *attention) bind(e *Engine, s *sequence, n int) {
 		if v.kind != kRows {
 			r, cell = &c.v[v.layer], c.layout.vCell
 		}
-		offset := uint64(c.arena.Offset(x.handle)) * uint64(cell)
+		offset := at[v.span] * uint64(cell)
 		v.t.ViewOffs = offset
 		v.t.Data = unsafe.Add(r.tensor.Data, offset)
 		v.strides(c, x.cap)

@@ -2,7 +2,7 @@ package ggml
 
 import "unsafe"
 
-// base lists the functions of libggml-base: tensors, graphs, allocation, GGUF.
+// base lists the functions of libggml-base: tensors, graphs, allocation.
 // The tag is the C name; the C header documents each.
 type base struct {
 	versionC func() *byte `c:"ggml_version"`
@@ -26,20 +26,16 @@ type base struct {
 	FloatsToHalves func(src, dst unsafe.Pointer, n int64) `c:"ggml_fp32_to_fp16_row"`
 
 	// leaves and views
-	NewTensor1 func(ctx Context, t Type, ne0 int64) *Tensor                                                 `c:"ggml_new_tensor_1d"`
-	NewTensor2 func(ctx Context, t Type, ne0, ne1 int64) *Tensor                                            `c:"ggml_new_tensor_2d"`
-	NewTensor3 func(ctx Context, t Type, ne0, ne1, ne2 int64) *Tensor                                       `c:"ggml_new_tensor_3d"`
-	View1      func(ctx Context, a *Tensor, ne0 int64, offset uint64) *Tensor                               `c:"ggml_view_1d"`
-	View2      func(ctx Context, a *Tensor, ne0, ne1 int64, nb1, offset uint64) *Tensor                     `c:"ggml_view_2d"`
-	View3      func(ctx Context, a *Tensor, ne0, ne1, ne2 int64, nb1, nb2, offset uint64) *Tensor           `c:"ggml_view_3d"`
-	View4      func(ctx Context, a *Tensor, ne0, ne1, ne2, ne3 int64, nb1, nb2, nb3, offset uint64) *Tensor `c:"ggml_view_4d"`
-	Reshape2   func(ctx Context, a *Tensor, ne0, ne1 int64) *Tensor                                         `c:"ggml_reshape_2d"`
-	Reshape3   func(ctx Context, a *Tensor, ne0, ne1, ne2 int64) *Tensor                                    `c:"ggml_reshape_3d"`
-	Reshape4   func(ctx Context, a *Tensor, ne0, ne1, ne2, ne3 int64) *Tensor                               `c:"ggml_reshape_4d"`
-	Permute    func(ctx Context, a *Tensor, axis0, axis1, axis2, axis3 int32) *Tensor                       `c:"ggml_permute"`
-	SetName    func(a *Tensor, name string) *Tensor                                                         `c:"ggml_set_name"`
-	SetInput   func(a *Tensor)                                                                              `c:"ggml_set_input"`
-	SetOutput  func(a *Tensor)                                                                              `c:"ggml_set_output"`
+	NewTensor1 func(ctx Context, t Type, ne0 int64) *Tensor                                       `c:"ggml_new_tensor_1d"`
+	NewTensor2 func(ctx Context, t Type, ne0, ne1 int64) *Tensor                                  `c:"ggml_new_tensor_2d"`
+	NewTensor3 func(ctx Context, t Type, ne0, ne1, ne2 int64) *Tensor                             `c:"ggml_new_tensor_3d"`
+	View2      func(ctx Context, a *Tensor, ne0, ne1 int64, nb1, offset uint64) *Tensor           `c:"ggml_view_2d"`
+	View3      func(ctx Context, a *Tensor, ne0, ne1, ne2 int64, nb1, nb2, offset uint64) *Tensor `c:"ggml_view_3d"`
+	Reshape2   func(ctx Context, a *Tensor, ne0, ne1 int64) *Tensor                               `c:"ggml_reshape_2d"`
+	Reshape3   func(ctx Context, a *Tensor, ne0, ne1, ne2 int64) *Tensor                          `c:"ggml_reshape_3d"`
+	Permute    func(ctx Context, a *Tensor, axis0, axis1, axis2, axis3 int32) *Tensor             `c:"ggml_permute"`
+	SetName    func(a *Tensor, name string) *Tensor                                               `c:"ggml_set_name"`
+	SetOutput  func(a *Tensor)                                                                    `c:"ggml_set_output"`
 
 	// operators
 	Add       func(ctx Context, a, b *Tensor) *Tensor                                           `c:"ggml_add"`
@@ -47,13 +43,11 @@ type base struct {
 	Mul       func(ctx Context, a, b *Tensor) *Tensor                                           `c:"ggml_mul"`
 	MulMat    func(ctx Context, a, b *Tensor) *Tensor                                           `c:"ggml_mul_mat"`
 	RMSNorm   func(ctx Context, a *Tensor, eps float32) *Tensor                                 `c:"ggml_rms_norm"`
-	SwiGLU    func(ctx Context, a *Tensor) *Tensor                                              `c:"ggml_swiglu"`
 	SwiGLU2   func(ctx Context, gate, up *Tensor) *Tensor                                       `c:"ggml_swiglu_split"`
 	GetRows   func(ctx Context, a, rows *Tensor) *Tensor                                        `c:"ggml_get_rows"`
 	SetRows   func(ctx Context, a, src, rows *Tensor) *Tensor                                   `c:"ggml_set_rows"`
 	Cont      func(ctx Context, a *Tensor) *Tensor                                              `c:"ggml_cont"`
 	Cpy       func(ctx Context, a, b *Tensor) *Tensor                                           `c:"ggml_cpy"`
-	Cast      func(ctx Context, a *Tensor, t Type) *Tensor                                      `c:"ggml_cast"`
 	Concat    func(ctx Context, a, b *Tensor, dim int32) *Tensor                                `c:"ggml_concat"`
 	SoftMax   func(ctx Context, a, mask *Tensor, scale, maxBias float32) *Tensor                `c:"ggml_soft_max_ext"`
 	FlashAttn func(ctx Context, q, k, v, mask *Tensor, scale, maxBias, softcap float32) *Tensor `c:"ggml_flash_attn_ext"`
@@ -65,22 +59,17 @@ type base struct {
 	NewGraph      func(ctx Context, size uint64, grads bool) Graph `c:"ggml_new_graph_custom"`
 	GraphOverhead func(size uint64, grads bool) uint64             `c:"ggml_graph_overhead_custom"`
 	Expand        func(g Graph, t *Tensor)                         `c:"ggml_build_forward_expand"`
-	NumNodes      func(g Graph) int32                              `c:"ggml_graph_n_nodes"`
-	Node          func(g Graph, i int32) *Tensor                   `c:"ggml_graph_node"`
 	IsEmpty       uintptr                                          `c:"ggml_is_empty"` // bool (*)(const struct ggml_tensor *)
 
 	// memory
 	NewAllocator     func(t BufferType) Allocator                              `c:"ggml_gallocr_new"`
 	FreeAllocator    func(a Allocator)                                         `c:"ggml_gallocr_free"`
-	ReserveGraph     func(a Allocator, g Graph) bool                           `c:"ggml_gallocr_reserve"`
 	AllocGraph       func(a Allocator, g Graph) bool                           `c:"ggml_gallocr_alloc_graph"`
 	AllocatorSize    func(a Allocator, id int32) uint64                        `c:"ggml_gallocr_get_buffer_size"`
 	AllocTensors     func(ctx Context, b Backend) Buffer                       `c:"ggml_backend_alloc_ctx_tensors"`
 	AllocTensorsType func(ctx Context, t BufferType) Buffer                    `c:"ggml_backend_alloc_ctx_tensors_from_buft"`
 	BufferFree       func(b Buffer)                                            `c:"ggml_backend_buffer_free"`
-	BufferBase       func(b Buffer) unsafe.Pointer                             `c:"ggml_backend_buffer_get_base"`
 	BufferSize       func(b Buffer) uint64                                     `c:"ggml_backend_buffer_get_size"`
-	BufferIsHost     func(b Buffer) bool                                       `c:"ggml_backend_buffer_is_host"`
 	BufferClear      func(b Buffer, value uint8)                               `c:"ggml_backend_buffer_clear"`
 	BufferSetUsage   func(b Buffer, usage int32)                               `c:"ggml_backend_buffer_set_usage"`
 	TensorAlloc      func(b Buffer, t *Tensor, addr unsafe.Pointer) Status     `c:"ggml_backend_tensor_alloc"`
@@ -92,11 +81,8 @@ type base struct {
 	DefaultBufferType func(b Backend) BufferType            `c:"ggml_backend_get_default_buffer_type"`
 	Compute           func(b Backend, g Graph) Status       `c:"ggml_backend_graph_compute"`
 	BackendFree       func(b Backend)                       `c:"ggml_backend_free"`
-	BackendName       func(b Backend) *byte                 `c:"ggml_backend_name"`
 	BackendDevice     func(b Backend) Device                `c:"ggml_backend_get_device"`
-	DeviceName        func(d Device) *byte                  `c:"ggml_backend_dev_name"`
 	DeviceDescription func(d Device) *byte                  `c:"ggml_backend_dev_description"`
-	DeviceMemory      func(d Device, free, total *uint64)   `c:"ggml_backend_dev_memory"`
 	DeviceKind        func(d Device) DeviceType             `c:"ggml_backend_dev_type"`
 	DeviceRegistry    func(d Device) Registry               `c:"ggml_backend_dev_backend_reg"`
 	DeviceInit        func(d Device, params *byte) Backend  `c:"ggml_backend_dev_init"`
@@ -104,42 +90,13 @@ type base struct {
 	RegistryProc      func(r Registry, name string) uintptr `c:"ggml_backend_reg_get_proc_address"`
 	BufferTypeName    func(t BufferType) *byte              `c:"ggml_backend_buft_name"`
 	RegistryName      func(r Registry) *byte                `c:"ggml_backend_reg_name"`
-
-	// GGUF
-	GGUFOpen         func(path string, p ggufParams) GGUF                                `c:"gguf_init_from_file"`
-	GGUFFree         func(g GGUF)                                                        `c:"gguf_free"`
-	GGUFEmpty        func() GGUF                                                         `c:"gguf_init_empty"`
-	GGUFDataOffset   func(g GGUF) uint64                                                 `c:"gguf_get_data_offset"`
-	GGUFFindKey      func(g GGUF, key string) int64                                      `c:"gguf_find_key"`
-	GGUFKeyType      func(g GGUF, id int64) int32                                        `c:"gguf_get_kv_type"`
-	GGUFU32          func(g GGUF, id int64) uint32                                       `c:"gguf_get_val_u32"`
-	GGUFF32          func(g GGUF, id int64) float32                                      `c:"gguf_get_val_f32"`
-	GGUFString       func(g GGUF, id int64) *byte                                        `c:"gguf_get_val_str"`
-	GGUFTensors      func(g GGUF) int64                                                  `c:"gguf_get_n_tensors"`
-	GGUFFindTensor   func(g GGUF, name string) int64                                     `c:"gguf_find_tensor"`
-	GGUFTensorName   func(g GGUF, id int64) *byte                                        `c:"gguf_get_tensor_name"`
-	GGUFTensorType   func(g GGUF, id int64) Type                                         `c:"gguf_get_tensor_type"`
-	GGUFTensorOffset func(g GGUF, id int64) uint64                                       `c:"gguf_get_tensor_offset"`
-	GGUFTensorSize   func(g GGUF, id int64) uint64                                       `c:"gguf_get_tensor_size"`
-	GGUFTensorNe     func(g GGUF, id int64) *[4]int64                                    `c:"gguf_get_tensor_ne"`
-	GGUFSetU32       func(g GGUF, key string, v uint32)                                  `c:"gguf_set_val_u32"`
-	GGUFSetI32       func(g GGUF, key string, v int32)                                   `c:"gguf_set_val_i32"`
-	GGUFSetF32       func(g GGUF, key string, v float32)                                 `c:"gguf_set_val_f32"`
-	GGUFSetBool      func(g GGUF, key string, v bool)                                    `c:"gguf_set_val_bool"`
-	GGUFSetString    func(g GGUF, key, v string)                                         `c:"gguf_set_val_str"`
-	GGUFSetArray     func(g GGUF, key string, kind int32, data unsafe.Pointer, n uint64) `c:"gguf_set_arr_data"`
-	GGUFSetStrings   func(g GGUF, key string, data **byte, n uint64)                     `c:"gguf_set_arr_str"`
-	GGUFSetKV        func(g, from GGUF)                                                  `c:"gguf_set_kv"`
-	GGUFAddTensor    func(g GGUF, t *Tensor)                                             `c:"gguf_add_tensor"`
-	GGUFWrite        func(g GGUF, path string, metaOnly bool) bool                       `c:"gguf_write_to_file"`
 }
 
 // registry lists the functions of libggml: devices and their libraries.
 type registry struct {
-	LoadBackends func(dir string)          `c:"ggml_backend_load_all_from_path"`
-	DeviceCount  func() uint64             `c:"ggml_backend_dev_count"`
-	DeviceGet    func(i uint64) Device     `c:"ggml_backend_dev_get"`
-	DeviceByType func(t DeviceType) Device `c:"ggml_backend_dev_by_type"`
+	LoadBackends func(dir string)      `c:"ggml_backend_load_all_from_path"`
+	DeviceCount  func() uint64         `c:"ggml_backend_dev_count"`
+	DeviceGet    func(i uint64) Device `c:"ggml_backend_dev_get"`
 }
 
 // cpu lists the functions of the CPU backend's own library, of which ggml picks
@@ -153,10 +110,4 @@ type cpu struct {
 	ThreadpoolFree   func(p Threadpool)                                     `c:"ggml_threadpool_free"`
 	ThreadpoolPause  func(p Threadpool)                                     `c:"ggml_threadpool_pause"`
 	ThreadpoolResume func(p Threadpool)                                     `c:"ggml_threadpool_resume"`
-}
-
-// ggufParams mirrors struct gguf_init_params.
-type ggufParams struct {
-	noAlloc bool
-	ctx     unsafe.Pointer
 }
