@@ -41,7 +41,7 @@ func (e *Engine) Step(items []Item) programs.Duration {
 	for i := range items {
 		l.add(items[i])
 	}
-	return programs.Seconds(e.seconds(&l))
+	return programs.Seconds(e.seconds(&l, 1))
 }
 
 // Prefill is how long n tokens behind from cells take alone, in the fewest steps.
@@ -64,7 +64,7 @@ func (e *Engine) Decode(context programs.Tokens) programs.Duration {
 func (e *Engine) one(item Item) programs.Duration {
 	var l load
 	l.add(item)
-	return programs.Seconds(e.seconds(&l))
+	return programs.Seconds(e.seconds(&l, 1))
 }
 
 // Link is a way to a lower memory tier.
@@ -102,13 +102,14 @@ func (l *load) add(item Item) {
 	l.cells += from + count
 }
 
-// seconds is the time of a step with this load.
-func (e *Engine) seconds(l *load) float64 {
+// seconds is the time of a step with this load, and the least time of several steps
+// that have it together.
+func (e *Engine) seconds(l *load, steps float64) float64 {
 	compute := (l.tokens*e.TokenFlops + l.pairs*e.AttnFlops) / e.Flops
-	memory := (e.WeightBytes + l.cells*float64(e.KVBytes)) / e.Bandwidth
+	memory := (steps*e.WeightBytes + l.cells*float64(e.KVBytes)) / e.Bandwidth
 	work := compute + memory
 	if e.Overlap {
 		work = max(compute, memory)
 	}
-	return work + e.Overhead + l.items*e.ItemOverhead
+	return work + steps*e.Overhead + l.items*e.ItemOverhead
 }
