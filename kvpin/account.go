@@ -1,9 +1,6 @@
 package kvpin
 
-import (
-	"github.com/interlude-run/interlude/programs"
-	"github.com/interlude-run/interlude/programs/order"
-)
+import "github.com/interlude-run/interlude/programs"
 
 // account is what one sequence has reserved.
 type account struct {
@@ -11,7 +8,6 @@ type account struct {
 	spans []*span         // whole spans from the front, each of which may have other holders
 	own   programs.Tokens // cells behind them, which have none
 	held  bool
-	place order.Entry[*account] // among the parked, when not held
 }
 
 // span is a run of cells that one or more accounts hold. All holders hold the

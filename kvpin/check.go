@@ -12,7 +12,6 @@ func (l *Ledger) Check() error {
 	type seen struct{ holders, held int }
 	spans := map[*span]seen{}
 	var used, safe, shared programs.Tokens
-	parked := 0
 	for seq, a := range l.accounts {
 		if err := l.checkAccount(seq, a); err != nil {
 			return err
@@ -20,8 +19,6 @@ func (l *Ledger) Check() error {
 		used += a.own
 		if a.held {
 			safe += a.own
-		} else {
-			parked++
 		}
 		for _, sp := range a.spans {
 			s := spans[sp]
@@ -50,18 +47,19 @@ func (l *Ledger) Check() error {
 			l.used, l.safe, l.shared, used, safe, shared)
 	case l.Usage().Free() < 0:
 		return fmt.Errorf("ledger: %d bytes more than the pool", -l.Usage().Free())
-	case l.parked.Len() != parked:
-		return fmt.Errorf("ledger: %d accounts stand in the order of the parked, %d are parked", l.parked.Len(), parked)
+	}
+	for t := Host; t <= Disk; t++ {
+		if err := l.tiers[t].check(); err != nil {
+			return fmt.Errorf("ledger: %v: %w", t, err)
+		}
 	}
 	return nil
 }
 
 func (l *Ledger) checkAccount(seq Seq, a *account) error {
 	switch {
-	case a.seq != seq || a.place.Value != a:
+	case a.seq != seq:
 		return fmt.Errorf("ledger: the account of sequence %d says it is that of %d", seq, a.seq)
-	case a.held == a.place.In():
-		return fmt.Errorf("ledger: sequence %d is held: %v; parked: %v", seq, a.held, a.place.In())
 	case a.own < 0 || a.own%l.geometry.Granule != 0:
 		return fmt.Errorf("ledger: sequence %d has %d cells of its own", seq, a.own)
 	}

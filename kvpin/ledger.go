@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/interlude-run/interlude/programs"
-	"github.com/interlude-run/interlude/programs/order"
 )
 
 // ErrNoRoom says that the pool has not enough free bytes. Reclaim may make some.
@@ -16,7 +15,7 @@ var ErrNoRoom = errors.New("the pool has not enough free bytes")
 type Ledger struct {
 	geometry Geometry
 	accounts map[Seq]*account
-	parked   order.Heap[*account] // last first
+	tiers    [Disk + 1]store // the lower ones
 
 	used   programs.Tokens // cells reserved, shared ones once
 	safe   programs.Tokens // of those, cells that a held account holds
@@ -26,7 +25,9 @@ type Ledger struct {
 // New makes a ledger of an empty pool.
 func New(g Geometry) *Ledger {
 	l := &Ledger{geometry: g, accounts: map[Seq]*account{}}
-	l.parked.LastFirst = true
+	for t := range l.tiers {
+		l.tiers[t].copies = map[Owner]*kept{}
+	}
 	return l
 }
 
@@ -104,27 +105,24 @@ func (l *Ledger) Release(seq Seq) {
 	for len(a.spans) > 0 {
 		l.leaveLast(a)
 	}
-	l.parked.Remove(&a.place)
 	delete(l.accounts, seq)
 }
 
 // Hold makes the account's memory safe.
-func (l *Ledger) Hold(seq Seq) {
-	a := l.account(seq)
-	l.parked.Remove(&a.place)
-	l.setHeld(a, true)
-}
+func (l *Ledger) Hold(seq Seq) { l.setHeld(l.account(seq), true) }
 
-// Park lends the account's memory out until Hold: the last rank loses its memory
-// first. Parking a parked account moves it to the new rank.
-func (l *Ledger) Park(seq Seq, rank programs.Rank) {
-	a := l.account(seq)
-	l.parked.Put(&a.place, rank)
-	l.setHeld(a, false)
-}
+// Park lends the account's memory out until Hold.
+func (l *Ledger) Park(seq Seq) { l.setHeld(l.account(seq), false) }
+
+// Has tells whether there is an account of the name.
+func (l *Ledger) Has(seq Seq) bool { return l.accounts[seq] != nil }
 
 // Capacity is how many cells the account has reserved, shared ones included.
 func (l *Ledger) Capacity(seq Seq) programs.Tokens { return l.capacity(l.account(seq)) }
+
+// Common is how many of the account's cells, from the front, other accounts hold
+// too.
+func (l *Ledger) Common(seq Seq) programs.Tokens { return l.common(l.account(seq)) }
 
 // Keepable rounds n down to where a cut does not go through a span that other
 // accounts hold too.
@@ -163,7 +161,6 @@ func (l *Ledger) add(a *account) {
 	if a.seq == 0 || l.accounts[a.seq] != nil {
 		panic(fmt.Sprintf("kvpin: sequence %d cannot be opened: 0 is no name, and one in use is taken", a.seq))
 	}
-	a.place.Value = a
 	l.accounts[a.seq] = a
 }
 

@@ -86,7 +86,7 @@ func randomCall(t *rapid.T, l *kvpin.Ledger, m *model, next kvpin.Seq) kvpin.Seq
 		m.accounts[seq].held = true
 	case "park":
 		rank := programs.Rank{Class: int(upTo(2)), At: programs.Time(upTo(5)), Program: programs.ProgramID(rune('a' + seq))}
-		l.Park(seq, rank)
+		l.Park(seq)
 		m.accounts[seq].held, m.accounts[seq].rank = false, rank
 	case "reclaim":
 		reclaim(t, l, m, programs.Bytes(upTo(200))*small.CellBytes)
@@ -99,7 +99,7 @@ func randomCall(t *rapid.T, l *kvpin.Ledger, m *model, next kvpin.Seq) kvpin.Seq
 func reclaim(t *rapid.T, l *kvpin.Ledger, m *model, need programs.Bytes) {
 	before := m.usage()
 	cuts := 0
-	ok := l.Reclaim(need, func(seq kvpin.Seq, left programs.Tokens) {
+	ok := l.Reclaim(need, m.lastParked, func(seq kvpin.Seq, left programs.Tokens) {
 		cuts++
 		if m.usage().Free() >= need {
 			t.Fatalf("cut %d of sequence %d, though enough is free", cuts, seq)
@@ -132,7 +132,15 @@ func TestReclaimTakesTheTailInQuanta(t *testing.T) {
 		if err := l.Reserve(seq, 8192); err != nil {
 			t.Fatal(err)
 		}
-		l.Park(seq, programs.Rank{At: programs.Time(seq)})
+		l.Park(seq)
+	}
+	last := func(l *kvpin.Ledger) func() kvpin.Seq {
+		return func() kvpin.Seq {
+			if l.Has(2) {
+				return 2
+			}
+			return 1
+		}
 	}
 	type cut struct {
 		seq  kvpin.Seq
@@ -140,7 +148,7 @@ func TestReclaimTakesTheTailInQuanta(t *testing.T) {
 	}
 	var cuts []cut
 	for _, need := range []programs.Bytes{1, 1000, 2000, 9000} {
-		if !l.Reclaim(need, func(seq kvpin.Seq, left programs.Tokens) { cuts = append(cuts, cut{seq, left}) }) {
+		if !l.Reclaim(need, last(l), func(seq kvpin.Seq, left programs.Tokens) { cuts = append(cuts, cut{seq, left}) }) {
 			t.Fatalf("reclaim of %d bytes failed with %+v", need, l.Usage())
 		}
 	}
@@ -165,11 +173,11 @@ func TestSharedBytesAreSafeWhileAnyHolderIs(t *testing.T) {
 	if err := l.Fork(1, 2, 35); err != nil {
 		t.Fatal(err)
 	}
-	l.Park(1, programs.Rank{})
+	l.Park(1)
 	if got, want := l.Usage(), (kvpin.Usage{Pool: 128, Used: 43, Held: 35, Parked: 8, Shared: 32}); got != want {
 		t.Fatalf("usage %+v, want %+v", got, want)
 	}
-	if l.Reclaim(128-34, func(kvpin.Seq, programs.Tokens) { t.Error("cut though it cannot succeed") }) {
+	if l.Reclaim(128-34, func() kvpin.Seq { t.Error("asked for a victim"); return 1 }, func(kvpin.Seq, programs.Tokens) { t.Error("cut though it cannot succeed") }) {
 		t.Error("reclaimed bytes that a running fork holds")
 	}
 	if got := l.Keepable(1, 20); got != 16 {

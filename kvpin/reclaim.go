@@ -1,19 +1,25 @@
 package kvpin
 
-import "github.com/interlude-run/interlude/programs"
+import (
+	"fmt"
+
+	"github.com/interlude-run/interlude/programs"
+)
 
 // Quantum is by how many cells a sequence of n cells grows or shrinks at once:
 // enough that the engine is not called for a few cells at a time.
 func Quantum(n programs.Tokens) programs.Tokens { return max(256, n/8) }
 
-// Reclaim sees to it that need bytes are free. It takes them from the parked
-// accounts, the last in rank first, and from each from its tail. For each
-// account that loses cells it calls cut, when the ledger has the change already,
-// with the cells that are left; an account with none left is released.
+// Reclaim sees to it that need bytes are free. It takes them from parked accounts,
+// from each from its tail, in the order in which victim gives them: victim is asked
+// again and again and must give a parked account that has cells, as the accounts
+// are then. For each account that loses cells it calls cut, when the ledger has the
+// change already, with the cells that are left; an account with none left is
+// released.
 //
 // When free and parked bytes together are not enough it takes nothing and
 // returns false.
-func (l *Ledger) Reclaim(need programs.Bytes, cut func(seq Seq, left programs.Tokens)) bool {
+func (l *Ledger) Reclaim(need programs.Bytes, victim func() Seq, cut func(seq Seq, left programs.Tokens)) bool {
 	if u := l.Usage(); need > u.Free()+u.Parked {
 		return false
 	}
@@ -22,7 +28,10 @@ func (l *Ledger) Reclaim(need programs.Bytes, cut func(seq Seq, left programs.To
 		if short <= 0 {
 			return true
 		}
-		a := l.parked.Top().Value
+		a := l.account(victim())
+		if a.held {
+			panic(fmt.Sprintf("kvpin: sequence %d is to lose cells, and is held", a.seq))
+		}
 		left := l.shrink(a, short)
 		cut(a.seq, left)
 	}

@@ -9,6 +9,7 @@ type TurnPhase uint8
 // The phases of a turn.
 const (
 	Waiting    TurnPhase = iota // taken in, not yet in memory
+	Restoring                   // in memory; its cells come back from a lower tier
 	Prefilling                  // its prompt is run, chunk by chunk
 	Decoding                    // its tokens are generated, one a step
 	Finished                    // it has its outcome
@@ -16,7 +17,8 @@ const (
 
 // turnMoves holds the phases that may follow each phase.
 var turnMoves = [...][]TurnPhase{
-	Waiting:    {Prefilling, Finished},
+	Waiting:    {Restoring, Prefilling, Finished},
+	Restoring:  {Prefilling, Waiting, Finished},
 	Prefilling: {Decoding, Waiting, Finished},
 	Decoding:   {Waiting, Finished},
 	Finished:   {},
@@ -31,7 +33,7 @@ func (p TurnPhase) To(next TurnPhase) TurnPhase { return move(p, next, turnMoves
 
 // String names the phase in lower case.
 func (p TurnPhase) String() string {
-	return name(p, []string{"waiting", "prefilling", "decoding", "finished"})
+	return name(p, []string{"waiting", "restoring", "prefilling", "decoding", "finished"})
 }
 
 // Phase is what a program is doing. The package documentation draws the moves.

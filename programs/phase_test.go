@@ -9,8 +9,9 @@ import (
 )
 
 func TestTurnMoves(t *testing.T) {
-	checkMoves(t, []TurnPhase{Waiting, Prefilling, Decoding, Finished}, map[TurnPhase][]TurnPhase{
-		Waiting:    {Prefilling, Finished},
+	checkMoves(t, []TurnPhase{Waiting, Restoring, Prefilling, Decoding, Finished}, map[TurnPhase][]TurnPhase{
+		Waiting:    {Restoring, Prefilling, Finished},
+		Restoring:  {Prefilling, Waiting, Finished},
 		Prefilling: {Waiting, Decoding, Finished},
 		Decoding:   {Waiting, Finished},
 		Finished:   {},
@@ -64,7 +65,7 @@ func TestNames(t *testing.T) {
 		value fmt.Stringer
 		want  string
 	}{
-		{Waiting, "waiting"}, {Prefilling, "prefilling"}, {Decoding, "decoding"}, {Finished, "finished"},
+		{Waiting, "waiting"}, {Restoring, "restoring"}, {Prefilling, "prefilling"}, {Decoding, "decoding"}, {Finished, "finished"},
 		{Active, "active"}, {Interlude, "interlude"}, {Ended, "ended"},
 		{Stopped, "stopped"}, {Length, "length"}, {Cancelled, "cancelled"}, {TimedOut, "timed_out"}, {Failed, "failed"},
 		{Empty, "empty"}, {TooLong, "too_long"}, {TooLarge, "too_large"}, {Busy, "busy"}, {Overloaded, "overloaded"},

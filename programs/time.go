@@ -1,6 +1,9 @@
 package programs
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Time is an instant: nanoseconds since an origin that the shell chooses. The
 // zero Time is that origin; where a Time is optional it means none.
@@ -11,11 +14,23 @@ type Duration int64
 
 // Spans of time to count in.
 const (
+	Microsecond = Duration(time.Microsecond)
 	Millisecond = Duration(time.Millisecond)
 	Second      = Duration(time.Second)
 	Minute      = Duration(time.Minute)
 	Hour        = Duration(time.Hour)
 )
+
+// Seconds is the span of s seconds, and the longest span there is where s is more.
+func Seconds(s float64) Duration {
+	if s >= float64(math.MaxInt64)/float64(Second) {
+		return math.MaxInt64
+	}
+	return Duration(s * float64(Second))
+}
+
+// Seconds is d in seconds.
+func (d Duration) Seconds() float64 { return float64(d) / float64(Second) }
 
 // Add gives the instant d after t.
 func (t Time) Add(d Duration) Time { return t + Time(d) }

@@ -5,33 +5,95 @@ import (
 	"github.com/interlude-run/interlude/programs/order"
 )
 
-// Program is what scheduling knows of a program. Its owner keeps it up to date;
-// the scheduler sets Turn.Phase when it admits or preempts the turn.
+// Program is what scheduling knows of a program. Its owner keeps it up to date
+// and tells of changes with Scheduler.Put; the scheduler sets Turn.Phase when it
+// admits or preempts the turn, and the policy Retention.
 type Program struct {
 	ID      programs.ProgramID
 	Tenant  programs.TenantID
 	Arrived programs.Time  // of its first turn
 	Phase   programs.Phase // of the program
 	Turn    Turn           // in progress, or the last one
+	Turns   int            // finished
 
 	Cells    programs.Tokens // of its context that are in memory
 	Capacity programs.Tokens // reserved for it, Cells included
+	Shared   programs.Tokens // of Capacity, held together with other programs
+	Below    programs.Tokens // of its context that lower tiers have a copy of
+	Used     programs.Time   // when a step of it last ended
+	Served   programs.Duration
+
+	Gap  Gap     // the interlude under way, or the last one
+	Seat float64 // what keeping its memory in the interlude is worth, over what it costs the others
+	Work Work    // what is left to do, as far as it is known
+
+	// Safe says that the owner does not lend the memory just now, whatever the
+	// policy says: it is being moved, or read.
+	Safe bool
+
+	// Retention is the policy's word on the memory while the program does not
+	// run.
+	Retention Retention
 
 	// Owner is what the owner of the program makes of it. The scheduler hands
 	// programs back to its owner and never looks.
 	Owner any
 
-	place order.Entry[*Program] // among the waiting
+	// Places in the policy's orders, and notes of it.
+	wait, park, alarm order.Entry[*Program]
+	seat              order.Node[*Program]
+	notes             notes
 }
 
 // Turn is what scheduling knows of a turn.
 type Turn struct {
-	Number  programs.TurnNumber
-	Phase   programs.TurnPhase
-	Arrived programs.Time
-	Context programs.Tokens // prompt and generated tokens
+	Number    programs.TurnNumber
+	Phase     programs.TurnPhase
+	Arrived   programs.Time
+	Context   programs.Tokens // prompt and generated tokens
+	Preempted bool            // it has run, and lost its place in memory
+	Shared    programs.Tokens // of the context, what a parent's cells will give it
+}
+
+// Gap is an interlude: the time from the end of a turn to the arrival of the next.
+type Gap struct {
+	Since  programs.Time
+	Tool   string
+	Human  bool              // a person is waited for
+	Reload programs.Duration // what it would take to compute the program's cells again
+}
+
+// Work is what a program has left to do, by the word of its client.
+type Work struct {
+	Left  programs.Duration // on the engine; 0 is unknown
+	Trust float64           // how far such words have proved right, from 0 to 1
 }
 
 // left is how much of the turn's context is not in memory yet. When it is one
 // token, the next step samples, be it a decode or the rest of a prompt.
 func (p *Program) left() programs.Tokens { return p.Turn.Context - p.Cells }
+
+// private is the memory that the program has to itself.
+func (p *Program) private() programs.Tokens { return p.Capacity - p.Shared }
+
+// waits tells whether the program has a turn that waits.
+func (p *Program) waits() bool {
+	return p.Phase == programs.Active && p.Turn.Phase == programs.Waiting
+}
+
+// runs tells whether the program has a turn that is in memory.
+func (p *Program) runs() bool { return p.Phase == programs.Active && !p.waits() }
+
+// ready tells whether a running program can take part in a step.
+func (p *Program) ready() bool {
+	return p.Turn.Phase != programs.Restoring && p.Capacity > p.Cells
+}
+
+// lends tells whether the program's memory may be taken.
+func (p *Program) lends() bool {
+	return p.Capacity > 0 && !p.Safe && !p.runs() && p.Retention == Lend
+}
+
+func (p *Program) rank(class int, at programs.Time) programs.Rank {
+	return programs.Rank{Class: class, At: at, Program: p.ID}
+}

@@ -2,32 +2,60 @@ package sched
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/interlude-run/interlude/programs"
-	"github.com/interlude-run/interlude/programs/order"
 )
 
 // Limits bound what runs at once.
 type Limits struct {
 	StepTokens programs.Tokens // in one step
 	Running    int             // turns; at most StepTokens
+
+	// ShortFirst lets prompts with so many tokens left or fewer go before longer
+	// ones in a step; 0 keeps all in order.
+	ShortFirst programs.Tokens
+}
+
+// Pacer knows how long steps take. A step that prompts share with decodes is filled
+// as long as that pays, see package core; without a pacer, to the last token.
+type Pacer interface {
+	// Beside is how many seconds of prompt a step should take in beside decodes,
+	// when so many turns are at their prompts.
+	Beside(decodes []Slice, prompts int) float64
+
+	// Prompt is the seconds that a prompt token takes at the position.
+	Prompt(at programs.Tokens) float64
 }
 
 // Memory is what a scheduler asks of whoever owns the memory. Every method
 // either does all that it says or, where it returns false, nothing.
 type Memory interface {
 	// Admit makes room for the whole context of a waiting program, at the cost
-	// of programs that do not run, and from then on the program counts as
-	// running. It sets Cells and Capacity.
-	Admit(p *Program) bool
+	// of programs that lend theirs, and from then on the program counts as
+	// running. It sets Cells and Capacity. With copied, cells come back from a
+	// lower tier first, and until Scheduler.Restored the program has no part in
+	// steps.
+	Admit(p *Program) (ok, copied bool)
 
 	// Grow makes room for at least one more cell of a running program, at the
-	// cost of programs that do not run. It sets Capacity.
+	// cost of programs that lend theirs. It sets Capacity.
 	Grow(p *Program) bool
 
-	// Suspend lets the memory of a running program be taken.
+	// Suspend lets the memory of a running program be lent.
 	Suspend(p *Program)
+
+	// Lend lets the memory of a program that was held be lent.
+	Lend(p *Program)
+
+	// Moving tells whether memory is safe just now that will not be when a move
+	// between tiers has ended.
+	Moving() bool
+
+	// Surrender gives up one of the things that were to stay in memory for good;
+	// false when there is none.
+	Surrender() bool
 }
 
 // Slice is a program's part of the next step: the Count tokens of its context
@@ -37,12 +65,13 @@ type Slice struct {
 	Count   programs.Tokens
 }
 
-// Scheduler holds the waiting and the running turns in their order. It has one
-// owner.
+// Scheduler holds the running turns in their order, and has the policy hold the
+// others. It has one owner.
 type Scheduler struct {
 	policy  Policy
 	limits  Limits
-	waiting order.Heap[*Program]
+	pacer   Pacer
+	waiting int
 	running []runner // first in rank first
 }
 
@@ -52,43 +81,73 @@ type runner struct {
 	program *Program
 }
 
-// New makes a scheduler without programs.
-func New(policy Policy, limits Limits) *Scheduler {
-	return &Scheduler{policy: policy, limits: limits}
+// New makes a scheduler without programs. The pacer may be nil.
+func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
+	return &Scheduler{policy: policy, limits: limits, pacer: pacer}
 }
 
 // Wait takes in a program whose turn waits. It must not be in already.
-func (s *Scheduler) Wait(p *Program) {
-	p.place.Value = p
-	s.waiting.Put(&p.place, s.policy.Serve(p))
+func (s *Scheduler) Wait(now programs.Time, p *Program) {
+	s.waiting++
+	s.policy.Put(now, p)
 }
 
-// Remove takes a program out, whether its turn waits or runs.
-func (s *Scheduler) Remove(p *Program) {
-	s.waiting.Remove(&p.place)
+// Leave takes a program out whose turn waits or runs, and is about to be over.
+func (s *Scheduler) Leave(p *Program) {
+	if p.waits() {
+		s.waiting--
+		return
+	}
 	s.running = slices.DeleteFunc(s.running, func(r runner) bool { return r.program == p })
 }
 
+// Put passes on that a program has changed.
+func (s *Scheduler) Put(now programs.Time, p *Program) { s.policy.Put(now, p) }
+
+// Drop passes on that a program has ended.
+func (s *Scheduler) Drop(p *Program) { s.policy.Drop(p) }
+
+// Restored tells that the cells of an admitted program have come back.
+func (s *Scheduler) Restored(p *Program) {
+	p.Turn.Phase = p.Turn.Phase.To(programs.Prefilling)
+}
+
 // Waiting counts the waiting turns.
-func (s *Scheduler) Waiting() int { return s.waiting.Len() }
+func (s *Scheduler) Waiting() int { return s.waiting }
+
+// Running counts the turns in memory.
+func (s *Scheduler) Running() int { return len(s.running) }
+
+// Victim is whose memory is taken next.
+func (s *Scheduler) Victim(now programs.Time) *Program { return s.policy.Victim(now) }
 
 // Plan settles who runs and appends the next step to batch, which stays as it
 // is only when nothing can run.
-func (s *Scheduler) Plan(mem Memory, batch []Slice) []Slice {
-	if preempted := s.grow(mem); !preempted {
-		s.admit(mem)
+func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
+	for p := s.policy.Lapse(now); p != nil; p = s.policy.Lapse(now) {
+		mem.Lend(p)
+	}
+	if preempted := s.grow(now, mem); !preempted {
+		s.admit(now, mem)
 	}
 	return s.batch(batch)
 }
 
 // grow sees to it that every running turn can take one more token. When memory
-// runs out, the last in rank give way to those before them.
-func (s *Scheduler) grow(mem Memory) (preempted bool) {
+// runs out, the last in rank give way to those before them; one that is left
+// alone gets what is pinned, or sits out the step while memory is moved.
+func (s *Scheduler) grow(now programs.Time, mem Memory) (preempted bool) {
 	for i := 0; i < len(s.running); i++ {
 		p := s.running[i].program
 		for p.Capacity == p.Cells && !mem.Grow(p) {
+			if len(s.running) == 1 {
+				if !s.unpin(now, mem, p) {
+					break
+				}
+				continue
+			}
 			preempted = true
-			if last := s.suspendLast(mem); last == p {
+			if last := s.suspendLast(now, mem); last == p {
 				break
 			}
 		}
@@ -96,74 +155,137 @@ func (s *Scheduler) grow(mem Memory) (preempted bool) {
 	return preempted
 }
 
+// unpin makes one program lend what it holds, for p, which runs alone.
+func (s *Scheduler) unpin(now programs.Time, mem Memory, p *Program) bool {
+	held := s.policy.Blocked(now, p, true)
+	switch {
+	case held != nil:
+		mem.Lend(held)
+		return true
+	case mem.Moving():
+		return false
+	case mem.Surrender():
+		return true
+	}
+	panic(fmt.Sprintf("sched: %s runs alone and finds no memory", p.ID))
+}
+
 // suspendLast puts the running turn of the highest rank back among the waiting.
-func (s *Scheduler) suspendLast(mem Memory) *Program {
+func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 	last := len(s.running) - 1
 	p := s.running[last].program
-	if last == 0 {
-		panic(fmt.Sprintf("sched: %s runs alone and finds no memory", p.ID))
-	}
 	s.running = s.running[:last]
 	p.Turn.Phase = p.Turn.Phase.To(programs.Waiting)
+	p.Turn.Preempted = true
+	s.waiting++
 	mem.Suspend(p)
-	s.Wait(p)
 	return p
 }
 
 // admit lets waiting turns run, in order, as long as they fit.
-func (s *Scheduler) admit(mem Memory) {
-	for s.waiting.Len() > 0 && len(s.running) < s.limits.Running {
-		p := s.waiting.Top().Value
-		if !mem.Admit(p) {
+func (s *Scheduler) admit(now programs.Time, mem Memory) {
+	for s.waiting > 0 && len(s.running) < s.limits.Running {
+		alone := len(s.running) == 0
+		p := s.policy.Next(now, alone)
+		if p == nil {
 			return
 		}
-		s.waiting.Remove(&p.place)
-		p.Turn.Phase = p.Turn.Phase.To(programs.Prefilling)
+		ok, copied := mem.Admit(p)
+		for !ok {
+			if held := s.policy.Blocked(now, p, alone); held != nil {
+				mem.Lend(held)
+			} else if !alone || mem.Moving() {
+				return
+			} else if !mem.Surrender() {
+				panic(fmt.Sprintf("sched: nothing runs and %s finds no memory", p.ID))
+			}
+			ok, copied = mem.Admit(p)
+		}
+		s.waiting--
+		phase := programs.Prefilling
+		if copied {
+			phase = programs.Restoring
+		}
+		p.Turn.Phase = p.Turn.Phase.To(phase)
 		s.run(p)
+		s.policy.Put(now, p)
 	}
 }
 
 // run puts p among the running, by its rank.
 func (s *Scheduler) run(p *Program) {
-	r := runner{rank: s.policy.Serve(p), program: p}
+	r := runner{rank: s.policy.Rank(p), program: p}
 	at, _ := slices.BinarySearchFunc(s.running, r, func(a, b runner) int { return a.rank.Compare(b.rank) })
 	s.running = slices.Insert(s.running, at, r)
 }
 
 // batch composes the step: first every turn with one token left, which no
-// prompt may stall; then prompts in order, each as far as the budget goes.
+// prompt may stall; then prompts in order, each as far as the budget goes
+// (Sarathi-Serve: Agrawal et al., OSDI 2024).
 func (s *Scheduler) batch(batch []Slice) []Slice {
-	budget := s.limits.StepTokens
 	for _, r := range s.running {
-		if r.program.left() == 1 {
-			batch = append(batch, Slice{Program: r.program, Count: 1})
-			budget--
+		if p := r.program; p.left() == 1 && p.ready() {
+			batch = append(batch, Slice{Program: p, Count: 1})
 		}
 	}
+	b := budget{tokens: s.limits.StepTokens - programs.Tokens(len(batch)), seconds: math.Inf(1)}
+	if s.pacer != nil && len(batch) > 0 {
+		b.seconds = s.pacer.Beside(batch, s.prompting())
+	}
+	if s.limits.ShortFirst > 0 {
+		batch = s.prompts(batch, &b, 1, s.limits.ShortFirst)
+	}
+	return s.prompts(batch, &b, s.limits.ShortFirst, math.MaxInt64)
+}
+
+// prompting counts the running turns that are at their prompts.
+func (s *Scheduler) prompting() (n int) {
 	for _, r := range s.running {
-		if left := r.program.left(); left > 1 && budget > 0 {
-			count := min(left, budget)
-			batch = append(batch, Slice{Program: r.program, Count: count})
-			budget -= count
+		if r.program.left() > 1 {
+			n++
 		}
+	}
+	return n
+}
+
+// budget is what is left of a step for prompts.
+type budget struct {
+	tokens  programs.Tokens
+	seconds float64
+}
+
+// prompts adds the prompts that have more than over and at most upTo tokens left,
+// in order, as far as the budget goes. A step without any other part has a prompt
+// of one token at least.
+func (s *Scheduler) prompts(batch []Slice, b *budget, over, upTo programs.Tokens) []Slice {
+	over = max(over, 1)
+	for _, r := range s.running {
+		p := r.program
+		if b.tokens <= 0 || b.seconds <= 0 {
+			break
+		}
+		if p.left() <= over || p.left() > upTo || !p.ready() {
+			continue
+		}
+		count := min(p.left(), p.Capacity-p.Cells, b.tokens)
+		if !math.IsInf(b.seconds, 1) {
+			rate := s.pacer.Prompt(p.Cells)
+			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
+			b.seconds -= float64(count) * rate
+		}
+		batch = append(batch, Slice{Program: p, Count: count})
+		b.tokens -= count
 	}
 	return batch
 }
 
-// Check reports the first invariant that does not hold. It visits every program
-// and is meant for tests.
-func (s *Scheduler) Check() (err error) {
-	s.waiting.All(func(e *order.Entry[*Program]) {
-		if p := e.Value; p.Turn.Phase != programs.Waiting {
-			err = fmt.Errorf("sched: %s is among the waiting and %v", p.ID, p.Turn.Phase)
-		}
-	})
+// Check reports the first invariant that does not hold. It visits every running
+// program and is meant for tests.
+func (s *Scheduler) Check() error {
 	for i, r := range s.running {
 		switch p := r.program; {
-		case p.Turn.Phase != programs.Prefilling && p.Turn.Phase != programs.Decoding:
+		case !p.runs():
 			return fmt.Errorf("sched: %s is among the running and %v", p.ID, p.Turn.Phase)
-		case p.place.In():
-			return fmt.Errorf("sched: %s runs and waits", p.ID)
 		case i > 0 && s.running[i-1].rank.Compare(r.rank) >= 0:
 			return fmt.Errorf("sched: %s is out of order", p.ID)
 		}
@@ -171,5 +293,5 @@ func (s *Scheduler) Check() (err error) {
 	if len(s.running) > s.limits.Running {
 		return fmt.Errorf("sched: %d turns run, %d may", len(s.running), s.limits.Running)
 	}
-	return err
+	return nil
 }

@@ -16,15 +16,15 @@ type pool struct {
 	log  []string
 }
 
-func (m *pool) Admit(p *sched.Program) bool {
+func (m *pool) Admit(p *sched.Program) (ok, copied bool) {
 	if m.free < p.Turn.Context {
 		m.note("%s does not fit", p)
-		return false
+		return false, false
 	}
 	m.free -= p.Turn.Context
 	p.Capacity = p.Turn.Context
 	m.note("admit %s", p)
-	return true
+	return true, false
 }
 
 func (m *pool) Grow(p *sched.Program) bool {
@@ -43,6 +43,11 @@ func (m *pool) Suspend(p *sched.Program) {
 	p.Cells, p.Capacity = 0, 0
 	m.note("suspend %s", p)
 }
+
+func (m *pool) Lend(p *sched.Program) { m.note("lend %s", p) }
+
+func (m *pool) Moving() bool    { return false }
+func (m *pool) Surrender() bool { return false }
 
 func (m *pool) note(format string, p *sched.Program) {
 	m.log = append(m.log, fmt.Sprintf(format, p.ID))
@@ -70,8 +75,9 @@ func TestPlan(t *testing.T) {
 		},
 		{
 			name: "the first that does not fit holds the others back", free: 20,
-			programs: "a 0/21, b 0/1",
-			log:      "a does not fit",
+			programs: "A 4/9, b 0/21, c 0/1",
+			log:      "b does not fit",
+			batch:    "a+5",
 		},
 		{
 			name: "no more than may run", free: 100,
@@ -107,10 +113,10 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := &pool{free: c.free}
-			s := sched.New(sched.FCFS{}, limits)
+			s := sched.New(sched.NewProgramFCFS(sched.Env{}), limits, nil)
 			start(s, c.programs)
 			var batch []string
-			for _, slice := range s.Plan(m, nil) {
+			for _, slice := range s.Plan(0, m, nil) {
 				batch = append(batch, fmt.Sprintf("%s+%d", slice.Program.ID, slice.Count))
 			}
 			if got := strings.Join(m.log, ", "); got != c.log {
@@ -137,14 +143,14 @@ func start(s *sched.Scheduler, list string) {
 		if n, _ := fmt.Sscanf(entry, "%s %d/%d", &name, &cells, &context); n < 3 {
 			continue
 		}
-		p := &sched.Program{ID: programs.ProgramID(strings.ToLower(name)), Arrived: programs.Time(i)}
+		p := &sched.Program{ID: programs.ProgramID(strings.ToLower(name)), Arrived: programs.Time(i), Phase: programs.Active}
 		p.Turn.Context = context
 		if string(p.ID) == name {
 			waiting = append(waiting, p)
 			continue
 		}
-		s.Wait(p)
-		s.Plan(&pool{free: context}, nil)
+		s.Wait(0, p)
+		s.Plan(0, &pool{free: context}, nil)
 		running[p] = cells
 	}
 	for p, cells := range running {
@@ -154,6 +160,6 @@ func start(s *sched.Scheduler, list string) {
 		}
 	}
 	for _, p := range waiting {
-		s.Wait(p)
+		s.Wait(0, p)
 	}
 }

@@ -19,7 +19,7 @@ func (m *Machine) Check() error {
 			return fmt.Errorf("core: %s has capacity %d, its sequence %d", p.ID, p.Capacity, m.ledger.Capacity(seq))
 		case p.length > p.Capacity:
 			return fmt.Errorf("core: %s has %d cells written of %d", p.ID, p.length, p.Capacity)
-		case !known && !p.unsettled:
+		case !known && !p.unsettled && p.move == nil:
 			return fmt.Errorf("core: %s is forgotten and keeps sequence %d", p.ID, seq)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/programs/sched"
+	"github.com/interlude-run/interlude/toolpredict"
 )
 
 // Config says what a machine has to work with.
@@ -33,8 +34,33 @@ type Config struct {
 	// taken to have ended. 0 is for ever.
 	ForgetAfter programs.Duration
 
-	// Policy orders the programs; nil is sched.FCFS.
-	Policy sched.Policy
+	// Policy decides who is in memory; nil is the default of sched.Policies.
+	Policy func(sched.Env) sched.Policy
+
+	// FixedSteps fills every step with prompts up to StepTokens, in the order of
+	// the policy, as other servers do. Otherwise steps are as full as pays, and
+	// short prompts go before long ones.
+	FixedSteps bool
+
+	// Shares are the tenants' weights and quotas.
+	Shares map[programs.TenantID]sched.Share
+
+	// Host and Disk are the sizes of the lower tiers; 0 is none.
+	Host, Disk programs.Bytes
+
+	// Rates are what is assumed of the engine and the tiers before anything has
+	// been measured.
+	Rates Rates
+
+	// Tools says how durations of tools are learnt.
+	Tools toolpredict.Config
+}
+
+// Rates are speeds of the engine and of the ways between the tiers.
+type Rates struct {
+	Prefill   float64 // tokens a second, in a short context; 0 is 1000
+	HostBytes float64 // bytes a second to and from host memory; 0 is 4e9
+	DiskBytes float64 // bytes a second to and from disk; 0 is 5e8
 }
 
 func (c Config) validate() error {
@@ -48,10 +74,23 @@ func (c Config) validate() error {
 		return errors.New("core config: StepTokens must be at least 1")
 	case c.MaxRunning < 1 || programs.Tokens(c.MaxRunning) > c.StepTokens:
 		return fmt.Errorf("core config: MaxRunning is %d; it must be from 1 to StepTokens (%d)", c.MaxRunning, c.StepTokens)
-	case c.MaxWaiting < 0 || c.ForgetAfter < 0:
-		return errors.New("core config: MaxWaiting and ForgetAfter must not be negative")
+	case c.MaxWaiting < 0 || c.ForgetAfter < 0 || c.Host < 0 || c.Disk < 0:
+		return errors.New("core config: MaxWaiting, ForgetAfter, Host and Disk must not be negative")
+	case c.Disk > 0 && c.Host == 0:
+		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
+	case !(c.Rates.Prefill >= 0) || !(c.Rates.HostBytes >= 0) || !(c.Rates.DiskBytes >= 0):
+		return errors.New("core config: Rates must not be negative")
 	}
 	return nil
+}
+
+// shortFirst is the longest rest of a prompt that goes before longer ones: what two
+// steps can take.
+func (c Config) shortFirst() programs.Tokens {
+	if c.FixedSteps {
+		return 0
+	}
+	return 2 * c.StepTokens
 }
 
 // limit is the longest context, generated tokens included, that a program can

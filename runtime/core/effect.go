@@ -27,6 +27,13 @@ type Effect struct {
 	Cells programs.Tokens // ReserveSeq, ForkSeq, TruncateSeq: the argument of the call; StartTurn: the cells that the sequence has already
 	Cause Cause           // TruncateSeq, ReleaseSeq
 
+	Move   MoveID          // MoveCells
+	Owner  kvpin.Owner     // MoveCells, DropCopy: whose copy
+	Source kvpin.Tier      // MoveCells: from where
+	Tier   kvpin.Tier      // MoveCells: to where; DropCopy: on which
+	First  programs.Tokens // MoveCells: cells [First, Cells) are moved
+	Pin    Pin             // PinProgram
+
 	Items []Item // RunStep; valid until its StepDone
 
 	Outcome   programs.Outcome   // FinishTurn
@@ -56,6 +63,21 @@ const (
 	// tokens that it has generated stay part of its context.
 	SuspendTurn
 
+	// MoveCells: copy the cells [First, Cells) of the program's context from one
+	// tier to another, beside the steps that follow, and report it with MoveDone.
+	// To and from the device they are those of sequence Seq: from it they are read
+	// and stay; to it they are appended, and until then no step extends it. Lower
+	// tiers keep copies by Owner; a copy has the cells before First already.
+	MoveCells
+
+	// DropCopy: the tier keeps the first Cells cells of the Owner's copy and
+	// forgets the rest; with none it forgets the owner. A copy whose making failed is
+	// dropped too: it may have fewer.
+	DropCopy
+
+	// PinProgram: the program is between two turns, and this is its seat.
+	PinProgram
+
 	// FinishTurn: the turn is over, with Outcome. It may come while a step of
 	// the turn runs; that step's result for the turn is then of no interest.
 	FinishTurn
@@ -76,6 +98,14 @@ const (
 	// may interrupt it and still reports it with StepDone.
 	InterruptStep
 )
+
+// Pin is the seat of a program between two turns, as it is when the turn ends or
+// the tool starts.
+type Pin struct {
+	TTL      programs.Duration // for how long the seat is worth its place in full
+	Expected programs.Duration // the mean of what the wait will last
+	Reload   programs.Duration // what it would take to bring the cells back
+}
 
 // Item is one sequence's part of a step: its program's tokens
 // [From, From+Count), which extend the sequence's From cells.
@@ -108,6 +138,7 @@ const (
 
 var effectNames = [...]string{
 	OpenSeq: "open", ForkSeq: "fork", ReserveSeq: "reserve", TruncateSeq: "truncate", ReleaseSeq: "release",
+	MoveCells: "move", DropCopy: "drop", PinProgram: "pin",
 	StartTurn: "start", SuspendTurn: "suspend", FinishTurn: "finish", RejectTurn: "reject",
 	ForgetProgram: "forget", RunStep: "run", InterruptStep: "interrupt",
 }
@@ -131,6 +162,13 @@ func (e Effect) String() string {
 		return fmt.Sprintf("truncate #%d of %s cells=%d (%v)", e.Seq, e.Turn.Program, e.Cells, e.Cause)
 	case ReleaseSeq:
 		return fmt.Sprintf("release #%d of %s (%v)", e.Seq, e.Turn.Program, e.Cause)
+	case MoveCells:
+		return fmt.Sprintf("move %d of %s cells [%d,%d) %v to %v", e.Move, e.Turn.Program, e.First, e.Cells, e.Source, e.Tier)
+	case DropCopy:
+		return fmt.Sprintf("drop the copy of %s on %v cells=%d", e.Turn.Program, e.Tier, e.Cells)
+	case PinProgram:
+		return fmt.Sprintf("pin %s ttl=%v expected=%v reload=%v", e.Turn.Program,
+			round(e.Pin.TTL), round(e.Pin.Expected), round(e.Pin.Reload))
 	case StartTurn:
 		return fmt.Sprintf("start %v on #%d cells=%d", e.Turn, e.Seq, e.Cells)
 	case SuspendTurn:
@@ -160,4 +198,15 @@ func (i Item) String() string {
 		s += "*"
 	}
 	return s
+}
+
+// round leaves a span of time as many digits as one reads.
+func round(d programs.Duration) programs.Duration {
+	switch {
+	case d > programs.Minute:
+		return d / programs.Second * programs.Second
+	case d > programs.Second:
+		return d / (10 * programs.Millisecond) * (10 * programs.Millisecond)
+	}
+	return d / (10 * programs.Microsecond) * (10 * programs.Microsecond)
 }

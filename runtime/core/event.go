@@ -50,6 +50,33 @@ type TurnArrived struct {
 
 	// Uncached turns start from nothing and leave nothing in the cache.
 	Uncached bool
+
+	// Resident says that the program's cells stay in memory until it ends,
+	// whatever others need: it is what others begin with.
+	Resident bool
+
+	// Next is what the client knows of the call that will follow the turn; the
+	// zero Call is nothing.
+	Next Call
+
+	// Left is what the client knows of the work after this turn.
+	Left Left
+}
+
+// Call is a tool call, or a person's turn to speak, that a program waits for.
+type Call struct {
+	Tool     string            // the function's name, or a shell command's first word
+	Class    string            // of the arguments, such as a subcommand
+	Human    bool              // a person is waited for
+	Expected programs.Duration // by the client's word; 0 is unknown
+	Exact    bool              // Expected is certain: for simulations that know the future
+}
+
+// Left is the work that a program has left, by its client's word.
+type Left struct {
+	Turns int               // that follow this one; 0 is unknown
+	Time  programs.Duration // on the engine; where it is not 0, Turns does not count
+	Exact bool              // Time is certain: for simulations that know the future
 }
 
 // TurnCancelled says that nobody wants the turn's result any longer. It is
@@ -59,6 +86,37 @@ type TurnCancelled struct{ Turn programs.TurnID }
 // ProgramEnded says that no turn of the program will follow. A turn in progress
 // is cancelled.
 type ProgramEnded struct{ Program programs.ProgramID }
+
+// ToolStarted says what an idle program waits for, when more is known than at the
+// turn's arrival: the answer names the call, or the client says so. It is ignored
+// when no turn of the program is over, or its next has come.
+type ToolStarted struct {
+	Program programs.ProgramID
+	Call    Call
+}
+
+// ToolProgress says how much longer the tool is expected to take, from now.
+type ToolProgress struct {
+	Program  programs.ProgramID
+	Expected programs.Duration
+}
+
+// ContextRewritten says, ahead of the next turn, that the program's context will
+// begin with the first Keep tokens of what it was, and no more: it is compacted.
+type ContextRewritten struct {
+	Program programs.ProgramID
+	Keep    programs.Tokens
+}
+
+// MoveDone reports on a MoveCells. When it failed, what was to be copied is
+// copied in no part.
+type MoveDone struct {
+	Move   MoveID
+	Failed bool
+}
+
+// MoveID names a move of cells between tiers.
+type MoveID uint64
 
 // StepDone reports on the step that the last RunStep asked for.
 type StepDone struct {
@@ -99,3 +157,8 @@ func (*TurnCancelled) event() {}
 func (*ProgramEnded) event()  {}
 func (*StepDone) event()      {}
 func (*Tick) event()          {}
+
+func (*ToolStarted) event()      {}
+func (*ToolProgress) event()     {}
+func (*ContextRewritten) event() {}
+func (*MoveDone) event()         {}

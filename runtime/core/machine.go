@@ -7,27 +7,38 @@ import (
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/programs/order"
 	"github.com/interlude-run/interlude/programs/sched"
+	"github.com/interlude-run/interlude/toolpredict"
 )
 
 // Machine decides. See the package documentation for its contract.
 type Machine struct {
 	cfg       Config
-	policy    sched.Policy
 	scheduler *sched.Scheduler
 	ledger    *kvpin.Ledger
+	tools     *toolpredict.Model
+	speed     speed
+	words     words
 
 	programs map[programs.ProgramID]*program
-	holders  map[kvpin.Seq]*program // of every sequence that is open
+	holders  map[kvpin.Seq]*program   // of every sequence that is open
+	owners   map[kvpin.Owner]*program // of every program that is known, or whose sequence is open
+	moves    map[MoveID]*program      // under way
 	lastSeq  kvpin.Seq
+	lastMove MoveID
+	lastCopy kvpin.Owner
 	alarms   order.Heap[*program]
+	reprices order.Heap[*program] // idle programs, by when their seats are to be priced anew
+	kept     programs.Tokens      // private cells of resident programs
 
 	now       programs.Time
+	stepped   programs.Time                    // when the step began
 	stepping  bool                             // RunStep was given and StepDone has not come
 	batch     []sched.Slice                    // the step's slices, and
 	items     []Item                           // the same for the shell
 	wanted    int                              // items whose turn still wants the result
 	unsettled []*program                       // see settle
-	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, bound once
+	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and
+	victim    func() kvpin.Seq                 // m.nextVictim, bound once
 
 	effects []Effect
 }
@@ -38,18 +49,26 @@ func New(cfg Config) (*Machine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Policy == nil {
-		cfg.Policy = sched.FCFS{}
+	policy := cfg.Policy
+	if policy == nil {
+		policy = sched.Policies[0].New
 	}
 	m := &Machine{
-		cfg:       cfg,
-		policy:    cfg.Policy,
-		scheduler: sched.New(cfg.Policy, sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning}),
-		ledger:    kvpin.New(cfg.Geometry),
-		programs:  map[programs.ProgramID]*program{},
-		holders:   map[kvpin.Seq]*program{},
+		cfg:      cfg,
+		ledger:   kvpin.New(cfg.Geometry),
+		tools:    toolpredict.New(cfg.Tools),
+		speed:    newSpeed(cfg.Rates, cfg.StepTokens),
+		words:    words{tenants: map[programs.TenantID]float64{}},
+		programs: map[programs.ProgramID]*program{},
+		holders:  map[kvpin.Seq]*program{},
+		owners:   map[kvpin.Owner]*program{},
+		moves:    map[MoveID]*program{},
 	}
-	m.evict = m.evicted
+	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool, Shares: cfg.Shares}),
+		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, ShortFirst: cfg.shortFirst()}, m.pacer())
+	m.ledger.Provide(kvpin.Host, cfg.Host)
+	m.ledger.Provide(kvpin.Disk, cfg.Disk)
+	m.evict, m.victim = m.evicted, m.nextVictim
 	return m, nil
 }
 
@@ -70,6 +89,14 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 		m.programEnded(ev)
 	case *StepDone:
 		m.stepDone(ev)
+	case *ToolStarted:
+		m.toolStarted(ev)
+	case *ToolProgress:
+		m.toolProgress(ev)
+	case *ContextRewritten:
+		m.contextRewritten(ev)
+	case *MoveDone:
+		m.moveDone(ev)
 	case *Tick:
 	default:
 		panic(fmt.Sprintf("core: unknown event %T", ev))
@@ -77,6 +104,7 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 	m.expire()
 	if !m.stepping {
 		m.settle()
+		m.reprice()
 		m.plan()
 	}
 	return m.effects
@@ -94,6 +122,23 @@ func (m *Machine) NextDeadline() (at programs.Time, ok bool) {
 
 // Memory sums up the pool as the ledger has it.
 func (m *Machine) Memory() kvpin.Usage { return m.ledger.Usage() }
+
+// Tier sums a lower tier up: its size, and what copies take.
+func (m *Machine) Tier(t kvpin.Tier) (size, used programs.Bytes) { return m.ledger.TierUsage(t) }
+
+// pacer fills steps, unless they are to be full.
+func (m *Machine) pacer() sched.Pacer {
+	if m.cfg.FixedSteps {
+		return nil
+	}
+	return &m.speed
+}
+
+// pool is how many cells there are for private use.
+func (m *Machine) pool() programs.Tokens {
+	g := m.cfg.Geometry
+	return programs.Tokens((g.PoolBytes-m.ledger.Usage().Shared)/g.CellBytes) - m.kept
+}
 
 // expire ends what has had its time: turns at their deadline, and programs that
 // have stayed away for too long.

@@ -14,18 +14,32 @@ import (
 type memory struct{ *Machine }
 
 // Admit implements sched.Memory.
-func (m memory) Admit(sp *sched.Program) bool {
+func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 	p := sp.Owner.(*program)
-	if !m.fork(p) && !m.extend(p) {
-		return false
+	if !p.intact() {
+		return false, false
 	}
+	p.valid = allValid
+	if !m.fork(p) && !m.extend(p) {
+		return false, false
+	}
+	copied = m.restore(p)
 	t := &p.turn
 	if t.timing.Started == 0 {
 		t.timing.Started = m.now
 		t.usage.Reused = p.Cells
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
-	return true
+	return true, copied
+}
+
+// intact tells whether all cells that the sequence has are of the context. What is
+// not is trimmed between steps, unless a move reads it or brings more of it.
+func (p *program) intact() bool {
+	if p.move != nil && p.move.to == kvpin.Device {
+		return p.move.last <= p.valid
+	}
+	return p.length <= p.valid
 }
 
 // Grow implements sched.Memory.
@@ -38,24 +52,52 @@ func (m memory) Grow(sp *sched.Program) bool {
 func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
 	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.turn.usage})
-	m.park(p)
 	m.trim(p)
+	m.changed(p)
+}
+
+// Lend implements sched.Memory.
+func (m memory) Lend(sp *sched.Program) { m.changed(sp.Owner.(*program)) }
+
+// Moving implements sched.Memory.
+func (m memory) Moving() bool { return len(m.moves) > 0 }
+
+// Surrender implements sched.Memory.
+func (m memory) Surrender() bool {
+	var last *program
+	for _, p := range m.programs {
+		if p.resident && p.seq != 0 && !p.runs() && (last == nil || p.copyOf > last.copyOf) {
+			last = p
+		}
+	}
+	if last == nil {
+		return false
+	}
+	last.resident = false
+	m.changed(last)
+	return true
+}
+
+// shareable is what a program could have of its parent's cells.
+func (m *Machine) shareable(p *program) programs.Tokens {
+	parent := p.turn.parent
+	if p.seq != 0 || parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
+		return 0
+	}
+	return m.cfg.Geometry.Shared(min(p.turn.shared, parent.Cells, p.Turn.Context-1))
 }
 
 // fork begins the sequence of a program that has none with the cells that it
 // shares with its parent, when they are there and make up a span at least. The
 // parent's cells are safe meanwhile.
 func (m *Machine) fork(p *program) bool {
-	parent := p.turn.parent
-	if p.seq != 0 || parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
-		return false
-	}
-	n := min(p.turn.shared, parent.Cells, p.Turn.Context-1)
-	shared := m.cfg.Geometry.Shared(n)
+	shared := m.shareable(p)
 	if shared == 0 {
 		return false
 	}
-	m.ledger.Hold(parent.seq)
+	parent := p.turn.parent
+	n := min(p.turn.shared, parent.Cells, p.Turn.Context-1)
+	m.setBusy(parent, true)
 	capacity, ok := m.reclaim(p, shared, p.Turn.Context)
 	if ok {
 		m.lastSeq++
@@ -64,21 +106,20 @@ func (m *Machine) fork(p *program) bool {
 		m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: parent.seq, Cells: n})
 		m.reserve(p, capacity)
 	}
-	if !parent.runs() {
-		m.park(parent)
-	}
+	m.setBusy(parent, false)
 	return ok
 }
 
 // extend makes room for the whole context behind the cells that the program has.
 func (m *Machine) extend(p *program) bool {
 	if p.seq != 0 {
-		m.ledger.Hold(p.seq)
-		if m.raise(p, p.Turn.Context) {
-			return true
+		m.setBusy(p, true)
+		ok := m.raise(p, p.Turn.Context)
+		p.busy = false
+		if !ok {
+			m.changed(p)
 		}
-		m.park(p)
-		return false
+		return ok
 	}
 	capacity, ok := m.reclaim(p, 0, p.Turn.Context)
 	if ok {
@@ -89,6 +130,12 @@ func (m *Machine) extend(p *program) bool {
 		m.reserve(p, capacity)
 	}
 	return ok
+}
+
+// setBusy keeps the program's memory from being taken while it is worked on.
+func (m *Machine) setBusy(p *program, busy bool) {
+	p.busy = busy
+	m.changed(p)
 }
 
 // raise gives a held sequence capacity for at least n cells.
@@ -106,7 +153,7 @@ func (m *Machine) raise(p *program, n programs.Tokens) bool {
 func (m *Machine) reclaim(p *program, have, n programs.Tokens) (capacity programs.Tokens, ok bool) {
 	for _, capacity := range [...]programs.Tokens{p.reserve(n), n} {
 		need := m.cfg.Geometry.Bytes(capacity) - m.cfg.Geometry.Bytes(have)
-		if m.ledger.Reclaim(need, m.evict) {
+		if m.ledger.Reclaim(need, m.victim, m.evict) {
 			return capacity, true
 		}
 	}
@@ -122,14 +169,23 @@ func (m *Machine) reserve(p *program, capacity programs.Tokens) {
 	}
 }
 
+// nextVictim is whose memory is taken next, by the policy's word.
+func (m *Machine) nextVictim() kvpin.Seq {
+	return m.scheduler.Victim(m.now).Owner.(*program).seq
+}
+
 // evicted follows the ledger in taking a sequence's tail.
 func (m *Machine) evicted(seq kvpin.Seq, left programs.Tokens) {
 	p := m.holders[seq]
 	if left == 0 {
 		m.lose(p, CauseEvict)
-		return
+	} else {
+		m.shorten(p, left, CauseEvict)
 	}
-	m.shorten(p, left, CauseEvict)
+	if p.Phase == programs.Interlude {
+		m.price(p)
+	}
+	m.changed(p)
 }
 
 // own notes that p has the sequence seq, of which n cells are written.
@@ -138,12 +194,45 @@ func (m *Machine) own(p *program, seq kvpin.Seq, n programs.Tokens) {
 	p.seq, p.length, p.valid = seq, n, allValid
 	p.Capacity = m.ledger.Capacity(seq)
 	p.sync()
+	m.share(p)
 }
 
-// park lends the program's memory out, at the place that the policy gives it now.
-func (m *Machine) park(p *program) {
+// changed passes on what has changed about a program, and books its memory as safe
+// or lent, as it is to be then.
+func (m *Machine) changed(p *program) {
 	if p.seq != 0 {
-		m.ledger.Park(p.seq, m.policy.Keep(&p.Program))
+		m.share(p)
+	}
+	m.secure(p)
+	if m.programs[p.ID] == p {
+		m.scheduler.Put(m.now, &p.Program)
+	}
+	m.guard(p)
+}
+
+// secure says whether the program's memory is safe whatever the policy says.
+func (m *Machine) secure(p *program) {
+	p.Safe = p.busy || p.resident || p.move != nil
+	kept := programs.Tokens(0)
+	if p.resident {
+		kept = p.Capacity - p.Shared
+	}
+	m.kept += kept - p.kept
+	p.kept = kept
+}
+
+// guard books what the policy says of the program's memory.
+func (m *Machine) guard(p *program) {
+	if p.seq == 0 {
+		return
+	}
+	if p.runs() || p.Safe || p.Retention == sched.Hold || p.Phase == programs.Ended {
+		m.ledger.Hold(p.seq)
+	} else {
+		m.ledger.Park(p.seq)
+	}
+	if p.Retention == sched.Give && p.Phase == programs.Interlude {
+		m.unsettle(p)
 	}
 }
 
@@ -157,10 +246,24 @@ func (m *Machine) unsettle(p *program) {
 
 // settle trims what has changed hands since the last step.
 func (m *Machine) settle() {
-	for i, p := range m.unsettled {
-		p.unsettled = false
-		m.trim(p)
+	for i := 0; i < len(m.unsettled); i++ {
+		p := m.unsettled[i]
 		m.unsettled[i] = nil
+		p.unsettled = false
+		if !p.runs() {
+			m.trim(p)
+		}
+		m.offload(p)
+		if p.Phase == programs.Ended {
+			m.cutCopies(p, 0)
+			if p.seq == 0 && p.move == nil {
+				delete(m.owners, p.copyOf)
+			}
+			continue
+		}
+		if !p.runs() {
+			m.changed(p)
+		}
 	}
 	m.unsettled = m.unsettled[:0]
 }
@@ -168,12 +271,12 @@ func (m *Machine) settle() {
 // trim gives back what the program does not use: cells that are not of its
 // context, the reserve behind them, or everything when no turn will use it.
 func (m *Machine) trim(p *program) {
-	if p.seq == 0 {
-		return
+	if p.seq == 0 || p.move != nil && (p.move.from == kvpin.Device || p.move.to == kvpin.Device) {
+		return // what is being moved is trimmed after that
 	}
 	left, cause := m.ledger.Keepable(p.seq, p.Cells), CauseTrim
 	switch {
-	case p.Phase == programs.Ended:
+	case p.Phase == programs.Ended || p.Phase == programs.Interlude && p.Retention == sched.Give:
 		left, cause = 0, CauseEnd
 	case p.Cells < p.length && p.turn.uncached:
 		cause = CauseEnd
@@ -204,9 +307,12 @@ func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
 func (m *Machine) lose(p *program, cause Cause) {
 	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cause: cause})
 	delete(m.holders, p.seq)
-	p.seq, p.length, p.valid, p.Capacity = 0, 0, allValid, 0
+	p.seq, p.length, p.valid, p.Capacity, p.Shared = 0, 0, allValid, 0, 0
 	p.sync()
 }
+
+// share brings what the program shares up to date.
+func (m *Machine) share(p *program) { p.Shared = m.ledger.Common(p.seq) }
 
 // must holds the machine to what it has made sure of.
 func must(err error) {

@@ -29,6 +29,18 @@ type program struct {
 	// with one edition need not be shared with the next.
 	edition int
 
+	// copyOf names the copies on lower tiers, and copied is how many cells, from
+	// the front of the current context, each tier has.
+	copyOf kvpin.Owner
+	copied [kvpin.Disk + 1]programs.Tokens
+	move   *move
+
+	gap      gap
+	said     said
+	resident bool            // its memory stays until it ends
+	kept     programs.Tokens // of it, what nobody shares
+	busy     bool            // its memory is read from just now
+
 	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
 }
@@ -46,6 +58,11 @@ type turn struct {
 	edition int
 	shared  programs.Tokens
 
+	next     Call
+	left     Left
+	restored programs.Tokens   // cells that came from lower tiers
+	served   programs.Duration // of steps that the turn had a part in
+
 	usage  programs.Usage
 	timing Timing
 }
@@ -53,8 +70,8 @@ type turn struct {
 // allValid is the valid of a program whose cells are all of its context.
 const allValid = programs.Tokens(math.MaxInt64)
 
-func newProgram(ev *TurnArrived) *program {
-	p := &program{valid: allValid}
+func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
+	p := &program{valid: allValid, copyOf: owner, resident: ev.Resident}
 	p.ID = ev.Turn.Program
 	p.Tenant = ev.Tenant
 	p.Arrived = ev.Arrived
@@ -66,6 +83,9 @@ func newProgram(ev *TurnArrived) *program {
 // sync brings Cells up to date with length and valid.
 func (p *program) sync() { p.Cells = min(p.length, p.valid) }
 
+// syncCopies brings Below up to date with the copies.
+func (p *program) syncCopies() { p.Below = max(p.copied[kvpin.Host], p.copied[kvpin.Disk]) }
+
 func (p *program) turnID() programs.TurnID {
 	return programs.TurnID{Program: p.ID, Turn: p.Turn.Number}
 }
@@ -73,7 +93,7 @@ func (p *program) turnID() programs.TurnID {
 // runs tells whether the turn's memory is held.
 func (p *program) runs() bool {
 	return p.Phase == programs.Active &&
-		(p.Turn.Phase == programs.Prefilling || p.Turn.Phase == programs.Decoding)
+		p.Turn.Phase != programs.Waiting && p.Turn.Phase != programs.Finished
 }
 
 // reserve is the capacity to ask for when n cells are needed: a quantum more, so

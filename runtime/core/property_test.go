@@ -12,13 +12,16 @@ import (
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
-// TestAnyOrderOfEvents throws arrivals, cancellations, deadlines, engine trouble
-// and step results at the machine in any order, before an engine that keeps real
-// tokens, and then lets it run out. See checkedShell for what must hold.
+// TestAnyOrderOfEvents throws arrivals, cancellations, deadlines, signals, engine
+// trouble, step results and moves between tiers at the machine in any order, under
+// any policy, before an engine that keeps real tokens, and then lets it run out:
+// every turn that was taken in finishes. See checkedShell for what must hold.
+//
+// It is 10⁵ events; go test -rapid.checks=25000 makes it 10⁷.
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newCheckedShell(t)
-		for range 400 {
+		for range 1000 {
 			randomEvent(t, s)
 		}
 		s.runOut(t)
@@ -27,7 +30,10 @@ func TestAnyOrderOfEvents(t *testing.T) {
 
 func randomEvent(t *rapid.T, s *checkedShell) {
 	s.now = s.now.Add(programs.Millisecond)
-	kinds := []string{"turn", "turn", "turn", "turn", "cancel", "end", "tick"}
+	kinds := []string{"turn", "turn", "turn", "turn", "cancel", "end", "tick", "tool", "progress", "rewrite"}
+	if len(s.moves) > 0 {
+		kinds = append(kinds, slices.Repeat([]string{"moved"}, 10)...)
+	}
 	if s.flight != nil {
 		kinds = append(kinds, "interrupted", "failed")
 		kinds = append(kinds, slices.Repeat([]string{"done"}, 40)...)
@@ -45,6 +51,14 @@ func randomEvent(t *rapid.T, s *checkedShell) {
 		s.step(t, &core.Tick{})
 	case "done":
 		s.done(t, rapid.IntRange(0, 60).Draw(t, "trouble") == 0)
+	case "tool":
+		s.step(t, &core.ToolStarted{Program: id, Call: drawCall(t)})
+	case "progress":
+		s.step(t, &core.ToolProgress{Program: id, Expected: drawDuration(t, "more")})
+	case "rewrite":
+		s.step(t, &core.ContextRewritten{Program: id, Keep: programs.Tokens(rapid.IntRange(-1, 200).Draw(t, "keep"))})
+	case "moved":
+		s.moved(t, rapid.IntRange(0, len(s.moves)-1).Draw(t, "move"), rapid.IntRange(0, 9).Draw(t, "fails") == 0)
 	case "interrupted":
 		s.flight = nil
 		s.step(t, &core.StepDone{Status: core.StepInterrupted})
@@ -64,6 +78,10 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 		MaxNew:   programs.Tokens(rapid.IntRange(0, 150).Draw(t, "new")),
 		Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,
 		Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
+		Resident: rapid.IntRange(0, 19).Draw(t, "resident") == 0,
+		Tenant:   rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
+		Next:     drawCall(t),
+		Left:     core.Left{Turns: rapid.IntRange(0, 9).Draw(t, "left")},
 	}
 	if rapid.IntRange(0, 5).Draw(t, "deadline") == 0 {
 		ev.Deadline = s.now.Add(programs.Duration(rapid.IntRange(-1, 150).Draw(t, "in")) * programs.Millisecond)
@@ -88,6 +106,19 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	s.step(t, ev)
 }
 
+func drawCall(t *rapid.T) core.Call {
+	return core.Call{
+		Tool:     rapid.SampledFrom([]string{"", "bash", "search"}).Draw(t, "tool"),
+		Human:    rapid.IntRange(0, 9).Draw(t, "human") == 0,
+		Expected: drawDuration(t, "expected"),
+		Exact:    rapid.IntRange(0, 9).Draw(t, "exact") == 0,
+	}
+}
+
+func drawDuration(t *rapid.T, name string) programs.Duration {
+	return programs.Duration(rapid.IntRange(-1, 1000).Draw(t, name)) * programs.Millisecond
+}
+
 func common(a, b []engine.Token) (n programs.Tokens) {
 	for int(n) < min(len(a), len(b)) && a[n] == b[n] {
 		n++
@@ -97,15 +128,25 @@ func common(a, b []engine.Token) (n programs.Tokens) {
 
 // runOut lets the machine finish what it has taken in, and ends every program.
 func (s *checkedShell) runOut(t *rapid.T) {
-	for s.flight != nil {
+	for s.flight != nil || len(s.moves) > 0 {
 		s.now = s.now.Add(programs.Millisecond)
-		s.done(t, false)
+		if s.flight != nil {
+			s.done(t, false)
+		} else {
+			s.moved(t, 0, false)
+		}
 	}
 	for turn := range s.open {
 		t.Fatalf("nothing runs and %v is not finished", turn)
 	}
 	for _, id := range s.order {
 		s.step(t, &core.ProgramEnded{Program: id})
+	}
+	for len(s.moves) > 0 {
+		s.moved(t, 0, false)
+	}
+	if len(s.copies) > 0 {
+		t.Fatalf("every program has ended and %d copies are left", len(s.copies))
 	}
 	if used := s.engine.Memory().Used; used != 0 {
 		t.Fatalf("every program has ended and %d bytes are used", used)

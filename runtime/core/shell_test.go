@@ -10,6 +10,7 @@ import (
 	"github.com/interlude-run/interlude/gpu/gputest"
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
@@ -19,8 +20,9 @@ import (
 //   - the engine accepts every call, and its memory is what the ledger says;
 //   - the cells that a step extends hold the first tokens of the turn's context;
 //   - a turn that was taken in is finished once, and started before it runs;
-//   - a suspended turn has one before it in the order that runs;
-//   - while a step runs nothing happens to sequences;
+//   - a turn is suspended only while another runs;
+//   - while a step runs nothing happens to sequences, but what moves bring back;
+//   - lower tiers hold what the ledger says, and no more than they can;
 //   - a second machine given the same events answers the same.
 type checkedShell struct {
 	machine, twin *core.Machine
@@ -32,7 +34,15 @@ type checkedShell struct {
 	open      map[programs.TurnID]bool // taken in and not finished; true when it runs
 	arriving  []engine.Token           // prompt of the turn that arrives in this step
 	flight    []flight                 // the step under way
+	moves     []core.Effect            // under way
+	copies    map[place][]byte
 	lastToken engine.Token
+}
+
+// place is where a copy is.
+type place struct {
+	tier  kvpin.Tier
+	owner kvpin.Owner
 }
 
 // text is what a shell knows of a program.
@@ -52,6 +62,7 @@ type flight struct {
 const stepTokens = 64
 
 func newCheckedShell(t *rapid.T) *checkedShell {
+	policy := rapid.SampledFrom(sched.Policies).Draw(t, "policy")
 	g := gputest.Small()
 	g.PoolBytes = 480 * g.CellBytes
 	g.MaxContext = 400
@@ -65,11 +76,21 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		MaxRunning:  4,
 		MaxWaiting:  5,
 		ForgetAfter: 200 * programs.Millisecond,
+		Policy:      policy.New,
+		FixedSteps:  rapid.Bool().Draw(t, "full steps"),
+		Shares:      map[programs.TenantID]sched.Share{"heavy": {Weight: 3}, "bounded": {Quota: 100}},
+	}
+	if rapid.Bool().Draw(t, "host") {
+		cfg.Host = programs.Bytes(g.CellBytes) * programs.Bytes(rapid.IntRange(50, 1000).Draw(t, "host cells"))
+		if rapid.Bool().Draw(t, "disk") {
+			cfg.Disk = 2 * cfg.Host
+		}
 	}
 	s := &checkedShell{
 		engine: gputest.NewFake(g),
 		texts:  map[programs.ProgramID]*text{},
 		open:   map[programs.TurnID]bool{},
+		copies: map[place][]byte{},
 	}
 	var err, err2 error
 	s.machine, err = core.New(cfg)
@@ -118,8 +139,24 @@ func (s *checkedShell) step(t *rapid.T, ev core.Event) {
 	if at, ok := s.machine.NextDeadline(); ok && at <= s.now {
 		t.Fatalf("the next deadline, %v, has passed at %v", at, s.now)
 	}
-	if len(s.open) > 0 && s.flight == nil {
+	if len(s.open) > 0 && s.flight == nil && len(s.moves) == 0 {
 		t.Fatalf("%d turns are open and nothing runs", len(s.open))
+	}
+	s.checkTiers(t)
+}
+
+// checkTiers compares the lower tiers with the ledger, which books a copy before it
+// is made and forgets it when it is dropped.
+func (s *checkedShell) checkTiers(t *rapid.T) {
+	var have [kvpin.Disk + 1]programs.Bytes
+	for at, data := range s.copies {
+		have[at.tier] += programs.Bytes(len(data))
+	}
+	for tier := kvpin.Host; tier <= kvpin.Disk; tier++ {
+		size, used := s.machine.Tier(tier)
+		if used > size || have[tier] > used || len(s.moves) == 0 && have[tier] != used {
+			t.Fatalf("%v has %d bytes in copies; the ledger %d of %d", tier, have[tier], used, size)
+		}
 	}
 }
 
@@ -128,7 +165,7 @@ func rejected(effects []core.Effect, turn programs.TurnID) bool {
 }
 
 func touchesEngine(k core.EffectKind) bool {
-	return k <= core.ReleaseSeq || k == core.StartTurn || k == core.SuspendTurn || k == core.RunStep
+	return k <= core.ReleaseSeq || k == core.StartTurn || k == core.SuspendTurn || k == core.MoveCells || k == core.RunStep
 }
 
 // accept notes a turn that was taken in.
@@ -165,6 +202,13 @@ func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
 		if e.Rejection == programs.Busy && !s.isOpen(e.Turn.Program) {
 			t.Fatalf("%v, and no turn of it is open", e)
 		}
+	case core.MoveCells:
+		s.moves = append(s.moves, e)
+	case core.DropCopy:
+		at, left := place{e.Tier, e.Owner}, cells*int(s.engine.Geometry().CellBytes)
+		if s.copies[at] = s.copies[at][:min(left, len(s.copies[at]))]; len(s.copies[at]) == 0 {
+			delete(s.copies, at)
+		}
 	case core.ForgetProgram:
 		s.forgotten(t, e)
 	case core.RunStep:
@@ -196,14 +240,49 @@ func (s *checkedShell) suspended(t *rapid.T, e core.Effect) {
 		t.Fatalf("%v does not run", e)
 	}
 	s.open[e.Turn] = false
-	mine := s.text(e.Turn.Program)
-	for turn, running := range s.open {
-		other := s.text(turn.Program)
-		if running && (other.arrived < mine.arrived || other.arrived == mine.arrived && turn.Program < e.Turn.Program) {
+	for _, running := range s.open {
+		if running {
 			return
 		}
 	}
-	t.Fatalf("%v is the first of those that run", e)
+	t.Fatalf("%v, and no other turn runs", e)
+}
+
+// moved carries out one of the moves under way and reports it; one that fails leaves
+// nothing behind.
+func (s *checkedShell) moved(t *rapid.T, i int, failed bool) {
+	e := s.moves[i]
+	s.moves = slices.Delete(s.moves, i, i+1)
+	if !failed {
+		s.copyCells(t, e)
+	}
+	s.step(t, &core.MoveDone{Move: e.Move, Failed: failed})
+}
+
+func (s *checkedShell) copyCells(t *rapid.T, e core.Effect) {
+	cell := int(s.engine.Geometry().CellBytes)
+	first, last := int(e.First)*cell, int(e.Cells)*cell
+	var data []byte
+	var err error
+	if e.Source == kvpin.Device {
+		data, err = s.engine.Save(engine.Seq(e.Seq), int(e.First), int(e.Cells-e.First))
+	} else if have := s.copies[place{e.Source, e.Owner}]; len(have) >= last {
+		data = have[first:last]
+	} else {
+		t.Fatalf("%v, of a copy of %d bytes", e, len(have))
+	}
+	if e.Tier == kvpin.Device {
+		err = s.engine.Load(engine.Seq(e.Seq), data)
+	} else {
+		at := place{e.Tier, e.Owner}
+		if len(s.copies[at]) != first {
+			t.Fatalf("%v, behind a copy of %d bytes", e, len(s.copies[at]))
+		}
+		s.copies[at] = slices.Concat(s.copies[at], data)
+	}
+	if err != nil {
+		t.Fatalf("the engine refuses %v: %v", e, err)
+	}
 }
 
 func (s *checkedShell) finished(t *rapid.T, e core.Effect) {

@@ -8,7 +8,7 @@ import (
 
 // plan asks for the next step, if anything can run.
 func (m *Machine) plan() {
-	m.batch = m.scheduler.Plan(memory{m}, m.batch[:0])
+	m.batch = m.scheduler.Plan(m.now, memory{m}, m.batch[:0])
 	if len(m.batch) == 0 {
 		return
 	}
@@ -25,6 +25,7 @@ func (m *Machine) plan() {
 		})
 	}
 	m.stepping = true
+	m.stepped = m.now
 	m.wanted = len(m.items)
 	m.emit(Effect{Kind: RunStep, Items: m.items})
 }
@@ -51,8 +52,15 @@ func (m *Machine) stepDone(ev *StepDone) {
 		panic(fmt.Sprintf("core: StepDone has %d results for %d items", len(ev.Results), len(m.items)))
 	}
 	m.stepping = false
+	took := m.now.Sub(m.stepped)
+	if ev.Status == StepRan {
+		m.speed.stepped(m.items, took)
+	}
 	for i, s := range m.batch {
 		p := s.Program.Owner.(*program)
+		p.Used = m.now
+		p.Served += took
+		p.turn.served += took
 		wanted := p.turn.stepping
 		p.turn.stepping = false // so that finish does not disown it
 		switch ev.Status {

@@ -10,8 +10,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		return
 	}
 	if p == nil {
-		p = newProgram(ev)
-		m.programs[p.ID] = p
+		m.lastCopy++
+		p = newProgram(ev, m.lastCopy)
+		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
 		m.resume(p, ev)
 	}
@@ -20,9 +21,16 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	p.Turn.Phase = programs.Waiting
 	p.Turn.Arrived = ev.Arrived
 	p.Turn.Context = ev.Context
-	m.park(p)
+	p.Turn.Shared = m.shareable(p)
+	p.Turn.Preempted = false
+	p.Work = m.words.hint(p.Tenant, ev.Left)
+	if p.said.turns == 0 && ev.Left.Turns > 0 {
+		p.said = said{turns: ev.Left.Turns, at: p.Turns + 1}
+	}
 	m.wake(p, ev.Deadline)
-	m.scheduler.Wait(&p.Program)
+	m.secure(p)
+	m.scheduler.Wait(m.now, &p.Program)
+	m.guard(p)
 }
 
 // rejects gives the reason not to take the turn in, if there is one.
@@ -46,6 +54,7 @@ func (m *Machine) rejects(p *program, ev *TurnArrived) (reason programs.Rejectio
 // the new one does not begin with are no longer valid.
 func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
+	m.end(p, ev.Arrived)
 	if ev.Keep < p.Turn.Context {
 		p.edition++
 	}
@@ -54,7 +63,23 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 		p.valid = 0
 	}
 	p.sync()
+	m.cutCopies(p, p.valid)
 	m.unsettle(p)
+}
+
+// contextRewritten lets go of what a compaction leaves behind.
+func (m *Machine) contextRewritten(ev *ContextRewritten) {
+	p := m.programs[ev.Program]
+	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep >= p.Turn.Context {
+		return
+	}
+	p.edition++
+	p.valid = min(p.valid, ev.Keep)
+	p.sync()
+	m.cutCopies(p, p.valid)
+	m.unsettle(p)
+	m.price(p)
+	m.changed(p)
 }
 
 // newTurn is the turn's own state at its arrival.
@@ -64,6 +89,8 @@ func (m *Machine) newTurn(ev *TurnArrived) turn {
 		maxNew:   room,
 		last:     ev.Last,
 		uncached: ev.Uncached,
+		next:     ev.Next,
+		left:     ev.Left,
 		timing:   Timing{Arrived: ev.Arrived},
 	}
 	if ev.MaxNew > 0 {
@@ -99,7 +126,7 @@ func (m *Machine) programEnded(ev *ProgramEnded) {
 // finish gives the turn in progress its outcome. Its cells stay with the program
 // unless no turn may use them.
 func (m *Machine) finish(p *program, outcome programs.Outcome) {
-	m.scheduler.Remove(&p.Program)
+	m.scheduler.Leave(&p.Program)
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.turn.timing.Finished = m.now
 	p.turn.parent = nil // do not keep what is forgotten from being collected
@@ -109,12 +136,16 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 		p.valid = 0
 		p.sync()
 	}
+	p.Turns++
+	m.words.served(p.turn.served)
 	if p.turn.last {
 		m.forget(p)
 		return
 	}
 	p.Phase = p.Phase.To(programs.Interlude)
-	m.park(p)
+	p.Turn.Shared = 0
+	m.begin(p, p.turn.next)
+	m.changed(p)
 	m.unsettle(p)
 	m.wake(p, 0)
 	if m.cfg.ForgetAfter > 0 {
@@ -127,6 +158,12 @@ func (m *Machine) forget(p *program) {
 	p.Phase = p.Phase.To(programs.Ended)
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
+	m.reprices.Remove(&p.gap.reprice)
+	m.scheduler.Drop(&p.Program)
+	p.resident = false
+	m.tools.Forget(string(p.ID))
+	m.words.proved(p.Tenant, p.said, p.Turns)
+	m.changed(p)
 	m.unsettle(p)
 	m.emit(Effect{Kind: ForgetProgram, Turn: programs.TurnID{Program: p.ID}})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
 )
@@ -30,6 +31,7 @@ type Config struct {
 	MaxTokens   int           // most tokens of an answer whose turn does not say; 0: 1024
 	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
 	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
+	Policy      string        // who is in memory and who waits, by its name in sched.Policies; "": sched.Default
 	Grace       time.Duration // for running turns, when the node is to stop; 0: none
 	FinishTime  time.Duration // for storing a result; 0: 30 s
 
@@ -67,6 +69,7 @@ func New(cfg Config) (*Node, error) {
 	cfg.TalkBytes = otherwise(cfg.TalkBytes, 256<<20)
 	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
 	cfg.Log = otherwise(cfg.Log, slog.Default())
+	cfg.Policy = otherwise(cfg.Policy, sched.Default)
 	switch {
 	case cfg.StepTokens < 1 || cfg.StepTokens > g.MaxStep:
 		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
@@ -98,6 +101,10 @@ func otherwise[T comparable](v, instead T) T {
 }
 
 func (n *Node) machine() (*core.Machine, error) {
+	policy, err := sched.ByName(n.cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
 	g := n.cfg.Engine.Geometry()
 	return core.New(core.Config{
 		Geometry:    geometry(g),
@@ -105,6 +112,7 @@ func (n *Node) machine() (*core.Machine, error) {
 		StepTokens:  programs.Tokens(n.cfg.StepTokens),
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
+		Policy:      policy.New,
 	})
 }
 

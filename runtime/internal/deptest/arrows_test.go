@@ -52,8 +52,23 @@ var arrows = []arrow{
 		why: "the same events give the same effects in the node and in the simulator; it sees no engine, only numbers",
 	},
 	{
+		pkg: "runtime/sim/workload",
+		may: []string{"programs"},
+		why: "agent runs are data: what happens to them is somebody else's",
+	},
+	{
+		pkg: "runtime/sim/cost",
+		may: []string{"programs", "runtime/sim/workload"},
+		why: "what a step costs depends on the step alone; the bound adds the programs that want it",
+	},
+	{
+		pkg: "runtime/sim/plot",
+		may: []string{"programs"},
+		why: "numbers in, a picture out",
+	},
+	{
 		pkg: "runtime/sim",
-		may: []string{"runtime/core", "programs/...", "kvpin/...", "toolpredict"},
+		may: []string{"runtime/core", "runtime/sim/...", "programs/...", "kvpin/...", "toolpredict"},
 		why: "the simulator is a shell of the core, beside the node and not on top of it",
 	},
 	{
@@ -149,6 +164,11 @@ var foreign = []struct {
 		prefix: "github.com/nats-io/",
 		only:   []string{"runtime/turns", "runtime/broker", "runtime/cmd/...", "sdk/..."},
 		why:    "only delivery and the client speak NATS; the schema does not",
+	},
+	{
+		prefix: "gonum.org/",
+		only:   []string{"runtime/sim/..."},
+		why:    "statistics and plots are the simulator's; what serves does without",
 	},
 	{
 		prefix: "go.opentelemetry.io/",

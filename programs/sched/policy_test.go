@@ -1,0 +1,416 @@
+package sched_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
+)
+
+// question is a situation, and what a policy is to make of it.
+//
+// A program is "name phase key=value …". Its phase is waits, idle or runs. Times
+// are seconds: arrived (its own), came (its turn), since (it is idle), used, served,
+// reload. Tokens are context (default: cells) and cells.
+//
+// An answer that is not given is not asked for; "nobody" is an answer.
+type question struct {
+	name     string
+	policy   func(sched.Env) sched.Policy
+	env      sched.Env
+	pool     programs.Tokens // 0 is 1000
+	before   []string        // puts programs as they were earlier, at the time 0
+	programs []string
+	now      programs.Time // in seconds
+
+	holds   string // whose memory is held
+	lapse   string // whose hold is over
+	next    string // who is admitted, one after the other
+	victims string // who loses memory, one after the other
+	blocked string // who must yield to the first that waits, with others running
+	stuck   string // the same, when nothing runs
+}
+
+func TestPolicies(t *testing.T) {
+	for _, questions := range [][]question{fcfsQuestions, pinQuestions, capacityQuestions, setQuestions} {
+		for _, q := range questions {
+			t.Run(q.name, func(t *testing.T) { q.ask(t) })
+		}
+	}
+}
+
+var fcfsQuestions = []question{
+	{
+		name:   "request FCFS: by the turn's arrival; least recently used goes first",
+		policy: sched.NewRequestFCFS,
+		programs: []string{
+			"a waits arrived=1 came=9", "b waits arrived=2 came=3 cells=5 used=8", "c idle cells=10 used=2", "d idle cells=10 used=7",
+		},
+		next:    "b a",
+		victims: "c d b",
+	},
+	{
+		name:   "program FCFS: by the program's arrival",
+		policy: sched.NewProgramFCFS,
+		programs: []string{
+			"a waits arrived=1 came=9", "b waits arrived=2 came=3", "c idle cells=10 used=7", "d idle cells=10 used=2",
+		},
+		next:    "a b",
+		victims: "d c",
+	},
+	{
+		name:   "ties go by name",
+		policy: sched.NewProgramFCFS,
+		programs: []string{
+			"b waits arrived=1", "a waits arrived=1",
+		},
+		next: "a b",
+	},
+	{
+		name:     "no retention: idle memory goes at once",
+		policy:   sched.NewNoRetention,
+		programs: []string{"a idle cells=10", "b waits cells=5 came=1", "c waits came=2"},
+		next:     "b c",
+		victims:  "b",
+	},
+	{
+		name:   "PLAS: levels of service that double, then the turn's arrival",
+		policy: sched.NewPLAS,
+		programs: []string{
+			"a waits came=1 served=9", "b waits came=2 served=3", "c waits came=3 served=2", "d waits came=4 served=0",
+		},
+		next: "d b c a",
+	},
+}
+
+var pinQuestions = []question{
+	{
+		name:     "two seconds: held until then",
+		policy:   sched.NewTwoSeconds,
+		programs: []string{"a idle since=1 cells=10", "b idle since=4 cells=10"},
+		now:      5,
+		holds:    "a b",
+		lapse:    "a",
+		victims:  "a",
+	},
+	{
+		name:     "two seconds: who comes back to a pin goes before who arrived earlier",
+		policy:   sched.NewTwoSeconds,
+		before:   []string{"b idle since=0 cells=10"},
+		programs: []string{"a waits arrived=1", "b waits arrived=2 cells=10"},
+		now:      1,
+		next:     "b a",
+	},
+	{
+		name:     "two seconds: preempted turns go before all",
+		policy:   sched.NewTwoSeconds,
+		before:   []string{"b idle since=0 cells=10"},
+		programs: []string{"b waits arrived=1 cells=10", "c waits arrived=2 preempted"},
+		now:      1,
+		next:     "c b",
+	},
+	{
+		name:     "two seconds: a pin yields to a blocked first in order, the latest arrival first",
+		policy:   sched.NewTwoSeconds,
+		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=0 arrived=2 cells=10", "c waits"},
+		holds:    "a b",
+		blocked:  "b a",
+	},
+	{
+		name:     "always pin: yields to a deadlock alone",
+		policy:   sched.NewAlwaysPin,
+		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=0 arrived=2 cells=10", "c waits"},
+		now:      1_000_000,
+		holds:    "a b",
+		blocked:  "nobody",
+		stuck:    "b a",
+	},
+	{
+		name:     "continuum: until it knows tools, ln(reload) of an exponential prior of 1 s",
+		policy:   sched.NewContinuum,
+		programs: []string{"a idle since=0 reload=0.9 cells=10", "b idle since=0 reload=20 cells=10", "c idle since=0 reload=2.8 cells=10"},
+		now:      2,
+		holds:    "b c",
+		lapse:    "c",
+		victims:  "c a",
+	},
+	{
+		name:   "infercept: preserved while that wastes less than computing again",
+		policy: sched.NewInferCept,
+		// Preserving a for t wastes 100·t, discarding it 1·(100+300): 4 s. For b it is 10·t against 0.1·310: 3.1 s.
+		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
+		now:      3,
+		holds:    "a b",
+		lapse:    "nobody",
+	},
+	{
+		name:     "infercept: and no longer",
+		policy:   sched.NewInferCept,
+		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
+		now:      4,
+		holds:    "a b",
+		lapse:    "b a",
+	},
+}
+
+var capacityQuestions = []question{
+	{
+		name:     "thunder: what fits is resumed, the longest first",
+		policy:   sched.NewThunder,
+		pool:     100,
+		programs: []string{"a waits arrived=1 context=30", "b waits arrived=2 context=60", "c waits arrived=3 context=50"},
+		next:     "a b",
+	},
+	{
+		name:     "thunder: when nothing fits and nothing runs, the shortest",
+		policy:   sched.NewThunder,
+		pool:     20,
+		programs: []string{"a waits arrived=1 context=30", "b waits arrived=2 context=25"},
+		next:     "b",
+	},
+	{
+		name:     "thunder: above capacity the shortest idle ones are paused, and lend",
+		policy:   sched.NewThunder,
+		pool:     100,
+		programs: []string{"a idle cells=70 turns=1", "b idle cells=30 turns=1", "c idle cells=20 turns=1"},
+		holds:    "a b c",
+		lapse:    "c",
+		victims:  "c",
+	},
+}
+
+var setQuestions = []question{
+	{
+		name:   "working set: as many as fit, in order of arrival",
+		policy: sched.NewWorkingSet,
+		pool:   100,
+		programs: []string{
+			"x runs arrived=0 cells=40", "a waits arrived=1 context=50", "b waits arrived=2 context=20", "c waits arrived=3 context=5",
+		},
+		next: "a",
+	},
+	{
+		name:     "working set: an idle program takes the part of its place that its seat is worth",
+		policy:   sched.NewWorkingSet,
+		pool:     100,
+		programs: []string{"i idle arrived=0 cells=80 seat=0.5", "a waits arrived=1 context=50", "b waits arrived=2 context=10"},
+		next:     "a b",
+	},
+	{
+		name:     "working set: in full when it is worth it",
+		policy:   sched.NewWorkingSet,
+		pool:     100,
+		programs: []string{"i idle arrived=0 cells=80 seat=3", "x runs cells=1", "a waits arrived=1 context=50", "b waits arrived=2 context=20"},
+		next:     "nobody",
+	},
+	{
+		name:     "working set: cold turns stand behind warm ones",
+		policy:   sched.NewWorkingSet,
+		programs: []string{"a waits arrived=1 context=100 cells=50", "b waits arrived=2 context=100 cells=80"},
+		next:     "b a",
+	},
+	{
+		name:   "working set: outside first, the last in order; then the cheapest seat inside; then who waits",
+		policy: sched.NewWorkingSet,
+		pool:   100,
+		programs: []string{
+			"a idle arrived=1 cells=30 seat=5", "b idle arrived=2 cells=30 seat=2", "c idle arrived=3 cells=50 seat=9",
+			"d idle arrived=4 cells=10 seat=9", "e waits arrived=5 context=10 cells=9",
+		},
+		victims: "e d c b a",
+	},
+	{
+		name:   "working set: tenants divide the pool by weight",
+		policy: sched.NewWorkingSet,
+		env:    sched.Env{Shares: map[programs.TenantID]sched.Share{"gold": {Weight: 3}}},
+		pool:   100,
+		programs: []string{
+			"a waits arrived=1 context=25", "b waits arrived=2 context=25", "c waits arrived=3 context=25",
+			"p waits arrived=4 context=25 tenant=gold", "q waits arrived=5 context=25 tenant=gold",
+			"r waits arrived=6 context=25 tenant=gold", "s waits arrived=7 context=25 tenant=gold",
+		},
+		next: "a p q r",
+	},
+	{
+		name:   "working set: what one tenant leaves goes to the other",
+		policy: sched.NewWorkingSet,
+		pool:   100,
+		programs: []string{
+			"a waits arrived=1 context=40", "b waits arrived=2 context=40", "p waits arrived=4 context=20 tenant=other",
+		},
+		next: "a b p",
+	},
+	{
+		name:     "working set: no more than the quota",
+		policy:   sched.NewWorkingSet,
+		env:      sched.Env{Shares: map[programs.TenantID]sched.Share{"": {Quota: 50}}},
+		pool:     100,
+		programs: []string{"a waits arrived=1 context=40", "b waits arrived=2 context=40"},
+		next:     "a",
+	},
+}
+
+// ask puts the situation before the policy and compares its answers.
+func (q *question) ask(t *testing.T) {
+	pool := q.pool
+	if pool == 0 {
+		pool = 1000
+	}
+	q.env.Pool = func() programs.Tokens { return pool }
+	now := q.now * programs.Time(programs.Second)
+	known := map[string]*sched.Program{}
+	build := func() sched.Policy {
+		clear(known)
+		policy := q.policy(q.env)
+		for _, spec := range q.before {
+			policy.Put(0, read(t, known, spec))
+		}
+		for _, spec := range q.programs {
+			policy.Put(now, read(t, known, spec))
+		}
+		return policy
+	}
+	expect := func(what, got, want string) {
+		if want == "nobody" {
+			got += "nobody"
+		}
+		if want != "" && got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+
+	policy := build()
+	var held, lapsed []string
+	for _, spec := range q.programs {
+		name, _, _ := strings.Cut(spec, " ")
+		if known[name].Retention == sched.Hold {
+			held = append(held, name)
+		}
+	}
+	expect("holds", strings.Join(held, " "), q.holds)
+	for p := policy.Lapse(now); p != nil; p = policy.Lapse(now) {
+		lapsed = append(lapsed, string(p.ID))
+		policy.Put(now, p)
+	}
+	expect("lapse", strings.Join(lapsed, " "), q.lapse)
+	expect("victims", victims(policy, known), q.victims)
+	expect("next", admissions(build(), now, known), q.next)
+	expect("blocked", yields(build(), now, false), q.blocked)
+	expect("stuck", yields(build(), now, true), q.stuck)
+}
+
+// admissions admits who is next until nobody is.
+func admissions(policy sched.Policy, now programs.Time, known map[string]*sched.Program) string {
+	var order []string
+	alone := true
+	for _, p := range known {
+		alone = alone && !running(p)
+	}
+	for p := policy.Next(now, alone); p != nil; p = policy.Next(now, alone) {
+		alone = false
+		order = append(order, string(p.ID))
+		p.Turn.Phase = programs.Prefilling
+		p.Cells, p.Capacity = p.Turn.Context, p.Turn.Context
+		policy.Put(now, p)
+	}
+	return strings.Join(order, " ")
+}
+
+// victims empties whom the policy names for as long as somebody lends.
+func victims(policy sched.Policy, known map[string]*sched.Program) string {
+	var order []string
+	lend := 0
+	for _, p := range known {
+		if p.Capacity > 0 && p.Retention == sched.Lend && !running(p) {
+			lend++
+		}
+	}
+	for ; lend > 0; lend-- {
+		p := policy.Victim(0)
+		order = append(order, string(p.ID))
+		p.Cells, p.Capacity = 0, 0
+		policy.Put(0, p)
+	}
+	return strings.Join(order, " ")
+}
+
+func running(p *sched.Program) bool {
+	return p.Phase == programs.Active && p.Turn.Phase != programs.Waiting
+}
+
+// yields lists who gives up a hold for the first that waits, until nobody does.
+func yields(policy sched.Policy, now programs.Time, alone bool) string {
+	next := policy.Next(now, alone)
+	if next == nil {
+		return ""
+	}
+	var order []string
+	for p := policy.Blocked(now, next, alone); p != nil; p = policy.Blocked(now, next, alone) {
+		order = append(order, string(p.ID))
+		policy.Put(now, p)
+	}
+	return strings.Join(order, " ")
+}
+
+// read makes the program of a specification, or changes the one of the name.
+func read(t *testing.T, known map[string]*sched.Program, spec string) *sched.Program {
+	fields := strings.Fields(spec)
+	p := known[fields[0]]
+	if p == nil {
+		p = &sched.Program{ID: programs.ProgramID(fields[0])}
+		known[fields[0]] = p
+	}
+	switch fields[1] {
+	case "waits":
+		p.Phase, p.Turn.Phase = programs.Active, programs.Waiting
+	case "runs":
+		p.Phase, p.Turn.Phase = programs.Active, programs.Decoding
+	case "idle":
+		p.Phase, p.Turn.Phase = programs.Interlude, programs.Finished
+	default:
+		t.Fatalf("%q: no phase", spec)
+	}
+	for _, field := range fields[2:] {
+		key, value, _ := strings.Cut(field, "=")
+		var x float64
+		fmt.Sscan(value, &x)
+		at := programs.Time(programs.Seconds(x))
+		switch key {
+		case "arrived":
+			p.Arrived = at
+		case "came":
+			p.Turn.Arrived = at
+		case "since":
+			p.Gap.Since = at
+		case "used":
+			p.Used = at
+		case "served":
+			p.Served = programs.Seconds(x)
+		case "reload":
+			p.Gap.Reload = programs.Seconds(x)
+		case "context":
+			p.Turn.Context = programs.Tokens(x)
+		case "cells":
+			p.Cells = programs.Tokens(x)
+			p.Capacity = p.Cells
+		case "seat":
+			p.Seat = x
+		case "turns":
+			p.Turns = int(x)
+		case "left":
+			p.Work.Left = programs.Seconds(x)
+		case "trust":
+			p.Work.Trust = x
+		case "tenant":
+			p.Tenant = programs.TenantID(value)
+		case "preempted":
+			p.Turn.Preempted = true
+		default:
+			t.Fatalf("%q: no key %s", spec, key)
+		}
+	}
+	p.Turn.Context = max(p.Turn.Context, p.Cells)
+	return p
+}

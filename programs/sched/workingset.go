@@ -1,0 +1,346 @@
+package sched
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/order"
+)
+
+// WorkingSet lets in as many programs as the pool has room for, idle ones among
+// them, and suspends the rest: Denning's working set (CACM 1968) with a program
+// as the unit. Contexts grow, so that the set is taken anew all the time, and a
+// program that was in may find itself outside.
+//
+// # The set
+//
+// Programs stand in one order: guarded ones, then those that run, are between
+// turns, or wait and are warm, then those that wait and are cold; within each by
+// arrival (or by Work, see place). A waiting turn is cold when it would have to
+// compute most of its prompt. From the front of the order programs are inside as
+// long as what they need adds up to no more than the pool:
+//
+//	running   what they have, and the growth that a turn brings
+//	waiting   their prompt, and the same growth
+//	idle      what they have and the growth, times the worth of the seat (kvpin.Pin)
+//
+// The first that does not fit is outside, and so is everybody behind it.
+//
+// # What follows from it
+//
+// Waiting programs inside are admitted in order. Memory is taken from those
+// outside first, the last in order first; then from idle programs inside, those
+// whose seats are worth least first; then from waiting ones. When nothing runs and nobody
+// is inside, the first that waits is admitted all the same.
+//
+// Where several tenants have programs, each has a set of its own, in its part of
+// the pool: see parts.
+type WorkingSet struct {
+	env    Env
+	rules  Rules
+	parts  []*part // by tenant
+	growth float64 // mean of what a turn adds to a context
+	resume programs.Time
+
+	newcomers order.Heap[*Program] // unguarded ones that wait, by when their guard begins
+	open      []*part              // of divide
+}
+
+// Rules are the working set's parameters.
+type Rules struct {
+	Pool    float64           // part of the pool that the set may fill
+	Growth  float64           // part of a turn's mean growth that is kept free for each program
+	Cold    float64           // part of the prompt that must be missing for a turn to be cold
+	Guard   programs.Duration // how long a turn waits before it is guarded; 0 is for ever
+	Pause   programs.Duration // without admission after a preemption
+	Urgency float64           // by how many seconds of arrival a second less of work goes before; see place
+}
+
+// DefaultRules are those that one set of measurements over five workloads found
+// best; `interlude sim` shows how.
+var DefaultRules = Rules{Pool: 1, Growth: 0.5, Cold: 0.3, Pause: programs.Second}
+
+// NewWorkingSet makes the policy with the rules of the policy laboratory that it
+// was first measured in: no guard, and hints of remaining work unused.
+func NewWorkingSet(env Env) Policy { return WorkingSetBy(DefaultRules)(env) }
+
+// WorkingSetBy gives the policy with other rules.
+func WorkingSetBy(rules Rules) func(Env) Policy {
+	return func(env Env) Policy { return &WorkingSet{env: env, rules: rules} }
+}
+
+// part is one tenant's programs.
+type part struct {
+	tenant  programs.TenantID
+	share   Share
+	order   order.Tree[*Program] // idle and waiting, weighed by what they need
+	waiting order.Heap[*Program]
+	idle    order.Heap[*Program] // lending, last in order first
+	cheap   order.Heap[*Program] // the same, by what their seats are worth, least first
+	queued  order.Heap[*Program] // waiting and lending, last in order first
+	running []*Program
+	limit   int64
+}
+
+// Put implements Policy.
+func (w *WorkingSet) Put(now programs.Time, p *Program) {
+	t := w.part(p.Tenant)
+	w.learn(p)
+	if p.Turn.Preempted && p.waits() && !p.notes.outside {
+		w.resume = now.Add(w.rules.Pause)
+	}
+	p.notes.outside = p.waits() && p.Turn.Preempted // noted once a preemption
+	w.remove(t, p)
+	switch {
+	case p.runs():
+		t.running = append(t.running, p)
+		p.notes.guarded = false
+	default:
+		rank := w.place(p)
+		t.order.Put(&p.seat, rank, w.need(p))
+		if p.waits() {
+			t.waiting.Put(&p.wait, rank)
+			w.watch(p)
+		}
+		t.lend(p, rank)
+	}
+}
+
+// Drop implements Policy.
+func (w *WorkingSet) Drop(p *Program) {
+	w.remove(w.part(p.Tenant), p)
+}
+
+// Rank implements Policy.
+func (w *WorkingSet) Rank(p *Program) programs.Rank { return w.place(p) }
+
+// Lapse implements Policy: no pin of a working set is hard.
+func (w *WorkingSet) Lapse(programs.Time) *Program { return nil }
+
+// Blocked implements Policy: nobody is held.
+func (w *WorkingSet) Blocked(programs.Time, *Program, bool) *Program { return nil }
+
+// Next implements Policy: the first in order of those that wait inside.
+func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
+	w.guard(now)
+	if now < w.resume && !alone {
+		return nil
+	}
+	w.divide()
+	var next, waiting *Program
+	for _, t := range w.parts {
+		p := first(&t.waiting)
+		if p == nil {
+			continue
+		}
+		waiting = earlier(waiting, p)
+		if t.inside(p) {
+			next = earlier(next, p)
+		}
+	}
+	if next == nil && alone {
+		return waiting
+	}
+	return next
+}
+
+// Victim implements Policy.
+func (w *WorkingSet) Victim(programs.Time) *Program {
+	w.divide()
+	var outside, idle, waiting *Program
+	for _, t := range w.parts {
+		for _, p := range [...]*Program{first(&t.idle), first(&t.queued)} {
+			if p != nil && !t.inside(p) {
+				outside = later(outside, p)
+			}
+		}
+		if p := first(&t.cheap); p != nil && (idle == nil || p.alarm.Rank().Compare(idle.alarm.Rank()) < 0) {
+			idle = p
+		}
+		waiting = later(waiting, first(&t.queued))
+	}
+	return cmp.Or(outside, idle, waiting)
+}
+
+// need is what the program takes of the set.
+func (w *WorkingSet) need(p *Program) int64 {
+	growth := w.rules.Growth * w.growth
+	if p.waits() {
+		return int64(float64(p.Turn.Context-max(p.Shared, p.Turn.Shared)) + growth)
+	}
+	if p.Capacity == 0 {
+		return 0
+	}
+	return int64((float64(p.private()) + growth) * min(1, p.Seat))
+}
+
+// The classes of the order.
+const (
+	guarded = iota
+	warm
+	cold
+)
+
+// place is the program's place in the order. Within a class it is that of its
+// arrival; a program whose client says how much work is left moves forward by
+// Urgency for each second less of it than the mean, as far as such words are
+// trusted.
+func (w *WorkingSet) place(p *Program) programs.Rank {
+	at := p.Arrived
+	if p.Work.Left > 0 && w.rules.Urgency > 0 {
+		at = at.Add(programs.Duration(w.rules.Urgency * p.Work.Trust * float64(p.Work.Left)))
+	}
+	switch {
+	case p.notes.guarded && p.waits():
+		return p.rank(guarded, p.Turn.Arrived)
+	case p.waits() && float64(p.left()-p.Turn.missingShared(p)) > w.rules.Cold*float64(p.Turn.Context):
+		return p.rank(cold, at)
+	}
+	return p.rank(warm, at)
+}
+
+// missingShared is what of the missing context a parent's cells will give.
+func (t *Turn) missingShared(p *Program) programs.Tokens { return max(0, t.Shared-p.Cells) }
+
+// watch has a newcomer's wait bounded by the guard.
+func (w *WorkingSet) watch(p *Program) {
+	p.alarm.Value = p
+	if w.rules.Guard > 0 && !p.notes.guarded && p.Turns == 0 {
+		w.newcomers.Put(&p.alarm, p.rank(0, p.Turn.Arrived.Add(w.rules.Guard)))
+		p.notes.alarm = &w.newcomers
+	}
+}
+
+// guard puts the newcomers that have waited for long in front of all others.
+func (w *WorkingSet) guard(now programs.Time) {
+	for top := w.newcomers.Top(); top != nil && top.Rank().At <= now; top = w.newcomers.Top() {
+		p := top.Value
+		p.notes.guarded = true
+		w.Put(now, p)
+	}
+}
+
+// learn follows how much a turn adds to a context, as a mean that one turn in a
+// hundred renews.
+func (w *WorkingSet) learn(p *Program) {
+	if p.Phase != programs.Interlude || p.notes.context == p.Turn.Context {
+		return
+	}
+	if grown := p.Turn.Context - p.notes.context; grown > 0 && p.notes.context > 0 {
+		if w.growth == 0 {
+			w.growth = float64(grown)
+		}
+		w.growth += 0.01 * (float64(grown) - w.growth)
+	}
+	p.notes.context = p.Turn.Context
+}
+
+// divide parts the pool among the tenants: by weight, no part larger than its
+// tenant needs or its quota, and what one leaves goes to the others by weight
+// again (max-min fairness). A tenant alone has all of it.
+func (w *WorkingSet) divide() {
+	left := w.rules.Pool * float64(w.env.Pool())
+	w.open = w.open[:0]
+	weights := 0.0
+	for _, t := range w.parts {
+		if t.needs() > 0 {
+			w.open = append(w.open, t)
+			weights += t.share.Weight
+		}
+		t.limit = 0
+	}
+	if len(w.open) == 1 {
+		w.open[0].limit = w.open[0].share.bound(int64(left))
+		return
+	}
+	slices.SortStableFunc(w.open, func(a, b *part) int {
+		return cmp.Compare(float64(a.share.bound(a.needs()))/a.share.Weight, float64(b.share.bound(b.needs()))/b.share.Weight)
+	})
+	for _, t := range w.open {
+		t.limit = min(t.share.bound(t.needs()), int64(left*t.share.Weight/weights))
+		left -= float64(t.limit)
+		weights -= t.share.Weight
+	}
+}
+
+func (s Share) bound(cells int64) int64 {
+	if s.Quota > 0 {
+		return min(cells, int64(s.Quota))
+	}
+	return cells
+}
+
+// part gives the tenant's part, made when it is first asked for.
+func (w *WorkingSet) part(tenant programs.TenantID) *part {
+	at, ok := slices.BinarySearchFunc(w.parts, tenant, func(t *part, id programs.TenantID) int { return cmp.Compare(t.tenant, id) })
+	if !ok {
+		t := &part{tenant: tenant, share: w.env.Shares[tenant]}
+		if t.share.Weight <= 0 || math.IsNaN(t.share.Weight) {
+			t.share.Weight = 1
+		}
+		t.idle.LastFirst, t.queued.LastFirst = true, true
+		w.parts = slices.Insert(w.parts, at, t)
+	}
+	return w.parts[at]
+}
+
+// needs is what the whole part would take.
+func (t *part) needs() int64 { return t.runs() + t.order.Sum() }
+
+// runs is what the running programs take.
+func (t *part) runs() (cells int64) {
+	for _, p := range t.running {
+		cells += int64(max(p.private(), p.Turn.Context-p.Shared))
+	}
+	return cells
+}
+
+// inside tells whether a program, idle or waiting, is in the set.
+func (t *part) inside(p *Program) bool {
+	edge := t.order.Reach(t.limit - t.runs())
+	return edge == nil || p.seat.Rank().Compare(edge.Rank()) < 0
+}
+
+// lend puts a program among those that memory may be taken from, if it is one.
+func (t *part) lend(p *Program, rank programs.Rank) {
+	p.park.Value = p
+	switch {
+	case !p.lends():
+	case p.waits():
+		t.queued.Put(&p.park, rank)
+		p.notes.parked = &t.queued
+	default:
+		t.idle.Put(&p.park, rank)
+		p.notes.parked = &t.idle
+		p.alarm.Value = p
+		t.cheap.Put(&p.alarm, p.rank(0, programs.Time(min(p.Seat, 1e6)*1e9)))
+		p.notes.alarm = &t.cheap
+	}
+}
+
+// remove takes a program out of every order.
+func (w *WorkingSet) remove(t *part, p *Program) {
+	p.wait.Value, p.seat.Value = p, p
+	t.order.Remove(&p.seat)
+	t.waiting.Remove(&p.wait)
+	p.notes.unpark(p)
+	if i := slices.Index(t.running, p); i >= 0 {
+		t.running = slices.Delete(t.running, i, i+1)
+	}
+}
+
+func earlier(a, b *Program) *Program {
+	if a == nil || b != nil && b.seat.Rank().Compare(a.seat.Rank()) < 0 {
+		return b
+	}
+	return a
+}
+
+func later(a, b *Program) *Program {
+	if a == nil || b != nil && b.seat.Rank().Compare(a.seat.Rank()) > 0 {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,134 @@
+package core
+
+import (
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/order"
+	"github.com/interlude-run/interlude/toolpredict"
+)
+
+// This file is what happens between two turns of a program: its seat, how long the
+// wait will be, and what the seat is worth as time goes by.
+
+// gap is the interlude of a program. The zero gap is none.
+type gap struct {
+	call     toolpredict.Call
+	observed bool // whether its length is to be learnt from
+	started  programs.Time
+	exact    programs.Time // when it ends, if that is known
+	estimate *toolpredict.Estimate
+	pin      kvpin.Pin
+	reprice  order.Entry[*program]
+}
+
+// forecast is the gap as the pin sees it.
+type forecast struct{ *gap }
+
+// Residual implements kvpin.Forecast.
+func (f forecast) Residual(elapsed programs.Duration) programs.Duration {
+	if f.exact != 0 {
+		return max(f.exact.Sub(f.pin.Since.Add(elapsed)), programs.Millisecond)
+	}
+	return programs.Seconds(float64(f.estimate.Residual(toolpredict.Seconds(elapsed.Seconds()))))
+}
+
+// begin opens the gap when a turn is over.
+func (m *Machine) begin(p *program, call Call) {
+	p.gap.observed = true
+	p.gap.started = m.now
+	p.Gap.Since = m.now
+	m.expect(p, call)
+}
+
+// expect estimates the gap from what is called, from now on.
+func (m *Machine) expect(p *program, call Call) {
+	g := &p.gap
+	if g.estimate == nil {
+		g.estimate = new(toolpredict.Estimate)
+	}
+	g.call = toolpredict.Call{
+		Program: string(p.ID), Tenant: string(p.Tenant), Tool: call.Tool, Class: call.Class, Human: call.Human,
+		Hint: toolpredict.Seconds(call.Expected.Seconds()),
+	}
+	g.exact = 0
+	if call.Exact && call.Expected > 0 {
+		g.exact = m.now.Add(call.Expected)
+	}
+	m.tools.Estimate(g.call, g.estimate)
+	p.Gap.Tool, p.Gap.Human = call.Tool, call.Human
+	g.pin.Since = m.now
+	m.price(p)
+	m.emit(Effect{Kind: PinProgram, Turn: programs.TurnID{Program: p.ID}, Pin: Pin{
+		TTL:      g.pin.TTL(m.pool(), forecast{g}),
+		Expected: forecast{g}.Residual(0),
+		Reload:   g.pin.Reload,
+	}})
+}
+
+// end closes the gap when the next turn comes, and learns from it.
+func (m *Machine) end(p *program, arrived programs.Time) {
+	g := &p.gap
+	if g.observed && g.exact == 0 && arrived >= g.started {
+		m.tools.Observe(g.call, toolpredict.Seconds(arrived.Sub(g.started).Seconds()))
+	}
+	g.observed = false
+	m.reprices.Remove(&g.reprice)
+}
+
+// price says what the seat is worth now, and when to ask again.
+func (m *Machine) price(p *program) {
+	g := &p.gap
+	g.pin.Cells = p.Capacity - p.Shared
+	g.pin.Reload = m.reloadTime(p)
+	p.Gap.Reload = g.pin.Reload
+	p.Seat = g.pin.Worth(m.now, m.pool(), forecast{g})
+	if p.resident {
+		p.Seat = 0 // it is not of the set's pool
+	}
+	at := g.pin.Since.Add(kvpin.Reprice(m.now.Sub(g.pin.Since)))
+	g.reprice.Value = p
+	m.reprices.Put(&g.reprice, programs.Rank{At: at, Program: p.ID})
+}
+
+// reprice follows the prices of the seats, as far as anybody waits for one.
+func (m *Machine) reprice() {
+	if m.scheduler.Waiting() == 0 {
+		return
+	}
+	for top := m.reprices.Top(); top != nil && top.Rank().At <= m.now; top = m.reprices.Top() {
+		p := top.Value
+		m.price(p)
+		m.changed(p)
+	}
+}
+
+// reloadTime is what it would take to have the program's cells again, were they
+// lost, by the fastest way.
+func (m *Machine) reloadTime(p *program) programs.Duration {
+	from := min(p.Shared, p.Cells)
+	seconds := m.speed.compute(from, p.Cells)
+	for t := kvpin.Host; t <= kvpin.Disk; t++ {
+		if n := min(p.copied[t], p.Cells); n > from {
+			size := m.cfg.Geometry.CellBytes * programs.Bytes(n-from)
+			seconds = min(seconds, m.speed.load(t, size)+m.speed.compute(n, p.Cells))
+		}
+	}
+	return programs.Seconds(seconds)
+}
+
+func (m *Machine) toolStarted(ev *ToolStarted) {
+	if p := m.programs[ev.Program]; p != nil && p.Phase == programs.Interlude {
+		m.expect(p, ev.Call)
+		m.changed(p)
+	}
+}
+
+func (m *Machine) toolProgress(ev *ToolProgress) {
+	p := m.programs[ev.Program]
+	if p == nil || p.Phase != programs.Interlude || ev.Expected <= 0 {
+		return
+	}
+	g := &p.gap
+	m.expect(p, Call{Tool: g.call.Tool, Class: g.call.Class, Human: g.call.Human, Expected: ev.Expected})
+	m.changed(p)
+}

@@ -1,0 +1,123 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/runtime/sim/workload"
+)
+
+// Result is what came of a simulation.
+type Result struct {
+	Programs int
+	Turns    int
+	Makespan programs.Duration // from the first arrival to the last departure
+	Steps    int
+	Busy     programs.Duration // of the engine
+	Digest   uint64            // of the decisions; equal runs have equal ones
+
+	JCT  []programs.Duration // of each program, in the order of Config.Programs
+	TTFT []programs.Duration // of each turn, sorted
+	New  []programs.Duration // the same of first turns
+
+	Prompt      programs.Tokens // of all turns
+	Reusable    programs.Tokens // of it, what an endless cache would have
+	Reused      programs.Tokens // of it, what was found
+	Prefilled   programs.Tokens
+	Generated   programs.Tokens
+	Preemptions int
+	Evictions   int
+	MovedHost   programs.Bytes
+	MovedDisk   programs.Bytes
+}
+
+// MeanJCT is the mean time from a program's first arrival to its last departure.
+func (r *Result) MeanJCT() float64 { return mean(r.JCT) }
+
+// HitRate is the part of the reusable prompt tokens that were not computed again.
+func (r *Result) HitRate() float64 {
+	if r.Reusable == 0 {
+		return 1
+	}
+	return float64(r.Reused) / float64(r.Reusable)
+}
+
+// Throughput is programs a second.
+func (r *Result) Throughput() float64 { return float64(r.Programs) / r.Makespan.Seconds() }
+
+// Quantile is the value below which the part q of the values lies, by nearest
+// rank.
+func Quantile(values []programs.Duration, q float64) programs.Duration {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := values
+	if !slices.IsSorted(values) {
+		sorted = slices.Sorted(slices.Values(values))
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+func mean(ds []programs.Duration) float64 {
+	sum := 0.0
+	for _, d := range ds {
+		sum += d.Seconds()
+	}
+	return sum / float64(max(1, len(ds)))
+}
+
+// tally is a result in the making.
+type tally struct {
+	result      Result
+	jct         map[programs.ProgramID]programs.Duration
+	preemptions int
+	evictions   int
+	moved       [2]programs.Bytes
+	reusable    programs.Tokens
+}
+
+func (t *tally) prompt(turn *workload.Turn, index int) {
+	t.result.Prompt += turn.Prefix + turn.Input
+	t.result.Reusable += turn.Prefix
+}
+
+func (t *tally) step(took programs.Duration, items int) {
+	t.result.Steps++
+	t.result.Busy += took
+}
+
+func (t *tally) turn(e *core.Effect) {
+	r := &t.result
+	r.Turns++
+	wait := e.Timing.First.Sub(e.Timing.Arrived)
+	r.TTFT = append(r.TTFT, wait)
+	if e.Turn.Turn == 1 {
+		r.New = append(r.New, wait)
+	}
+	r.Reused += e.Usage.Reused
+	r.Prefilled += e.Usage.Prefilled
+	r.Generated += e.Usage.Generated
+}
+
+func (t *tally) program(a *agent, now programs.Time) {
+	if t.jct == nil {
+		t.jct = map[programs.ProgramID]programs.Duration{}
+	}
+	t.jct[a.id] = now.Sub(a.arrived)
+}
+
+func (s *simulation) result() *Result {
+	r := s.tally.result
+	r.Programs = len(s.cfg.Programs)
+	r.Makespan = s.now.Sub(slices.Min(s.cfg.Arrivals))
+	r.Digest = s.digest.h
+	for i := range s.cfg.Programs {
+		r.JCT = append(r.JCT, s.tally.jct[programs.ProgramID(s.cfg.Programs[i].ID)])
+	}
+	slices.Sort(r.TTFT)
+	slices.Sort(r.New)
+	r.Preemptions, r.Evictions = s.tally.preemptions, s.tally.evictions
+	r.MovedHost, r.MovedDisk = s.tally.moved[0], s.tally.moved[1]
+	return &r
+}

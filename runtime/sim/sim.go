@@ -1,0 +1,361 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/order"
+	"github.com/interlude-run/interlude/programs/sched"
+	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/runtime/sim/cost"
+	"github.com/interlude-run/interlude/runtime/sim/workload"
+)
+
+// Config is one simulation: programs that arrive at an engine, under a policy.
+type Config struct {
+	Engine     *cost.Engine
+	Pool       programs.Tokens // cells on the device
+	Host       programs.Tokens // cells of the host tier; 0 is none
+	Disk       programs.Tokens
+	Running    int // most turns at once; 0 is 256
+	Policy     func(sched.Env) sched.Policy
+	Know       Knowledge
+	FixedSteps bool // see core.Config
+	Programs   []workload.Program
+	Arrivals   []programs.Time // of each program's first turn
+
+	// Observe, where it is set, hears of every event and what came of it, and
+	// must not keep what it gets.
+	Observe func(now programs.Time, ev core.Event, effects []core.Effect)
+}
+
+// Knowledge is what a policy is told of the future, for bounds on what knowing it
+// could be worth.
+type Knowledge struct {
+	Gaps bool // how long each tool will take
+	Work bool // how much engine time each program has left
+}
+
+// Run simulates until every program has ended. The same Config gives the same
+// Result, to the last digit. It returns early with ctx's error when that ends.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	s, err := newSimulation(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("simulate: %w", err)
+	}
+	for n := 0; s.open > 0; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := s.next(); err != nil {
+			return nil, fmt.Errorf("simulate: at %v: %w", s.now, err)
+		}
+	}
+	return s.result(), nil
+}
+
+// simulation is the core under virtual time.
+type simulation struct {
+	cfg     Config
+	machine *core.Machine
+	now     programs.Time
+	digest  digest
+
+	agents   []agent
+	byID     map[programs.ProgramID]*agent
+	arriving order.Heap[*agent] // by the arrival of their next turns
+	open     int                // programs that have not ended
+
+	items   []cost.Item // of the step under way
+	report  core.StepDone
+	stepEnd programs.Time // 0 when no step runs
+	links   [2]link       // to the host, to disk
+
+	arrival core.TurnArrived
+	tally   tally
+}
+
+// agent is a program as its client drives it.
+type agent struct {
+	program *workload.Program
+	id      programs.ProgramID
+	turn    int // index of the turn in progress, or the next
+	arrived programs.Time
+	left    []programs.Duration // engine time after each turn
+	prefix  programs.ProgramID  // the program that it begins with
+	root    bool                // it is such a program itself
+	waiting int                 // children that a turn waits for
+	place   order.Entry[*agent]
+}
+
+// link is a way between two tiers. Moves go one after the other.
+type link struct {
+	queue []transfer
+	tier  kvpin.Tier
+}
+
+type transfer struct {
+	id   core.MoveID
+	took programs.Duration
+	ends programs.Time // once it is the first
+}
+
+func newSimulation(cfg Config) (*simulation, error) {
+	if len(cfg.Programs) != len(cfg.Arrivals) || len(cfg.Programs) == 0 {
+		return nil, fmt.Errorf("%d programs with %d arrivals", len(cfg.Programs), len(cfg.Arrivals))
+	}
+	if cfg.Running == 0 {
+		cfg.Running = 256
+	}
+	cfg.Running = min(cfg.Running, int(cfg.Engine.StepTokens))
+	machine, err := core.New(CoreConfig(cfg))
+	if err != nil {
+		return nil, err
+	}
+	s := &simulation{cfg: cfg, machine: machine, byID: map[programs.ProgramID]*agent{}, digest: newDigest()}
+	s.links[0].tier, s.links[1].tier = kvpin.Host, kvpin.Disk
+	s.agents = make([]agent, 0, 2*len(cfg.Programs)) // never grows: agents are pointed to
+	s.plant()
+	for i := range cfg.Programs {
+		s.add(&cfg.Programs[i], cfg.Arrivals[i])
+	}
+	s.open = len(cfg.Programs)
+	return s, nil
+}
+
+// CoreConfig is the core's configuration for a simulated engine.
+func CoreConfig(cfg Config) core.Config {
+	cell := cfg.Engine.KVBytes
+	return core.Config{
+		Geometry: kvpin.Geometry{
+			CellBytes: cell, Granule: 32, Span: 512, PoolBytes: cell * programs.Bytes(cfg.Pool),
+		},
+		MaxContext: 1 << 40,
+		StepTokens: cfg.Engine.StepTokens,
+		MaxRunning: cfg.Running,
+		Policy:     cfg.Policy,
+		FixedSteps: cfg.FixedSteps,
+		Host:       cell * programs.Bytes(cfg.Host),
+		Disk:       cell * programs.Bytes(cfg.Disk),
+		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.HostBytes, DiskBytes: cfg.Engine.DiskBytes},
+	}
+}
+
+// plant begins the prefixes that programs share, each as a program of its own that
+// stays: the longest of those that name it.
+func (s *simulation) plant() {
+	longest := map[string]programs.Tokens{}
+	var keys []string
+	for i := range s.cfg.Programs {
+		p := &s.cfg.Programs[i]
+		if p.SharedKey == "" || p.SharedPrefix == 0 {
+			continue
+		}
+		if longest[p.SharedKey] == 0 {
+			keys = append(keys, p.SharedKey)
+		}
+		longest[p.SharedKey] = max(longest[p.SharedKey], p.SharedPrefix)
+	}
+	for _, key := range keys {
+		root := &workload.Program{ID: "prefix/" + key, Turns: []workload.Turn{{Input: longest[key], Output: 1}}}
+		s.enlist(agent{program: root, id: programs.ProgramID(root.ID), root: true}, 0)
+	}
+}
+
+// add makes the agent of a program.
+func (s *simulation) add(p *workload.Program, at programs.Time) {
+	a := agent{program: p, id: programs.ProgramID(p.ID)}
+	if p.SharedKey != "" && p.SharedPrefix > 0 {
+		a.prefix = programs.ProgramID("prefix/" + p.SharedKey)
+	}
+	if s.cfg.Know.Work {
+		a.left = s.remaining(p)
+	}
+	s.enlist(a, at)
+}
+
+func (s *simulation) enlist(a agent, at programs.Time) {
+	s.agents = append(s.agents, a)
+	to := &s.agents[len(s.agents)-1]
+	to.place.Value = to
+	s.byID[to.id] = to
+	s.arriving.Put(&to.place, programs.Rank{At: at, Program: to.id})
+}
+
+// remaining is the engine time that a program alone needs after each of its turns.
+func (s *simulation) remaining(p *workload.Program) []programs.Duration {
+	left := make([]programs.Duration, len(p.Turns))
+	var sum programs.Duration
+	for i := len(p.Turns) - 1; i >= 0; i-- {
+		left[i] = sum
+		t := &p.Turns[i]
+		sum += s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
+	}
+	return left
+}
+
+// next lets time go on to what happens next.
+func (s *simulation) next() error {
+	const never = programs.Time(1<<63 - 1)
+	at, kind := never, 0
+	consider := func(t programs.Time, k int) {
+		if t < at {
+			at, kind = t, k
+		}
+	}
+	if s.stepEnd != 0 {
+		consider(s.stepEnd, 1)
+	}
+	if top := s.arriving.Top(); top != nil {
+		consider(top.Rank().At, 2)
+	}
+	for i := range s.links {
+		if len(s.links[i].queue) > 0 {
+			consider(s.links[i].queue[0].ends, 3+i)
+		}
+	}
+	s.now = at
+	switch kind {
+	case 0:
+		return fmt.Errorf("%d programs have not ended and nothing happens", s.open)
+	case 1:
+		s.stepEnd = 0
+		s.tell(&s.report)
+	case 2:
+		a := s.arriving.Top().Value
+		s.arriving.Remove(&a.place)
+		s.arrive(a)
+	default:
+		l := &s.links[kind-3]
+		id := l.queue[0].id
+		l.queue = l.queue[1:]
+		if len(l.queue) > 0 {
+			l.queue[0].ends = s.now.Add(l.queue[0].took)
+		}
+		s.tell(&core.MoveDone{Move: id})
+	}
+	return nil
+}
+
+// arrive brings the agent's next turn before the core.
+func (s *simulation) arrive(a *agent) {
+	t := &a.program.Turns[a.turn]
+	if a.turn == 0 {
+		a.arrived = s.now
+	}
+	ev := &s.arrival
+	*ev = core.TurnArrived{
+		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
+		Arrived:  s.now,
+		Context:  t.Prefix + t.Input,
+		Keep:     t.Prefix,
+		MaxNew:   t.Output,
+		Parent:   a.prefix,
+		Shared:   a.program.SharedPrefix,
+		Last:     a.turn == len(a.program.Turns)-1 && !a.root,
+		Resident: a.root,
+		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
+	}
+	if s.cfg.Know.Gaps {
+		ev.Next.Expected, ev.Next.Exact = max(t.Gap, 1), true
+	}
+	if s.cfg.Know.Work && a.left != nil {
+		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
+		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
+	}
+	s.tally.prompt(t, a.turn)
+	s.tell(ev)
+}
+
+// tell takes an event to the core and does what it answers.
+func (s *simulation) tell(ev core.Event) {
+	effects := s.machine.Step(s.now, ev)
+	if s.cfg.Observe != nil {
+		s.cfg.Observe(s.now, ev, effects)
+	}
+	for i := range effects {
+		s.do(&effects[i])
+	}
+}
+
+func (s *simulation) do(e *core.Effect) {
+	switch e.Kind {
+	case core.RunStep:
+		s.run(e.Items)
+	case core.FinishTurn:
+		s.digest.add(uint64(s.now), uint64(e.Turn.Turn), uint64(e.Usage.Prefilled))
+		s.finish(s.byID[e.Turn.Program], e)
+	case core.SuspendTurn:
+		s.tally.preemptions++
+	case core.TruncateSeq, core.ReleaseSeq:
+		if e.Cause == core.CauseEvict {
+			s.digest.add(uint64(s.now), uint64(e.Seq), uint64(e.Cells))
+			s.tally.evictions++
+		}
+	case core.MoveCells:
+		s.move(e)
+	case core.RejectTurn:
+		panic(fmt.Sprintf("sim: %v is rejected: %v", e.Turn, e.Rejection)) // workloads are cut to what fits
+	}
+}
+
+// run starts a step.
+func (s *simulation) run(items []core.Item) {
+	s.items = s.items[:0]
+	for i := range items {
+		s.items = append(s.items, cost.Item{From: items[i].From, Count: items[i].Count})
+	}
+	for len(s.report.Results) < len(items) {
+		s.report.Results = append(s.report.Results, core.ItemOK)
+	}
+	s.report.Results = s.report.Results[:len(items)]
+	took := max(s.cfg.Engine.Step(s.items), 1)
+	s.stepEnd = s.now.Add(took)
+	s.tally.step(took, len(items))
+}
+
+// finish sends the agent's tool off, or ends the agent.
+func (s *simulation) finish(a *agent, e *core.Effect) {
+	if a.root {
+		return
+	}
+	s.tally.turn(e)
+	t := &a.program.Turns[a.turn]
+	a.turn++
+	if a.turn == len(a.program.Turns) {
+		s.open--
+		s.tally.program(a, s.now)
+		return
+	}
+	s.arriving.Put(&a.place, programs.Rank{At: s.now.Add(t.Gap), Program: a.id})
+}
+
+// move puts a move on its link.
+func (s *simulation) move(e *core.Effect) {
+	size := s.cfg.Engine.KVBytes * programs.Bytes(e.Cells-e.First)
+	lower := max(e.Source, e.Tier)
+	l := &s.links[lower-kvpin.Host]
+	t := transfer{id: e.Move, took: max(s.cfg.Engine.Transfer(size, cost.Link(lower-kvpin.Host)), 1)}
+	if len(l.queue) == 0 {
+		t.ends = s.now.Add(t.took)
+	}
+	l.queue = append(l.queue, t)
+	s.tally.moved[lower-kvpin.Host] += size
+}
+
+// digest is a fingerprint of a simulation's decisions.
+type digest struct{ h uint64 }
+
+func newDigest() digest { return digest{fnv.New64a().Sum64()} }
+
+func (d *digest) add(xs ...uint64) {
+	for _, x := range xs {
+		for range 8 {
+			d.h = (d.h ^ x&0xff) * 1099511628211
+			x >>= 8
+		}
+	}
+}
