@@ -14,10 +14,12 @@ import (
 // # The price
 //
 // Keeping f of the pool's M cells for a further expected wait of E seconds costs
-// the others f/M of the engine for so long. Losing them costs all of it for the R
-// seconds that computing, or loading, them again takes. So the seat is worth
+// the others f/M of the engine for so long. Losing them costs, when the program is
+// back, the C seconds in which the engine computes cells again and does nothing else,
+// and the L seconds in which others come from a lower tier: then the engine goes on,
+// and only the program's own f cells are taken without use. So the seat is worth
 //
-//	worth = R·M / (f·E[w | t])
+//	worth = (C·M + L·f) / (f·E[w | t])
 //
 // where E[w | t] is the mean of what is left of the wait when t of it has passed.
 // For durations with heavy tails it grows with t, so that a seat loses its worth
@@ -25,16 +27,30 @@ import (
 // working set. (Continuum's objective weighs one second of
 // holding f cells against one second of stalling all M; the quotient M/f is what
 // sets it right.)
+//
+// With a copy of everything on the host, C is 0 and the worth L/E: seats of all but
+// the shortest waits count for little, and the working set becomes programs in the
+// order of their arrival over a cache in the order of its use.
 type Pin struct {
-	Since  programs.Time     // the tool started
-	Cells  programs.Tokens   // f, of the program's own
-	Reload programs.Duration // R, from the cheapest tier
+	Since   programs.Time     // the tool started
+	Cells   programs.Tokens   // f, of the program's own
+	Compute programs.Duration // C
+	Load    programs.Duration // L
 }
 
 // Forecast is what is known of how long a tool will take.
 type Forecast interface {
 	// Residual is the mean of what is left of the wait when elapsed has passed.
 	Residual(elapsed programs.Duration) programs.Duration
+}
+
+// Reload is what it takes to have the cells again, in seconds of the program.
+func (p *Pin) Reload() programs.Duration { return p.Compute + p.Load }
+
+// Price is what losing f cells of a pool costs when they are computed and loaded
+// again in such times, in cell-seconds.
+func Price(compute, load float64, f, pool programs.Tokens) float64 {
+	return compute*float64(pool) + load*float64(f)
 }
 
 // Worth is the worth of the seat at the time, in a pool of so many cells: what
@@ -48,7 +64,7 @@ func (p *Pin) worth(elapsed programs.Duration, pool programs.Tokens, f Forecast)
 		return 0
 	}
 	left := f.Residual(elapsed).Seconds() * float64(p.Cells)
-	gain := p.Reload.Seconds() * float64(pool)
+	gain := Price(p.Compute.Seconds(), p.Load.Seconds(), p.Cells, pool)
 	return gain / max(left, 1e-9)
 }
 

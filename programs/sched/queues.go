@@ -84,6 +84,7 @@ type notes struct {
 	context programs.Tokens       // at the end of the last turn
 	paused  bool
 	guarded bool
+	counted bool
 	outside bool
 }
 

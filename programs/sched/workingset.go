@@ -44,8 +44,9 @@ type WorkingSet struct {
 	growth float64 // mean of what a turn adds to a context
 	resume programs.Time
 
-	newcomers order.Heap[*Program] // unguarded ones that wait, by when their guard begins
-	open      []*part              // of divide
+	patient order.Heap[*Program] // unguarded ones that wait, by their turns' arrivals
+	ages    ages
+	open    []*part // of divide
 }
 
 // Rules are the working set's parameters.
@@ -53,18 +54,27 @@ type Rules struct {
 	Pool    float64           // part of the pool that the set may fill
 	Growth  float64           // part of a turn's mean growth that is kept free for each program
 	Cold    float64           // part of the prompt that must be missing for a turn to be cold
-	Guard   programs.Duration // how long a turn waits before it is guarded; 0 is for ever
+	Guard   programs.Duration // how long a turn waits at least before it is guarded; 0 is for ever
+	Ages    float64           // and how long in mean ages of programs, see guard
 	Pause   programs.Duration // without admission after a preemption
 	Urgency float64           // by how many seconds of arrival a second less of work goes before; see place
 }
 
 // DefaultRules are those that one set of measurements over five workloads found
 // best; `interlude sim` shows how.
-var DefaultRules = Rules{Pool: 1, Growth: 0.5, Cold: 0.3, Pause: programs.Second}
+var DefaultRules = Rules{
+	Pool: 1, Growth: 0.5, Cold: 0.3, Pause: programs.Second,
+	Guard: 4 * programs.Minute, Ages: 0.5,
+	Urgency: 30,
+}
 
-// NewWorkingSet makes the policy with the rules of the policy laboratory that it
-// was first measured in: no guard, and hints of remaining work unused.
-func NewWorkingSet(env Env) Policy { return WorkingSetBy(DefaultRules)(env) }
+// NewWorkingSet makes the policy without guards, and with hints of remaining work
+// unused.
+func NewWorkingSet(env Env) Policy {
+	rules := DefaultRules
+	rules.Guard, rules.Urgency = 0, 0
+	return WorkingSetBy(rules)(env)
+}
 
 // WorkingSetBy gives the policy with other rules.
 func WorkingSetBy(rules Rules) func(Env) Policy {
@@ -88,6 +98,7 @@ type part struct {
 func (w *WorkingSet) Put(now programs.Time, p *Program) {
 	t := w.part(p.Tenant)
 	w.learn(p)
+	w.ages.count(p, p.Phase == programs.Active)
 	if p.Turn.Preempted && p.waits() && !p.notes.outside {
 		w.resume = now.Add(w.rules.Pause)
 	}
@@ -110,6 +121,7 @@ func (w *WorkingSet) Put(now programs.Time, p *Program) {
 
 // Drop implements Policy.
 func (w *WorkingSet) Drop(p *Program) {
+	w.ages.count(p, false)
 	w.remove(w.part(p.Tenant), p)
 }
 
@@ -204,22 +216,56 @@ func (w *WorkingSet) place(p *Program) programs.Rank {
 // missingShared is what of the missing context a parent's cells will give.
 func (t *Turn) missingShared(p *Program) programs.Tokens { return max(0, t.Shared-p.Cells) }
 
-// watch has a newcomer's wait bounded by the guard.
+// watch has a turn's wait bounded by the guard.
 func (w *WorkingSet) watch(p *Program) {
 	p.alarm.Value = p
-	if w.rules.Guard > 0 && !p.notes.guarded && p.Turns == 0 {
-		w.newcomers.Put(&p.alarm, p.rank(0, p.Turn.Arrived.Add(w.rules.Guard)))
-		p.notes.alarm = &w.newcomers
+	if w.rules.Guard > 0 && !p.notes.guarded {
+		w.patient.Put(&p.alarm, p.rank(0, p.Turn.Arrived))
+		p.notes.alarm = &w.patient
 	}
 }
 
-// guard puts the newcomers that have waited for long in front of all others.
+// guard puts turns that have waited for long in front of all others. From then on
+// they wait for guarded turns that came before them, and until so many of those that
+// run are over that there is room; no newcomer goes before.
+//
+// What is long follows from the load: half the mean age of the programs that wait or
+// run, see Rules.Ages, and no less than Rules.Guard. A bound that is the same at any
+// load would have every turn of an overloaded engine guarded, which is first come
+// first served by turns, and costs twice the time of all.
 func (w *WorkingSet) guard(now programs.Time) {
-	for top := w.newcomers.Top(); top != nil && top.Rank().At <= now; top = w.newcomers.Top() {
+	long := max(w.rules.Guard, programs.Duration(w.rules.Ages*w.ages.mean(now)))
+	for top := w.patient.Top(); top != nil && top.Rank().At.Add(long) <= now; top = w.patient.Top() {
 		p := top.Value
 		p.notes.guarded = true
 		w.Put(now, p)
 	}
+}
+
+// ages are those of the programs that have a turn in progress.
+type ages struct {
+	n    int
+	born float64 // sum of their arrivals
+}
+
+// count has p among them, or not.
+func (a *ages) count(p *Program, in bool) {
+	switch {
+	case in && !p.notes.counted:
+		a.n++
+		a.born += float64(p.Arrived)
+	case !in && p.notes.counted:
+		a.n--
+		a.born -= float64(p.Arrived)
+	}
+	p.notes.counted = in
+}
+
+func (a *ages) mean(now programs.Time) float64 {
+	if a.n == 0 {
+		return 0
+	}
+	return float64(now) - a.born/float64(a.n)
 }
 
 // learn follows how much a turn adds to a context, as a mean that one turn in a

@@ -61,7 +61,7 @@ func (m *Machine) expect(p *program, call Call) {
 	m.emit(Effect{Kind: PinProgram, Turn: programs.TurnID{Program: p.ID}, Pin: Pin{
 		TTL:      g.pin.TTL(m.pool(), forecast{g}),
 		Expected: forecast{g}.Residual(0),
-		Reload:   g.pin.Reload,
+		Reload:   g.pin.Reload(),
 	}})
 }
 
@@ -79,8 +79,9 @@ func (m *Machine) end(p *program, arrived programs.Time) {
 func (m *Machine) price(p *program) {
 	g := &p.gap
 	g.pin.Cells = p.Capacity - p.Shared
-	g.pin.Reload = m.reloadTime(p)
-	p.Gap.Reload = g.pin.Reload
+	compute, load := m.reload(p)
+	g.pin.Compute, g.pin.Load = programs.Seconds(compute), programs.Seconds(load)
+	p.Gap.Reload = g.pin.Reload()
 	p.Seat = g.pin.Worth(m.now, m.pool(), forecast{g})
 	if p.resident {
 		p.Seat = 0 // it is not of the set's pool
@@ -102,18 +103,23 @@ func (m *Machine) reprice() {
 	}
 }
 
-// reloadTime is what it would take to have the program's cells again, were they
-// lost, by the fastest way.
-func (m *Machine) reloadTime(p *program) programs.Duration {
+// reload is the seconds that it would take to compute and to load the program's cells
+// again, were they lost, in the way that costs least.
+func (m *Machine) reload(p *program) (compute, load float64) {
 	from := min(p.Shared, p.Cells)
-	seconds := m.speed.compute(from, p.Cells)
+	own, pool := p.Cells-from, m.pool()
+	compute = m.speed.compute(from, p.Cells)
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
-		if n := min(p.copied[t], p.Cells); n > from {
-			size := m.cfg.Geometry.CellBytes * programs.Bytes(n-from)
-			seconds = min(seconds, m.speed.load(t, size)+m.speed.compute(n, p.Cells))
+		n := min(p.copied[t], p.Cells)
+		if n <= from {
+			continue
+		}
+		c, l := m.speed.compute(n, p.Cells), m.speed.load(t, m.cfg.Geometry.CellBytes*programs.Bytes(n-from))
+		if kvpin.Price(c, l, own, pool) < kvpin.Price(compute, load, own, pool) {
+			compute, load = c, l
 		}
 	}
-	return programs.Seconds(seconds)
+	return compute, load
 }
 
 func (m *Machine) toolStarted(ev *ToolStarted) {

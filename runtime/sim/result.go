@@ -17,7 +17,7 @@ type Result struct {
 	Busy     programs.Duration // of the engine
 	Digest   uint64            // of the decisions; equal runs have equal ones
 
-	JCT  []programs.Duration // of each program, in the order of Config.Programs
+	JCT  []programs.Duration // of each program without a parent, in the order of Config.Programs
 	TTFT []programs.Duration // of each turn, sorted
 	New  []programs.Duration // the same of first turns
 
@@ -77,9 +77,10 @@ type tally struct {
 	reusable    programs.Tokens
 }
 
-func (t *tally) prompt(turn *workload.Turn, index int) {
+// prompt counts what a turn asks for, of which so much could be there already.
+func (t *tally) prompt(turn *workload.Turn, reusable programs.Tokens) {
 	t.result.Prompt += turn.Prefix + turn.Input
-	t.result.Reusable += turn.Prefix
+	t.result.Reusable += reusable
 }
 
 func (t *tally) step(took programs.Duration, items int) {
@@ -112,8 +113,10 @@ func (s *simulation) result() *Result {
 	r.Programs = len(s.cfg.Programs)
 	r.Makespan = s.now.Sub(slices.Min(s.cfg.Arrivals))
 	r.Digest = s.digest.h
-	for i := range s.cfg.Programs {
-		r.JCT = append(r.JCT, s.tally.jct[programs.ProgramID(s.cfg.Programs[i].ID)])
+	for i, a := range s.of {
+		if s.cfg.Programs[i].Parent < 0 {
+			r.JCT = append(r.JCT, s.tally.jct[a.id])
+		}
 	}
 	slices.Sort(r.TTFT)
 	slices.Sort(r.New)

@@ -25,7 +25,7 @@ type Config struct {
 	Know       Knowledge
 	FixedSteps bool // see core.Config
 	Programs   []workload.Program
-	Arrivals   []programs.Time // of each program's first turn
+	Arrivals   []programs.Time // of the programs without a parent, in their order
 
 	// Observe, where it is set, hears of every event and what came of it, and
 	// must not keep what it gets.
@@ -65,6 +65,7 @@ type simulation struct {
 	digest  digest
 
 	agents   []agent
+	of       []*agent // by the index of Config.Programs
 	byID     map[programs.ProgramID]*agent
 	arriving order.Heap[*agent] // by the arrival of their next turns
 	open     int                // programs that have not ended
@@ -87,7 +88,8 @@ type agent struct {
 	left    []programs.Duration // engine time after each turn
 	prefix  programs.ProgramID  // the program that it begins with
 	root    bool                // it is such a program itself
-	waiting int                 // children that a turn waits for
+	parent  *agent              // that waits for it
+	waiting int                 // children that the next turn waits for
 	place   order.Entry[*agent]
 }
 
@@ -104,8 +106,14 @@ type transfer struct {
 }
 
 func newSimulation(cfg Config) (*simulation, error) {
-	if len(cfg.Programs) != len(cfg.Arrivals) || len(cfg.Programs) == 0 {
-		return nil, fmt.Errorf("%d programs with %d arrivals", len(cfg.Programs), len(cfg.Arrivals))
+	roots := 0
+	for i := range cfg.Programs {
+		if cfg.Programs[i].Parent < 0 {
+			roots++
+		}
+	}
+	if roots != len(cfg.Arrivals) || roots == 0 {
+		return nil, fmt.Errorf("%d programs without a parent, with %d arrivals", roots, len(cfg.Arrivals))
 	}
 	if cfg.Running == 0 {
 		cfg.Running = 256
@@ -120,8 +128,9 @@ func newSimulation(cfg Config) (*simulation, error) {
 	s.agents = make([]agent, 0, 2*len(cfg.Programs)) // never grows: agents are pointed to
 	s.plant()
 	for i := range cfg.Programs {
-		s.add(&cfg.Programs[i], cfg.Arrivals[i])
+		s.add(&cfg.Programs[i])
 	}
+	s.invite()
 	s.open = len(cfg.Programs)
 	return s, nil
 }
@@ -161,28 +170,48 @@ func (s *simulation) plant() {
 	}
 	for _, key := range keys {
 		root := &workload.Program{ID: "prefix/" + key, Turns: []workload.Turn{{Input: longest[key], Output: 1}}}
-		s.enlist(agent{program: root, id: programs.ProgramID(root.ID), root: true}, 0)
+		s.expect(s.enlist(agent{program: root, id: programs.ProgramID(root.ID), root: true}), 0)
 	}
 }
 
 // add makes the agent of a program.
-func (s *simulation) add(p *workload.Program, at programs.Time) {
+func (s *simulation) add(p *workload.Program) {
 	a := agent{program: p, id: programs.ProgramID(p.ID)}
-	if p.SharedKey != "" && p.SharedPrefix > 0 {
+	switch {
+	case p.Parent >= 0 && p.Turns[0].Prefix > 0:
+		a.prefix = programs.ProgramID(s.cfg.Programs[p.Parent].ID)
+	case p.SharedKey != "" && p.SharedPrefix > 0:
 		a.prefix = programs.ProgramID("prefix/" + p.SharedKey)
 	}
 	if s.cfg.Know.Work {
 		a.left = s.remaining(p)
 	}
-	s.enlist(a, at)
+	s.of = append(s.of, s.enlist(a))
 }
 
-func (s *simulation) enlist(a agent, at programs.Time) {
+// invite has the programs without a parent arrive in their time, the others when a
+// turn of their parent starts them.
+func (s *simulation) invite() {
+	arrivals := s.cfg.Arrivals
+	for i, a := range s.of {
+		if s.cfg.Programs[i].Parent < 0 {
+			s.expect(a, arrivals[0])
+			arrivals = arrivals[1:]
+		}
+	}
+}
+
+func (s *simulation) enlist(a agent) *agent {
 	s.agents = append(s.agents, a)
 	to := &s.agents[len(s.agents)-1]
 	to.place.Value = to
 	s.byID[to.id] = to
-	s.arriving.Put(&to.place, programs.Rank{At: at, Program: to.id})
+	return to
+}
+
+// expect has the agent's next turn arrive at a time.
+func (s *simulation) expect(a *agent, at programs.Time) {
+	s.arriving.Put(&a.place, programs.Rank{At: at, Program: a.id})
 }
 
 // remaining is the engine time that a program alone needs after each of its turns.
@@ -251,10 +280,10 @@ func (s *simulation) arrive(a *agent) {
 		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
 		Arrived:  s.now,
 		Context:  t.Prefix + t.Input,
-		Keep:     t.Prefix,
+		Keep:     a.kept(t),
 		MaxNew:   t.Output,
 		Parent:   a.prefix,
-		Shared:   a.program.SharedPrefix,
+		Shared:   max(a.program.SharedPrefix, a.inherited()),
 		Last:     a.turn == len(a.program.Turns)-1 && !a.root,
 		Resident: a.root,
 		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
@@ -266,8 +295,32 @@ func (s *simulation) arrive(a *agent) {
 		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
 		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
 	}
-	s.tally.prompt(t, a.turn)
+	s.tally.prompt(t, max(ev.Keep, shared(ev)))
 	s.tell(ev)
+}
+
+// shared is how much of the context the program could have of its parent.
+func shared(ev *core.TurnArrived) programs.Tokens {
+	if ev.Parent == "" || ev.Turn.Turn > 1 {
+		return 0
+	}
+	return min(ev.Shared, ev.Context-1)
+}
+
+// kept is how much of the program's own last context the turn goes on with.
+func (a *agent) kept(t *workload.Turn) programs.Tokens {
+	if a.turn == 0 {
+		return 0
+	}
+	return t.Prefix
+}
+
+// inherited is how much of its parent's context a subagent begins with.
+func (a *agent) inherited() programs.Tokens {
+	if a.program.Parent < 0 {
+		return 0
+	}
+	return a.program.Turns[0].Prefix
 }
 
 // tell takes an event to the core and does what it answers.
@@ -326,11 +379,31 @@ func (s *simulation) finish(a *agent, e *core.Effect) {
 	t := &a.program.Turns[a.turn]
 	a.turn++
 	if a.turn == len(a.program.Turns) {
-		s.open--
-		s.tally.program(a, s.now)
+		s.end(a)
 		return
 	}
-	s.arriving.Put(&a.place, programs.Rank{At: s.now.Add(t.Gap), Program: a.id})
+	for _, child := range t.Children {
+		c := s.of[child]
+		s.expect(c, s.now)
+		if !c.program.Async {
+			c.parent = a
+			a.waiting++
+		}
+	}
+	if a.waiting == 0 {
+		s.expect(a, s.now.Add(t.Gap))
+	}
+}
+
+// end takes an agent's leave, and lets a parent go on that has waited for it alone.
+func (s *simulation) end(a *agent) {
+	s.open--
+	s.tally.program(a, s.now)
+	if p := a.parent; p != nil {
+		if p.waiting--; p.waiting == 0 {
+			s.expect(p, s.now.Add(p.program.Turns[p.turn-1].Gap))
+		}
+	}
 }
 
 // move puts a move on its link.
