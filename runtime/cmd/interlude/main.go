@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/interlude-run/interlude/runtime/sim/cost"
+	"github.com/interlude-run/interlude/runtime/sim/workload"
 )
 
 // cli is the command line.
@@ -17,6 +21,7 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
+	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
 	Pull    pullCmd    `cmd:"" help:"Fetch the engine libraries and the model into the cache."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine has, what it lacks, and what to do about it."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`
@@ -70,6 +75,7 @@ func newParser(c *cli, args []string) (*kong.Kong, error) {
 		kong.Name("interlude"),
 		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\nExit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"workloads": strings.Join(workload.Names(), ", "), "engines": strings.Join(cost.Names(), ", ")},
 		kong.Resolvers(readSettings(args)),
 	)
 }
