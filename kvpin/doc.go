@@ -21,12 +21,11 @@
 //
 // # Held and parked
 //
-// An account is either held, and its memory safe, or parked at a rank, and its
-// memory lent until someone needs it. A span that any holder of it holds is
-// safe.
+// An account is either held, and its memory safe, or parked, and its memory lent
+// until someone needs it. A span that any holder of it holds is safe.
 //
-//	       Open, Fork            Park(rank)
-//	────────────────▶ held ──────────────────▶ parked ───▶ Reclaim: last rank first,
+//	       Open, Fork              Park
+//	────────────────▶ held ──────────────────▶ parked ───▶ Reclaim: whom the caller names,
 //	                   ▲                         │          tail first
 //	                   └─────────────────────────┘
 //	                            Hold
@@ -35,6 +34,24 @@
 //
 // Reclaim takes what is needed and no more than a quantum beyond. It knows
 // beforehand whether it can succeed, and takes nothing when it cannot.
+//
+// # Tiers
+//
+// Below the device there may be a host tier and a disk. They keep copies of the first
+// cells of a context, named by an Owner rather than a sequence, as they outlive it. A
+// copy is booked before it is made and forgotten before it is dropped, so that the
+// bytes of a tier are never more than its size. The copy that was used longest ago
+// makes room for the next.
+//
+//	Device ──copy──▶ Host ──copy──▶ Disk
+//	   ▲               │              │
+//	   └───────────────┴───restore────┘
+//
+// # Pins
+//
+// A Pin is what keeping an idle program's cells is worth: the time that losing them
+// would cost, over what holding them costs the others until the program is back. Its
+// time to live is when that falls below 1. See Pin for the price.
 //
 // # Failure
 //

@@ -1,18 +1,52 @@
-// Package sched decides who runs: which waiting turn is admitted to memory,
-// what the next step consists of, and who gives way when memory runs out.
+// Package sched decides who runs: which waiting turn is admitted to memory, what
+// the next step consists of, and who gives way when memory runs out.
 //
 //	        Wait                 Plan: admitted
-//	─────────────▶ waiting ─────────────────────▶ running ──▶ Remove
+//	─────────────▶ waiting ─────────────────────▶ running ──▶ Leave
 //	                  ▲                              │
 //	                  └──────────────────────────────┘
 //	                         Plan: preempted
 //
-// A Policy gives the order; the Scheduler holds it. Two rules are the same under
-// every policy. Running turns come before waiting ones: memory goes first to
-// turns that run and need to grow, and nobody is admitted in a plan that had to
-// preempt. And waiting turns are admitted strictly in order: when the first does
-// not fit, the others wait behind it, so that nobody is passed over for ever.
+// The Scheduler holds the running turns and composes steps. A Policy, of which
+// there is one, answers its questions about all others:
 //
-// The scheduler owns no memory. It asks for it through Memory, which whoever
-// owns the memory implements.
+//	Next      who is admitted next, if anybody may be
+//	Victim    whose memory is taken for that
+//	Lapse     whose hold on memory is over
+//	Blocked   who lets go of memory because the next finds none
+//	Rank      where among the running an admitted turn has its place
+//
+// and says, by a program's Retention, whether the memory of one that does not run
+// is lent, held or given up. Policies are in a file each, with their source; a
+// reader finds them all in Policies. WorkingSet is the default.
+//
+// # What holds under every policy
+//
+//   - Running turns come before waiting ones: memory goes first to turns that run and
+//     need to grow, and nobody is admitted in a plan that had to preempt. Who is
+//     preempted is the last in rank; the first is never.
+//   - Waiting turns are admitted in the policy's order: when the first does not fit, the
+//     others wait behind it.
+//   - When nothing runs, the first that waits is admitted whatever is held: a hold ends
+//     rather than everything. So every turn is served.
+//   - Decodes are never left out of a step for a prompt.
+//
+// # Steps
+//
+// A step has one token of every turn that decodes, and prompts with what is left of
+// its budget of tokens (Sarathi-Serve: Agrawal et al., OSDI 2024): short ones first,
+// so that a tool's few lines do not wait for a newcomer's long context, then all in
+// rank. With a Pacer the budget is one of time as well. Prompts that share a step with
+// decodes get so much of it as the step takes in any case: on an engine whose decodes
+// are bound by memory and whose prompts by arithmetic, that much is nearly free, and
+// what is beyond it holds up everybody who decodes.
+//
+// # Memory
+//
+// The scheduler owns none. It asks for it through Memory, which whoever owns the
+// memory implements.
+//
+// # Concurrency
+//
+// A Scheduler and its Policy have one owner.
 package sched

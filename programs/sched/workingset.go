@@ -64,7 +64,7 @@ type Rules struct {
 // best; `interlude sim` shows how.
 var DefaultRules = Rules{
 	Pool: 1, Growth: 0.5, Cold: 0.3, Pause: programs.Second,
-	Guard: 4 * programs.Minute, Ages: 0.5,
+	Guard: 4 * programs.Minute, Ages: 1.5,
 	Urgency: 30,
 }
 
@@ -229,8 +229,8 @@ func (w *WorkingSet) watch(p *Program) {
 // they wait for guarded turns that came before them, and until so many of those that
 // run are over that there is room; no newcomer goes before.
 //
-// What is long follows from the load: half the mean age of the programs that wait or
-// run, see Rules.Ages, and no less than Rules.Guard. A bound that is the same at any
+// What is long follows from the load: one and a half times the mean age of the programs
+// that wait or run, see Rules.Ages, and no less than Rules.Guard. A bound that is the same at any
 // load would have every turn of an overloaded engine guarded, which is first come
 // first served by turns, and costs twice the time of all.
 func (w *WorkingSet) guard(now programs.Time) {

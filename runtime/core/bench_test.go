@@ -31,12 +31,14 @@ func BenchmarkTurn(b *testing.B) {
 	for _, n := range populations {
 		b.Run(fmt.Sprintf("programs=%d", n), func(b *testing.B) {
 			s := newBusyMachine(b, n, 0, programs.Bytes(n)*320*4/5)
+			ev := &core.TurnArrived{}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				s.step(&core.TurnArrived{
+				*ev = core.TurnArrived{
 					Turn:    programs.TurnID{Program: s.names[i*7919%n], Turn: 2},
 					Arrived: s.now, Context: 310, Keep: 300, MaxNew: 1,
-				})
+				}
+				s.step(ev)
 				s.done()
 			}
 			b.ReportMetric(float64(s.evictions)/float64(b.N), "evictions/op")

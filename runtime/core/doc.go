@@ -1,6 +1,7 @@
 // Package core is the deterministic heart of the node: who is in memory, who
 // runs, who waits, and what each step consists of. It composes programs/sched
-// (the order) and kvpin (the ledger) into one Machine.
+// (the order), kvpin (the ledger and the price of a seat) and toolpredict (how long
+// tools take) into one Machine.
 //
 //	event, now ──▶ Machine.Step ──▶ effects
 //
@@ -20,7 +21,7 @@
 //	            ◀───────────────── RunStep  a[700,701)* b[0,511) the sampled token is run, to sample the next
 //	   …
 //	StepDone    ─────────────────▶
-//	            ◀───────────────── FinishTurn, TruncateSeq, RunStep  b[511,1023)
+//	            ◀───────────────── FinishTurn, PinProgram, TruncateSeq, RunStep  b[511,1023)
 //
 // # Tokens and cells
 //
@@ -48,17 +49,44 @@
 // and no second RunStep, so the shell may run the engine with its hands off.
 // FinishTurn, RejectTurn, ForgetProgram and InterruptStep may come meanwhile.
 //
-// A step holds a decode for every running turn that is past its prompt and,
-// with what is left of the token budget, chunks of prompts, first come first
-// served.
+// A step holds a decode for every running turn that is past its prompt and chunks of
+// prompts, as many as pay beside the decodes: see package sched.
+//
+// # Between turns
+//
+// When a turn is over its tool runs, or a person reads. PinProgram says how long the
+// program's seat is worth keeping, by how long toolpredict expects the call to take and
+// what it would cost to have the cells again (package kvpin). What the seat is worth is
+// worked out anew as the wait goes on. ToolStarted says what was called, where it was
+// not known with the turn; ToolProgress how much longer it takes; ContextRewritten that
+// the context is about to be another. Any of them may be lost or come late: then the
+// estimate is a worse one, and nothing else is wrong.
 //
 // # Memory
 //
-// Programs keep their cells between turns until others need the memory. It is
-// then taken tail first, from idle programs, then from waiting turns, then from
-// running ones, which thereby wait again; within each, from those that the
-// policy ranks last. The first in rank is never preempted, and a turn that could
-// not have the pool to itself is rejected at once, so every turn finishes.
+// Programs keep their cells between turns until others need the memory. Whose is taken
+// is the policy's word (package sched): with the working set from programs outside it,
+// then from those whose seats are worth least, then from waiting turns, tail first; and
+// from running ones, which thereby wait again, last. The first in rank is never
+// preempted, and a turn that could not have the pool to itself is rejected at once, so
+// every turn finishes.
+//
+// # Tiers
+//
+// Where there is a host tier, what a turn has added to a context is copied there when
+// the turn is over, and from there to disk; so memory on the device is free to be taken
+// at any moment, without a wait. A turn that is admitted with fewer cells than there are
+// copies of is Restoring until they are back. MoveCells asks for a copy in either
+// direction; MoveDone says that it was made, or failed: a copy that cannot be read is
+// dropped, and its cells are computed again. Moves go on beside steps, one of a program
+// at a time; the sequence that one reads or fills is not truncated meanwhile.
+//
+// # What is learnt
+//
+// The time of a prefilled token, by how much context is before it, of decodes, and of
+// moves, from every step and move as it comes (speed.go): a changed engine or load
+// shows within some tens of steps. How long tools take (package toolpredict). How far a
+// tenant's hints of remaining work can be trusted (left.go).
 //
 // # Concurrency
 //

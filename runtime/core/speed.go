@@ -37,7 +37,7 @@ import (
 // prompts pile up. Where nothing hides, steps are as full as the budget allows. The
 // factor was best, or close to it, in simulations of five workloads on an engine
 // model; what it is worth there shows `interlude sim` with the policy
-// interlude-full-steps beside the default.
+// interlude/full-steps beside the default.
 type speed struct {
 	scale float64
 	bins  [32]float64 // seconds a token at scale 1; 0 is not known

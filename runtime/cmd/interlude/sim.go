@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/cheggaaa/pb/v3"
+	"github.com/mattn/go-isatty"
 
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/sim"
@@ -49,11 +50,9 @@ func (c *simCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bar := pb.New(0).SetWriter(os.Stderr).SetTemplateString(`simulations {{counters . }} {{bar . }} {{etime . }}`)
-	study.Progress = func(done, of int) { bar.SetTotal(int64(of)).SetCurrent(int64(done)) }
-	bar.Start()
+	end := c.progress(study)
 	report, err := study.Run(ctx)
-	bar.Finish()
+	end()
 	if err != nil {
 		return fmt.Errorf("simulate %s on %s: %w", c.Workload, c.Engine, err)
 	}
@@ -63,6 +62,23 @@ func (c *simCmd) Run(ctx context.Context) error {
 		return out.Encode(report)
 	}
 	return printStudy(os.Stdout, report)
+}
+
+// progress shows how far the study is: a bar on a terminal, a line for each tenth
+// elsewhere.
+func (c *simCmd) progress(s *sim.Study) (end func()) {
+	if !isatty.IsTerminal(os.Stderr.Fd()) {
+		s.Progress = func(done, of int) {
+			if done*10/of > (done-1)*10/of {
+				fmt.Fprintf(os.Stderr, "%s: %d of %d simulations\n", c.Workload, done, of)
+			}
+		}
+		return func() {}
+	}
+	bar := pb.New(0).SetWriter(os.Stderr).SetTemplateString(c.Workload + ` {{counters . }} {{bar . }} {{etime . }}`)
+	s.Progress = func(done, of int) { bar.SetTotal(int64(of)).SetCurrent(int64(done)) }
+	bar.Start()
+	return func() { bar.Finish() }
 }
 
 // study is what the flags ask for.
