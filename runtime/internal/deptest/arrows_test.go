@@ -47,6 +47,10 @@ var arrows = []arrow{
 		why: "durations are estimated from durations: no programs, tokenizer or clock",
 	},
 	{
+		pkg: "toolpredict/toolcall", not: world,
+		why: "a call is named from its text alone, so that whoever has the text can name it",
+	},
+	{
 		pkg: "runtime/core",
 		may: []string{"programs/...", "kvpin/...", "toolpredict"}, not: world,
 		why: "the same events give the same effects in the node and in the simulator; it sees no engine, only numbers",
@@ -159,6 +163,11 @@ var foreign = []struct {
 		prefix: "github.com/ardanlabs/jinja",
 		only:   []string{"runtime/chat"},
 		why:    "templates are rendered in one place",
+	},
+	{
+		prefix: "mvdan.cc/sh/",
+		only:   []string{"toolpredict/toolcall"},
+		why:    "only the names of calls are read from shell; nothing is run by it",
 	},
 	{
 		prefix: "github.com/nats-io/",
