@@ -115,6 +115,11 @@ func newSimulation(cfg Config) (*simulation, error) {
 	if roots != len(cfg.Arrivals) || roots == 0 {
 		return nil, fmt.Errorf("%d programs without a parent, with %d arrivals", roots, len(cfg.Arrivals))
 	}
+	for i := range cfg.Programs {
+		if p := &cfg.Programs[i]; p.Final() >= cfg.Pool {
+			return nil, fmt.Errorf("program %s has contexts of up to %d tokens, the pool %d cells", p.ID, p.Final(), cfg.Pool)
+		}
+	}
 	if cfg.Running == 0 {
 		cfg.Running = 256
 	}
