@@ -66,6 +66,11 @@ var arrows = []arrow{
 		why: "what a step costs depends on the step alone; the bound adds the programs that want it",
 	},
 	{
+		pkg: "runtime/sim/score",
+		may: []string{"programs", "runtime/sim/workload", "toolpredict"},
+		why: "predictions are judged on gaps alone, whatever is scheduled by them",
+	},
+	{
 		pkg: "runtime/sim/plot",
 		may: []string{"programs"},
 		why: "numbers in, a picture out",
