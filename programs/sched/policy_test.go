@@ -212,6 +212,34 @@ var setQuestions = []question{
 		next:     "b a",
 	},
 	{
+		name:   "guard: nobody is guarded who has not waited one and a half mean ages, here 555 s",
+		policy: sched.NewInterlude,
+		now:    1000,
+		programs: []string{
+			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=500 context=100",
+		},
+		next: "a b",
+	},
+	{
+		name:   "guard: who has goes first, cold or not",
+		policy: sched.NewInterlude,
+		now:    1000,
+		programs: []string{
+			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=400 context=100",
+		},
+		next: "b a",
+	},
+	{
+		name:   "guard: four minutes at least, however young programs are",
+		policy: sched.NewInterlude,
+		now:    1000,
+		programs: []string{
+			"x runs arrived=999 cells=10", "y runs arrived=999 cells=10", "z runs arrived=999 cells=10", "w runs arrived=999 cells=10",
+			"a waits arrived=999 came=999 context=100 cells=95", "b waits arrived=800 came=800 context=100",
+		},
+		next: "a b",
+	},
+	{
 		name:   "working set: outside first, the last in order; then the cheapest seat inside; then who waits",
 		policy: sched.NewWorkingSet,
 		pool:   100,
