@@ -11,14 +11,19 @@ import (
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
 // TestScenarios plays the scripts of testdata/scenarios. A script is a list of commands,
 // each with the effects that it had; go test -rewrite writes them anew.
 //
-//	machine    a new machine (pool= and context= in cells, step=, running=, waiting=, forget=)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached)
+//	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=)
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached; tool= expected= of what it will call)
+//	tool a ls  the call of a has begun (expected=, human)
+//	progress a 5s   it will take so much longer
+//	compacted a keep=5   the context of a is rewritten behind its first tokens
+//	moved      the first of the moves between tiers that are under way is done (failed)
 //	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
 //	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
 //	interrupted, failed   the running step did not happen, or cannot
@@ -42,6 +47,7 @@ type script struct {
 	machine *core.Machine
 	now     programs.Time
 	running []core.Item // of the step under way
+	moves   []core.MoveID
 	quiet   bool
 	out     strings.Builder
 }
@@ -71,13 +77,28 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 	case "cancel":
 		s.step(t, &core.TurnCancelled{Turn: turnID(t, d)})
 	case "ended":
-		s.step(t, &core.ProgramEnded{Program: programs.ProgramID(d.CmdArgs[0].Key)})
+		s.step(t, &core.ProgramEnded{Program: program(d)})
 	case "wait":
 		s.now = s.now.Add(duration(t, d, d.CmdArgs[0].Key))
 		s.step(t, &core.Tick{})
+	case "tool":
+		s.step(t, &core.ToolStarted{Program: program(d), Call: core.Call{
+			Tool: d.CmdArgs[1].Key, Expected: optionalDuration(t, d, "expected"), Human: d.HasArg("human"),
+		}})
+	case "progress":
+		s.step(t, &core.ToolProgress{Program: program(d), Expected: duration(t, d, d.CmdArgs[1].Key)})
+	case "compacted":
+		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
+	case "moved":
+		s.moved(t, d.HasArg("failed"))
 	case "memory":
 		u := s.machine.Memory()
 		fmt.Fprintf(&s.out, "free %d, parked %d, held %d, shared %d\n", u.Free(), u.Parked, u.Held, u.Shared)
+		for tier := kvpin.Host; tier <= kvpin.Disk; tier++ {
+			if size, used := s.machine.Tier(tier); size > 0 {
+				fmt.Fprintf(&s.out, "%v %d of %d\n", tier, used, size)
+			}
+		}
 		if at, ok := s.machine.NextDeadline(); ok {
 			fmt.Fprintf(&s.out, "next deadline %v\n", at)
 		}
@@ -94,13 +115,22 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 		MaxRunning:  int(integer(t, d, "running", 8)),
 		MaxWaiting:  int(integer(t, d, "waiting", 0)),
 		ForgetAfter: optionalDuration(t, d, "forget"),
+		Host:        programs.Bytes(integer(t, d, "host", 0)),
+		Disk:        programs.Bytes(integer(t, d, "disk", 0)),
+	}
+	if name := sched.Default; d.MaybeScanArgs(t, "policy", &name) {
+		policy, err := sched.ByName(name)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		cfg.Policy = policy.New
 	}
 	m, err := core.New(cfg)
 	if err != nil {
 		fmt.Fprintln(&s.out, err)
 		return
 	}
-	s.machine, s.now, s.running = m, 0, nil
+	s.machine, s.now, s.running, s.moves = m, 0, nil, nil
 }
 
 func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
@@ -117,6 +147,8 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 	var parent string
 	d.MaybeScanArgs(t, "parent", &parent)
 	ev.Parent = programs.ProgramID(parent)
+	d.MaybeScanArgs(t, "tool", &ev.Next.Tool)
+	ev.Next.Expected = optionalDuration(t, d, "expected")
 	if d.HasArg("deadline") {
 		ev.Deadline = s.now.Add(optionalDuration(t, d, "deadline"))
 	}
@@ -149,10 +181,24 @@ func (s *script) report(t *testing.T, ev *core.StepDone) {
 	s.step(t, ev)
 }
 
+func (s *script) moved(t *testing.T, failed bool) {
+	if len(s.moves) == 0 {
+		fmt.Fprintln(&s.out, "nothing is moved")
+		return
+	}
+	id := s.moves[0]
+	s.moves = s.moves[1:]
+	s.now = s.now.Add(stepTime / 2)
+	s.step(t, &core.MoveDone{Move: id, Failed: failed})
+}
+
 // step takes an event to the machine and writes what it answers.
 func (s *script) step(t *testing.T, ev core.Event) {
 	at := s.now.String()
 	for _, e := range s.machine.Step(s.now, ev) {
+		if e.Kind == core.MoveCells {
+			s.moves = append(s.moves, e.Move)
+		}
 		if e.Kind == core.RunStep {
 			s.running = e.Items
 			if s.quiet && decodes(e.Items) {
@@ -170,6 +216,8 @@ func (s *script) step(t *testing.T, ev core.Event) {
 func decodes(items []core.Item) bool {
 	return !slices.ContainsFunc(items, func(i core.Item) bool { return i.Count > 1 })
 }
+
+func program(d *datadriven.TestData) programs.ProgramID { return programs.ProgramID(d.CmdArgs[0].Key) }
 
 func turnID(t *testing.T, d *datadriven.TestData) programs.TurnID {
 	program, number, ok := strings.Cut(d.CmdArgs[0].Key, "/")
