@@ -55,7 +55,7 @@ type dist [bins]float64
 
 // lognormal is the distribution of the family with the median and the standard
 // deviation of the logarithm, over bins that begin at ln[i].
-func lognormal(median, sigma float64) *dist {
+func lognormal(median, sigma float64) (d dist) {
 	below := func(i int) float64 {
 		switch i {
 		case 0:
@@ -65,19 +65,16 @@ func lognormal(median, sigma float64) *dist {
 		}
 		return math.Erfc((math.Log(median)-lnEdges[i])/(sigma*math.Sqrt2)) / 2
 	}
-	var d dist
+	before := 0.0
 	for i := range d {
-		d[i] = max(below(i+1)-below(i), 1e-9) // nothing is impossible
+		next := below(i + 1)
+		d[i] = max(next-before, 1e-9) // nothing is impossible
+		before = next
 	}
-	return &d
+	return d
 }
 
 // What is thought of lengths before any has been seen: wide enough for anything.
-var toolPrior, humanPrior = lognormal(1, 2.5), lognormal(60, 2.5)
+const priorSigma = 2.5
 
-func priorOf(human bool) *dist {
-	if human {
-		return humanPrior
-	}
-	return toolPrior
-}
+var toolPrior, humanPrior = lognormal(1, priorSigma), lognormal(60, priorSigma)

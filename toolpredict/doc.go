@@ -15,10 +15,12 @@
 //
 // Lengths are counted in logarithmic bins, eight to the decade, because no family of
 // distributions fits them: tools take milliseconds or hours, and a single log-normal
-// is worse on every recorded workload than a histogram of all that was seen. The
-// counts are kept on several levels, from all calls to the calls of one program:
+// is worse on every recorded workload than a histogram of all that was seen. While
+// there are few counts, though, one that is fitted to all lengths says more than they
+// do, and it is where they start from. The counts are kept on several levels, from all
+// calls to the calls of one program:
 //
-//	prior → all tools → of the tenant → the tool → tool and class ┐
+//	a log-normal → all tools → of the tenant → the tool → tool and class ┐
 //	      (or people)                                             └→ the program
 //
 // Each level refines what the one above it says. How far it may is not a constant: a

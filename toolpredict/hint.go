@@ -13,12 +13,7 @@ const middle = bins / 2
 
 // ratioPrior is what is thought of a client before it has said anything: right by a
 // factor of three, mostly, and late more often than early.
-var ratioPrior = func() *dist {
-	var d dist
-	spread := lognormal(edges[middle]*1.2, 1)
-	copy(d[:], spread[:])
-	return &d
-}()
+var ratioPrior = lognormal(edges[middle]*1.2, 1)
 
 func newRecord() record {
 	return record{ratios: node{trust: even}, fresh: even, belief: 0.5}
@@ -26,7 +21,7 @@ func newRecord() record {
 
 // blend mixes what the hint, in its bin, says into p.
 func (r *record) blend(hint int, p *dist) {
-	ratios := *ratioPrior
+	ratios := ratioPrior
 	r.ratios.refine(&ratios)
 	for i := range p {
 		p[i] *= 1 - r.belief

@@ -28,6 +28,8 @@ type Call struct {
 type Model struct {
 	nodes   *cache[node]
 	records *cache[record]
+	tools   family
+	people  family
 	trust   [levels]weights // of new nodes
 	path    [levels]*node   // of the call that is worked on
 }
@@ -38,7 +40,10 @@ func New(cfg Config) *Model {
 	if size <= 0 {
 		size = 20_000
 	}
-	m := &Model{nodes: newCache[node](size), records: newCache[record](max(1, size/10))}
+	m := &Model{
+		nodes: newCache[node](size), records: newCache[record](max(1, size/10)),
+		tools: newFamily(&toolPrior), people: newFamily(&humanPrior),
+	}
 	for i := range m.trust {
 		m.trust[i] = even
 	}
@@ -52,7 +57,9 @@ func (m *Model) Observe(c Call, took Seconds) {
 		return
 	}
 	b := binOf(float64(took))
-	p := priorOf(c.Human)[b]
+	family := m.family(c)
+	p := family.dist[b]
+	family.learn(float64(took))
 	for level, n := range m.find(c) {
 		if n != nil {
 			p = n.learn(b, p, &m.trust[level])
@@ -65,7 +72,7 @@ func (m *Model) Observe(c Call, took Seconds) {
 
 // Estimate says what is to be expected of a call, at its beginning.
 func (m *Model) Estimate(c Call, into *Estimate) {
-	p := *priorOf(c.Human)
+	p := m.family(c).dist
 	for _, n := range m.find(c) {
 		if n != nil {
 			n.refine(&p)
@@ -122,6 +129,14 @@ func (m *Model) find(c Call) *[levels]*node {
 		m.path[programLevel] = m.node(key{level: programLevel, human: c.Human, name: c.Program})
 	}
 	return &m.path
+}
+
+// family is what the levels of a call start from.
+func (m *Model) family(c Call) *family {
+	if c.Human {
+		return &m.people
+	}
+	return &m.tools
 }
 
 // node finds what the key names, or makes it.

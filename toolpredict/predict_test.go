@@ -63,6 +63,37 @@ func TestEachLevelIsUsedWhereItIsKnown(t *testing.T) {
 	}
 }
 
+// TestAFamilyThatFitsIsKnownSoon asks for lengths that the log-normal rules out and
+// that forty counts could not: they are improbable soon, and never impossible.
+func TestAFamilyThatFitsIsKnownSoon(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	c := toolpredict.Call{Tool: "x"}
+	var e toolpredict.Estimate
+	below := func(m *toolpredict.Model) float64 {
+		m.Estimate(c, &e)
+		return 1 - e.Survival(0.02)
+	}
+	const models = 40
+	var soon, late float64
+	for range models {
+		m := toolpredict.New(toolpredict.Config{})
+		for range 40 {
+			m.Observe(c, lengths(rng, 10, 0.8))
+		}
+		soon += below(m) / models
+		for range 1000 {
+			m.Observe(c, lengths(rng, 10, 0.8))
+		}
+		late += below(m) / models
+	}
+	if soon > 0.005 {
+		t.Errorf("after 40 calls a length below 20 ms has the chance %.4f, want no more than 0.005", soon)
+	}
+	if late < 1e-5 {
+		t.Errorf("after 1040 calls a length below 20 ms has the chance %.1g, want 1e-5 or more", late)
+	}
+}
+
 // TestNothingSeen gives the priors.
 func TestNothingSeen(t *testing.T) {
 	m := toolpredict.New(toolpredict.Config{})

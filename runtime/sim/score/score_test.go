@@ -15,7 +15,7 @@ import (
 
 // margin is by how many nats the model may be worse than one histogram of all gaps:
 // what it costs to find out that nothing else helps.
-const margin = 0.02
+const margin = 0.01
 
 // TestScores scores all predictors on generated workloads, and on recorded ones where
 // there are some; -v shows the tables.
