@@ -12,6 +12,7 @@ import (
 
 type benchCmd struct {
 	Engine benchEngineCmd `cmd:"" help:"The engine beside libllama, and a node's own share of a turn."`
+	Steps  benchStepsCmd  `cmd:"" help:"Steps of the engine beside the simulator's model of them."`
 }
 
 type benchEngineCmd struct {

@@ -54,9 +54,8 @@ func TestCPU(t *testing.T) {
 		items []Item
 		want  float64 // tokens a second
 	}{
-		{"prefill", []Item{{0, 128}}, 600},
-		{"decode alone", batch(1, 64), 100},
-		{"decode by eight", batch(8, 64), 180},
+		{"decode alone", batch(1, 512), 179},
+		{"decode by eight", batch(8, 512), 409},
 	} {
 		var tokens programs.Tokens
 		for _, item := range test.items {
@@ -65,6 +64,9 @@ func TestCPU(t *testing.T) {
 		if got := float64(tokens) / e.Step(test.items).Seconds(); math.Abs(got/test.want-1) > 0.03 {
 			t.Errorf("%s: %.1f tokens/s, want %v within 3 %%", test.name, got, test.want)
 		}
+	}
+	if got := 512 / e.Prefill(0, 512).Seconds(); math.Abs(got/1230-1) > 0.03 {
+		t.Errorf("prefill: %.1f tokens/s, want 1230 within 3 %%", got)
 	}
 }
 
