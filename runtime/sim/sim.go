@@ -288,7 +288,7 @@ func (s *simulation) arrive(a *agent) {
 		Keep:     a.kept(t),
 		MaxNew:   t.Output,
 		Parent:   a.prefix,
-		Shared:   max(a.program.SharedPrefix, a.inherited()),
+		Shared:   a.shared(t),
 		Last:     a.turn == len(a.program.Turns)-1 && !a.root,
 		Resident: a.root,
 		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
@@ -300,16 +300,8 @@ func (s *simulation) arrive(a *agent) {
 		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
 		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
 	}
-	s.tally.prompt(t, max(ev.Keep, shared(ev)))
+	s.tally.prompt(t, max(ev.Keep, ev.Shared))
 	s.tell(ev)
-}
-
-// shared is how much of the context the program could have of its parent.
-func shared(ev *core.TurnArrived) programs.Tokens {
-	if ev.Parent == "" || ev.Turn.Turn > 1 {
-		return 0
-	}
-	return min(ev.Shared, ev.Context-1)
 }
 
 // kept is how much of the program's own last context the turn goes on with.
@@ -320,12 +312,17 @@ func (a *agent) kept(t *workload.Turn) programs.Tokens {
 	return t.Prefix
 }
 
-// inherited is how much of its parent's context a subagent begins with.
-func (a *agent) inherited() programs.Tokens {
-	if a.program.Parent < 0 {
+// shared is how much of the turn's context is that of the program's parent, or of all
+// that have the same prefix: of later turns, as far as they were not rewritten.
+func (a *agent) shared(t *workload.Turn) programs.Tokens {
+	switch first := &a.program.Turns[0]; {
+	case a.prefix == "":
 		return 0
+	case a.turn > 0:
+		return min(max(first.Prefix, a.program.SharedPrefix), t.Prefix)
+	default:
+		return min(max(first.Prefix, a.program.SharedPrefix), t.Context()-1)
 	}
-	return a.program.Turns[0].Prefix
 }
 
 // tell takes an event to the core and does what it answers.

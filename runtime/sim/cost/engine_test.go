@@ -55,7 +55,7 @@ func TestCPU(t *testing.T) {
 		want  float64 // tokens a second
 	}{
 		{"decode alone", batch(1, 512), 179},
-		{"decode by eight", batch(8, 512), 409},
+		{"decode by eight", batch(8, 512), 395},
 	} {
 		var tokens programs.Tokens
 		for _, item := range test.items {

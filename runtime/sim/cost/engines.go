@@ -98,7 +98,7 @@ var engines = []Engine{
 		// SmolLM2 135M with 4-bit weights on two processor cores: what `interlude bench
 		// steps` fits to this module's own engine, the mean of two runs whose steps it
 		// misses by 8 and 10 % in the mean: 1230 tokens/s prefilled in steps of 128, and
-		// behind 512 cells 179 decoded alone and 409 by eight. Weights are read in Overhead,
+		// behind 512 cells 179 decoded alone and 395 by eight. Weights are read in Overhead,
 		// and attention runs at a quarter of the matrices' rate. Token counts of workloads
 		// are to be divided by 16.
 		Name:  "cpu-135m",
