@@ -18,6 +18,7 @@ import (
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/sim"
 	"github.com/interlude-run/interlude/runtime/sim/cost"
+	"github.com/interlude-run/interlude/runtime/sim/plot"
 	"github.com/interlude-run/interlude/runtime/sim/workload"
 )
 
@@ -35,6 +36,8 @@ type simCmd struct {
 	Seeds    int      `help:"Simulations of each policy and load." default:"4" placeholder:"N"`
 	Policies []string `help:"Compare with these alone; default: all, see the table." placeholder:"NAME"`
 	Sustain  bool     `help:"Find as well the load that each policy can sustain."`
+	Plot     string   `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
+	Timeline string   `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
 	Quick    bool     `help:"Fewer programs and seeds: within 50 s on two cores."`
 	JSON     bool     `help:"Print one JSON object." name:"json"`
 }
@@ -56,12 +59,34 @@ func (c *simCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("simulate %s on %s: %w", c.Workload, c.Engine, err)
 	}
+	if err := c.draw(ctx, study, report); err != nil {
+		return err
+	}
 	if c.JSON {
 		out := json.NewEncoder(os.Stdout)
 		out.SetIndent("", "  ")
 		return out.Encode(report)
 	}
 	return printStudy(os.Stdout, report)
+}
+
+// draw makes the figures that are asked for.
+func (c *simCmd) draw(ctx context.Context, s *sim.Study, r *sim.Report) error {
+	if c.Plot != "" {
+		if err := r.Figure().Save(c.Plot); err != nil {
+			return err
+		}
+	}
+	if c.Timeline == "" {
+		return nil
+	}
+	load := s.Loads[len(s.Loads)-1]
+	t, err := s.Timeline(ctx, load)
+	if err != nil {
+		return err
+	}
+	t.Title = fmt.Sprintf("%s on %s at load %v", c.Workload, c.Engine, load)
+	return t.Save(c.Timeline)
 }
 
 // progress shows how far the study is: a bar on a terminal, a line for each tenth
@@ -113,6 +138,13 @@ func (c *simCmd) study() (*sim.Study, error) {
 	}
 	if s.Arms, err = sim.PickArms(c.Policies); err != nil {
 		return nil, err
+	}
+	for _, path := range [...]string{c.Plot, c.Timeline} {
+		if path != "" {
+			if err := plot.CheckFormat(path); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for _, l := range c.Loads {
 		load, err := parseLoad(l)
@@ -174,11 +206,20 @@ func printStudy(out io.Writer, r *sim.Report) error {
 	}
 	fmt.Fprintln(out, "\nworst over the loads")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "best baseline over ours, mean JCT\t%.3f\n", r.BestMean)
-	fmt.Fprintf(w, "best baseline over ours, p95 JCT\t%.3f\n", r.BestP95)
-	fmt.Fprintf(w, "ours over clairvoyant, mean JCT\t%.3f\n", r.Clairvoyant)
-	fmt.Fprintf(w, "ours over the bound, mean JCT\t%.3f\n", r.Bound)
-	fmt.Fprintf(w, "program FCFS with LRU over ours, p99 TTFT\t%.3f\n", r.LRUTTFT)
+	for _, figure := range []struct {
+		says  string
+		value float64
+	}{
+		{"best baseline over ours, mean JCT", r.BestMean},
+		{"best baseline over ours, p95 JCT", r.BestP95},
+		{"ours over clairvoyant, mean JCT", r.Clairvoyant},
+		{"ours over the bound, mean JCT", r.Bound},
+		{"program FCFS with LRU over ours, p99 TTFT", r.LRUTTFT},
+	} {
+		if figure.value > 0 { // what is compared with was simulated
+			fmt.Fprintf(w, "%s\t%.3f\n", figure.says, figure.value)
+		}
+	}
 	for _, a := range sim.Arms() {
 		if load, ok := r.Sustainable[a.Name]; ok {
 			fmt.Fprintf(w, "%s sustains a load of\t%.2f\n", a.Name, load)
