@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
@@ -17,7 +18,11 @@ type device struct {
 	engine Engine
 	work   chan *work // to the device; closed when there is no more
 	done   chan *work // back to the loop, in the same order; closed when the device is gone
+	moved  chan *move // moves back to the loop, or to nobody after quit
+	quit   chan struct{}
 	closed atomic.Bool
+
+	moves []*move // under way, the device's own
 }
 
 // work is what the effects of one Step of the core ask of the engine: calls on
@@ -41,31 +46,109 @@ type call struct {
 	seq, from engine.Seq
 	cells     int
 	turn      *turn           // StartTurn
+	move      *move           // MoveCells
 	sampling  engine.Sampling // StartTurn
 	history   []engine.Token  // StartTurn
 	refused   error           // StartTurn, by the device: the sampling cannot be had
 }
 
 func newDevice(e Engine) *device {
-	return &device{engine: e, work: make(chan *work, 1), done: make(chan *work, 1)}
+	return &device{
+		engine: e, work: make(chan *work, 1), done: make(chan *work, 1),
+		moved: make(chan *move), quit: make(chan struct{}),
+	}
 }
 
-// run does the work until there is no more. A panic of the engine is the end of
-// its work, and an error to whoever ordered it.
+// run does the work until there is no more, and moves cells in between: a piece after
+// each step, and one after the other while there is nothing else to do. A panic of the
+// engine is the end of its work, and an error to whoever ordered it.
 func (d *device) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(d.done)
-	for w := range d.work {
-		if !d.closed.Load() {
-			d.do(w)
-		}
-		broken := w.err != nil
-		d.done <- w // from here on it is the loop's
-		if broken {
+	for {
+		w, more := d.next()
+		if !more {
 			return
 		}
+		if w != nil {
+			if !d.closed.Load() {
+				d.do(w)
+			}
+			broken := w.err != nil
+			d.done <- w // from here on it is the loop's
+			if broken {
+				return
+			}
+		}
+		d.movePiece()
 	}
+}
+
+// next waits for work, or gives none when there are cells to move instead.
+func (d *device) next() (w *work, more bool) {
+	if len(d.moves) == 0 {
+		w, more = <-d.work
+		return w, more
+	}
+	select {
+	case w, more = <-d.work:
+		return w, more
+	default:
+		return nil, true
+	}
+}
+
+// movePiece goes on with the first move, and gives it back when it is done.
+func (d *device) movePiece() {
+	if len(d.moves) == 0 {
+		return
+	}
+	m := d.moves[0]
+	if m.err = d.piece(m); m.err == nil && !m.done(int(d.engine.Geometry().CellBytes)) {
+		return
+	}
+	d.moves = d.moves[1:]
+	select {
+	case d.moved <- m:
+	case <-d.quit:
+	}
+}
+
+// piece moves a piece. The core has accounted for it: an engine that refuses has
+// another idea of its memory than the ledger.
+func (d *device) piece(m *move) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the engine panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if m.to == kvpin.Device {
+		err = d.engine.Load(m.seq, m.pieces[m.loaded])
+		m.loaded++
+		return err
+	}
+	cell := int(d.engine.Geometry().CellBytes)
+	from := m.first + m.bytes()/cell
+	data, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, pieceBytes/cell)))
+	m.pieces = append(m.pieces, data)
+	return err
+}
+
+// bytes is how much the move has in hand.
+func (m *move) bytes() (n int) {
+	for _, p := range m.pieces {
+		n += len(p)
+	}
+	return n
+}
+
+// done tells whether the engine's part of the move is done.
+func (m *move) done(cell int) bool {
+	if m.to == kvpin.Device {
+		return m.loaded == len(m.pieces)
+	}
+	return m.bytes() == (m.last-m.first)*cell
 }
 
 func (d *device) do(w *work) {
@@ -99,6 +182,9 @@ func (d *device) call(c *call) error {
 		return d.engine.Truncate(c.seq, c.cells)
 	case core.ReleaseSeq:
 		return d.engine.Release(c.seq)
+	case core.MoveCells:
+		d.moves = append(d.moves, c.move)
+		return nil
 	case core.StartTurn:
 		c.refused = d.engine.SetSampling(c.seq, c.sampling, c.history)
 		if errors.Is(c.refused, engine.ErrBroken) {
@@ -147,6 +233,7 @@ func (w *work) reset() {
 // stop ends the device's work, once the loop is no more.
 func (d *device) stop() {
 	d.closed.Store(true)
+	close(d.quit)
 	close(d.work)
 	d.engine.Interrupt()
 	for range d.done {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
@@ -17,9 +18,10 @@ func (l *loop) step(ev core.Event) (rejected bool) {
 	for i := range effects {
 		rejected = l.carryOut(&effects[i]) || rejected
 	}
+	l.part()
 	l.submit()
 	l.setTimer()
-	l.node.stats.observe(len(l.turns), len(l.running), len(l.contexts), l.machine.Memory())
+	l.node.stats.observe(len(l.turns), len(l.running), len(l.contexts), l.machine)
 	for len(l.doomed) > 0 {
 		t := l.doomed[0]
 		l.doomed = l.doomed[1:]
@@ -41,8 +43,18 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 	case core.ReleaseSeq:
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
 		delete(l.resident, e.Turn.Program)
-		if k := l.contexts[e.Turn.Program]; k != nil && k.turn == nil {
-			delete(l.contexts, e.Turn.Program) // no cells are left that a context could be compared with
+		l.forgetUseless(e.Turn.Program)
+	case core.MoveCells:
+		l.move(e)
+	case core.DropCopy:
+		if l.tiers.drop(e) {
+			l.forgetUseless(e.Turn.Program)
+		}
+	case core.PinProgram:
+		for i := range l.parting {
+			if t := l.parting[i].turn; t.arrival.Turn.Program == e.Turn.Program {
+				l.parting[i].ending.pin = e.Pin
+			}
 		}
 	case core.StartTurn:
 		l.start(e)
@@ -114,12 +126,33 @@ func (l *loop) finish(e *core.Effect) {
 	t.seq = 0
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
 		k.turn, k.tokens = nil, t.tokens
-		if !l.resident[e.Turn.Program] {
-			delete(l.contexts, e.Turn.Program) // as with ReleaseSeq
-		}
+		l.forgetUseless(e.Turn.Program)
 	}
 	l.node.stats.finished(e)
-	t.end(ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing})
+	l.parting = append(l.parting, parting{t, ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing}})
+}
+
+// parting is a turn that the core has finished, and how; what the core says of the
+// program's pin comes behind it.
+type parting struct {
+	turn   *turn
+	ending ending
+}
+
+// part ends the turns that the core has finished.
+func (l *loop) part() {
+	for i := range l.parting {
+		l.parting[i].turn.end(l.parting[i].ending)
+		l.parting[i] = parting{}
+	}
+	l.parting = l.parting[:0]
+}
+
+// forgetUseless drops the tokens of a context that no cells are left of anywhere.
+func (l *loop) forgetUseless(id programs.ProgramID) {
+	if k := l.contexts[id]; k != nil && k.turn == nil && !l.resident[id] && l.tiers.copies[id] == 0 {
+		delete(l.contexts, id)
+	}
 }
 
 // work is the work at hand.
@@ -149,6 +182,8 @@ func (l *loop) submit() {
 			if w == nil { // the device is gone; run will learn it from settle
 				return
 			}
+		case m := <-l.device.moved:
+			l.landing = append(l.landing, m)
 		}
 	}
 }

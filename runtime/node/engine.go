@@ -16,4 +16,6 @@ type Engine interface {
 	SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error
 	Step(items []engine.Item, out []engine.Output) error
 	Interrupt()
+	Save(seq engine.Seq, from, n int) ([]byte, error)
+	Load(seq engine.Seq, data []byte) error
 }

@@ -34,10 +34,13 @@ type loop struct {
 	stepping *work   // whose step is under way
 	idle     []*work // to be filled anew
 	returned []*work // done while the loop was handing over the next
+	tiers    *tiers
+	landing  []*move   // moves that came back while the loop was handing over work
+	parting  []parting // see part
 	report   core.StepDone
 }
 
-func newLoop(n *Node, machine *core.Machine, d *device) *loop {
+func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	return &loop{
@@ -50,6 +53,7 @@ func newLoop(n *Node, machine *core.Machine, d *device) *loop {
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
 		resident: map[programs.ProgramID]bool{},
+		tiers:    newTiers(int(n.cfg.Engine.Geometry().CellBytes), below),
 	}
 }
 
@@ -70,11 +74,12 @@ func (k *known) context() []engine.Token {
 	return k.tokens
 }
 
-// message is what a turn's goroutine tells the loop: that its turn has arrived,
-// or that nobody wants it any longer.
+// message is what a turn's goroutine tells the loop: that its turn has arrived, that
+// nobody wants it any longer, or what is known of its program's tool.
 type message struct {
 	turn      *turn
 	cancelled bool
+	signal    core.Event
 }
 
 // run drives the core until there is nothing left to serve, which ctx's end
@@ -95,6 +100,8 @@ func (l *loop) run(ctx context.Context) (err error) {
 			if err := l.settle(w); err != nil {
 				return err
 			}
+		case m := <-l.device.moved:
+			l.landing = append(l.landing, m)
 		case <-l.timer.C:
 			l.alarm = 0
 			l.step(&core.Tick{})
@@ -108,19 +115,37 @@ func (l *loop) run(ctx context.Context) (err error) {
 		case <-l.node.served:
 			return nil
 		}
-		for len(l.returned) > 0 {
+		if err := l.catchUp(); err != nil {
+			return err
+		}
+	}
+}
+
+// catchUp takes in what came back meanwhile.
+func (l *loop) catchUp() error {
+	for len(l.returned) > 0 || len(l.landing) > 0 {
+		if len(l.returned) > 0 {
 			w := l.returned[0]
 			l.returned = l.returned[1:]
 			if err := l.settle(w); err != nil {
 				return err
 			}
+			continue
+		}
+		m := l.landing[0]
+		l.landing = l.landing[1:]
+		if err := l.landed(m); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // take acts on a message.
 func (l *loop) take(m message) {
 	switch {
+	case m.signal != nil:
+		l.step(m.signal)
 	case m.cancelled:
 		if !m.turn.over {
 			l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})

@@ -32,6 +32,10 @@ type Config struct {
 	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
 	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
 	Policy      string        // who is in memory and who waits, by its name in sched.Policies; "": sched.Default
+	FixedSteps  bool          // fill every step with prompt, as published systems do; see core.Config
+	HostBytes   int64         // memory for copies of contexts that leave the engine; 0: none
+	DiskBytes   int64         // and beyond that on disk, which wants HostBytes; 0: none
+	DiskDir     string        // where; "": the folder for temporary files
 	Grace       time.Duration // for running turns, when the node is to stop; 0: none
 	FinishTime  time.Duration // for storing a result; 0: 30 s
 
@@ -75,6 +79,8 @@ func New(cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
 	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0:
 		return nil, errors.New("node: a limit or a time is negative")
+	case cfg.HostBytes < 0 || cfg.DiskBytes < 0 || cfg.DiskBytes > 0 && cfg.HostBytes == 0:
+		return nil, fmt.Errorf("node: HostBytes is %d and DiskBytes %d; neither is below 0, and copies go to disk from the host", cfg.HostBytes, cfg.DiskBytes)
 	}
 	n := &Node{
 		cfg:     cfg,
@@ -113,6 +119,9 @@ func (n *Node) machine() (*core.Machine, error) {
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
 		Policy:      policy.New,
+		FixedSteps:  n.cfg.FixedSteps,
+		Host:        programs.Bytes(n.cfg.HostBytes),
+		Disk:        programs.Bytes(n.cfg.DiskBytes),
 	})
 }
 
@@ -140,6 +149,14 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	device := newDevice(n.cfg.Engine)
 	var goroutines sync.WaitGroup
+	var below *disk
+	if n.cfg.DiskBytes > 0 {
+		if below, err = openDisk(n.cfg.DiskDir, int(n.cfg.Engine.Geometry().CellBytes), n.cfg.Log); err != nil {
+			return fmt.Errorf("node: %w", err)
+		}
+		below.moved, below.quit = device.moved, device.quit
+		goroutines.Go(below.run)
+	}
 	goroutines.Go(device.run)
 	goroutines.Go(func() {
 		defer close(n.served)
@@ -148,13 +165,16 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 	})
 
-	err = newLoop(n, machine, device).run(ctx)
+	err = newLoop(n, machine, device, below).run(ctx)
 	close(n.stopped)
 	if err != nil {
 		n.cfg.Log.Error("the node stops: every turn is handed back", "error", err)
 		stop(err)
 	}
 	device.stop()
+	if below != nil {
+		below.stop()
+	}
 	goroutines.Wait()
 	if cause := context.Cause(ctx); err == nil && errors.As(cause, new(turnsError)) {
 		err = cause

@@ -8,6 +8,7 @@ import (
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/chat"
+	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
@@ -98,6 +99,17 @@ func (n *Node) options(w *wire.Turn) (options, error) {
 		o.sampling.Bias[engine.Token(token)] = float32(bias)
 	}
 	return o, nil
+}
+
+// next is what the program says that it will call.
+func next(h *wire.ToolHint) core.Call {
+	if h == nil {
+		return core.Call{}
+	}
+	return core.Call{
+		Tool: h.Name, Class: h.Class, Human: h.Human,
+		Expected: programs.Duration(h.ExpectedMS) * programs.Millisecond,
+	}
 }
 
 // deadline is when the turn has taken too long; 0 for never.

@@ -36,6 +36,13 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 		CompletionTokens: int(end.usage.Generated),
 	}
 	stamp(&r.Timing, end.timing)
+	if !job.Turn().Lifecycle.Last {
+		r.Pin = &wire.Pin{
+			TTLMS:      milliseconds(end.pin.TTL),
+			ExpectedMS: milliseconds(end.pin.Expected),
+			ReloadMS:   milliseconds(end.pin.Reload),
+		}
+	}
 	switch {
 	case end.fault != nil || end.outcome == programs.Failed:
 		log.Error("the turn failed", "error", end.fault)
@@ -115,3 +122,5 @@ func stamp(w *wire.Timing, t core.Timing) {
 	}
 	w.ScheduledMS, w.TTFTMS, w.TotalMS = since(t.Started), since(t.First), since(t.Finished)
 }
+
+func milliseconds(d programs.Duration) int64 { return int64(d / programs.Millisecond) }

@@ -12,6 +12,7 @@ import (
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/sdk/wire"
+	"github.com/interlude-run/interlude/toolpredict/toolcall"
 )
 
 // serve is a turn's goroutine: it brings the turn before the loop, its text to
@@ -133,7 +134,25 @@ func (n *Node) run(job Job, conversation *chat.Conversation, log *slog.Logger) (
 	if end == nil {
 		return nil, nil
 	}
+	n.called(job, t, text, end)
 	return n.result(job, t, text, end, log), prompt
+}
+
+// called tells the loop what the answer calls, where the program has not said so.
+func (n *Node) called(job Job, t *turn, text string, end *ending) {
+	w := job.Turn()
+	if w.Lifecycle.ToolHint != nil || w.Lifecycle.Last || end.fault != nil || end.outcome != programs.Stopped {
+		return
+	}
+	c, ok := toolcall.FromText(text)
+	if !ok {
+		return
+	}
+	started := &core.ToolStarted{Program: t.arrival.Turn.Program, Call: core.Call{Tool: c.Tool, Class: c.Class, Human: c.Human}}
+	select {
+	case n.inbox <- message{signal: started}:
+	case <-n.stopped:
+	}
 }
 
 // newTurn is the turn as the loop wants it.
@@ -154,6 +173,8 @@ func (n *Node) newTurn(job Job, prompt *chat.Prompt) (*turn, error) {
 			Uncached: options.uncached,
 			Parent:   options.parent,
 			Deadline: n.deadline(w),
+			Next:     next(w.Lifecycle.ToolHint),
+			Left:     core.Left{Turns: w.Lifecycle.RemainingTurns},
 		},
 		prompt:   prompt,
 		sampling: options.sampling,

@@ -22,12 +22,15 @@ type Stats struct {
 	Reused    int64 // tokens of prompts found in the cache
 	Prefilled int64 // tokens run before one could be sampled
 	Generated int64 // tokens sampled
+	Restored  int64 // cells that came back from lower tiers
 
 	Turns    int64 // taken in and not over, now
 	Running  int64 // of these, those in memory
 	Contexts int64 // token lists of programs, kept while they run or have cells
 	KVUsed   int64 // bytes of the pool that are accounted for, now
 	KVPool   int64 // bytes of the pool
+	KVHost   int64 // bytes of copies on the host, now
+	KVDisk   int64 // and on disk
 }
 
 // stats counts for Stats. The loop writes; any goroutine reads.
@@ -36,6 +39,7 @@ type stats struct {
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
+	host, disk, restored                             atomic.Int64
 }
 
 // Stats reads the numbers. Those of one moment belong together within a step or
@@ -57,21 +61,28 @@ func (n *Node) Stats() Stats {
 		Reused:    s.reused.Load(),
 		Prefilled: s.prefilled.Load(),
 		Generated: s.generated.Load(),
+		Restored:  s.restored.Load(),
 
 		Turns:    s.turns.Load(),
 		Contexts: s.contexts.Load(),
 		Running:  s.running.Load(),
 		KVUsed:   s.used.Load(),
 		KVPool:   s.pool.Load(),
+		KVHost:   s.host.Load(),
+		KVDisk:   s.disk.Load(),
 	}
 }
 
 // observe notes what is at this moment.
-func (s *stats) observe(turns, running, contexts int, memory kvpin.Usage) {
+func (s *stats) observe(turns, running, contexts int, m *core.Machine) {
 	s.turns.Store(int64(turns))
 	s.contexts.Store(int64(contexts))
 	s.running.Store(int64(running))
-	s.used.Store(int64(memory.Used))
+	s.used.Store(int64(m.Memory().Used))
+	_, host := m.Tier(kvpin.Host)
+	_, disk := m.Tier(kvpin.Disk)
+	s.host.Store(int64(host))
+	s.disk.Store(int64(disk))
 }
 
 // answered counts a result.

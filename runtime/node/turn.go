@@ -41,6 +41,7 @@ type ending struct {
 	tokens    []engine.Token      // sampled; not to be changed
 	usage     programs.Usage
 	timing    core.Timing
+	pin       core.Pin // of the program, when another turn may come
 }
 
 // sampled is what the turn has generated.

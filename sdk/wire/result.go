@@ -17,8 +17,17 @@ type Result struct {
 
 	Usage   Usage  `json:"usage"`
 	Timing  Timing `json:"timing"`
+	Pin     *Pin   `json:"pin,omitempty"`     // of the program's cache, while its tool runs
 	Node    string `json:"node,omitempty"`    // that finished it
 	Attempt int    `json:"attempt,omitempty"` // that finished it
+}
+
+// Pin is what the program's cache is worth keeping until its next turn. It is soft: the
+// memory goes earlier when somebody needs it more, and stays as long as nobody does.
+type Pin struct {
+	TTLMS      int64 `json:"ttl_ms"`      // how long keeping it costs others less than losing it
+	ExpectedMS int64 `json:"expected_ms"` // until the next turn
+	ReloadMS   int64 `json:"reload_ms"`   // what having it again would take
 }
 
 // ID names the turn.

@@ -117,12 +117,18 @@ type Lifecycle struct {
 	ToolHint *ToolHint `json:"tool_hint,omitempty"` // what is called with the answer
 	Parent   string    `json:"parent,omitempty"`    // the program that started this one
 	Cache    Cache     `json:"cache,omitempty"`
+
+	// RemainingTurns is how many turns will follow this one, as far as the client can
+	// tell; 0 is unknown. It is used as far as a tenant's have proved right.
+	RemainingTurns int `json:"remaining_turns,omitempty"`
 }
 
 // ToolHint names the tool that is about to be called and how long that takes.
 type ToolHint struct {
 	Name       string `json:"name"`
+	Class      string `json:"class,omitempty"` // of the arguments, such as a subcommand: calls that take alike long
 	ExpectedMS int64  `json:"expected_ms,omitempty"`
+	Human      bool   `json:"human,omitempty"` // a person answers
 }
 
 // Cache says whether the turn may use the computed context of earlier turns.

@@ -154,14 +154,21 @@ func (s *Sampling) validate() error {
 	return nil
 }
 
+// maxRemaining is more turns than any program has had.
+const maxRemaining = 1_000_000
+
 func (l *Lifecycle) validate() error {
 	switch {
 	case l.Cache != "" && l.Cache != CacheReuse && l.Cache != CacheNone:
 		return invalidTurn("lifecycle.cache", "%q is neither reuse nor none", clip(string(l.Cache)))
 	case l.Parent != "" && !isName(l.Parent):
 		return invalidTurn("lifecycle.parent", "%q is no program's name", clip(l.Parent))
+	case l.RemainingTurns < 0 || l.RemainingTurns > maxRemaining:
+		return invalidTurn("lifecycle.remaining_turns", "%d is not within 0 and %d", l.RemainingTurns, maxRemaining)
 	case l.ToolHint == nil:
 		return nil
+	case len(l.ToolHint.Class) > maxHintBytes:
+		return invalidTurn("lifecycle.tool_hint.class", "%d bytes are more than %d", len(l.ToolHint.Class), maxHintBytes)
 	case l.ToolHint.Name == "" || len(l.ToolHint.Name) > maxHintBytes:
 		return invalidTurn("lifecycle.tool_hint.name", "%d bytes are not within 1 and %d", len(l.ToolHint.Name), maxHintBytes)
 	case l.ToolHint.ExpectedMS < 0 || l.ToolHint.ExpectedMS > maxTimeout.Milliseconds():

@@ -82,7 +82,7 @@ var arrows = []arrow{
 	},
 	{
 		pkg: "runtime/node",
-		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "gpu/engine", "sdk/wire"},
+		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire"},
 		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",
 	},
 	{
