@@ -43,14 +43,20 @@ func fixed(seconds programs.Duration) func(Env) Policy {
 	return func(Env) Policy { return NewTTL(seconds*programs.Second, UnpinWhenStuck) }
 }
 
+// Names lists the policies.
+func Names() (names []string) {
+	for _, p := range Policies {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // ByName finds a policy; the error lists what there is.
 func ByName(name string) (Named, error) {
-	var names []string
 	for _, p := range Policies {
 		if p.Name == name {
 			return p, nil
 		}
-		names = append(names, p.Name)
 	}
-	return Named{}, fmt.Errorf("no policy is called %q; there are %s", name, strings.Join(names, ", "))
+	return Named{}, fmt.Errorf("no policy is called %q; there are %s", name, strings.Join(Names(), ", "))
 }

@@ -24,6 +24,10 @@ type nodeFlags struct {
 	MaxTokens int           `help:"Longest answer of a turn that does not say." default:"1024" env:"INTERLUDE_MAX_TOKENS"`
 	MaxAge    time.Duration `help:"How long turns and results are kept." default:"168h" env:"INTERLUDE_MAX_AGE"`
 	AckWait   time.Duration `help:"A node unheard of for so long loses its turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
+	Policy    string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
+	HostKV    byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
+	DiskKV    byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
+	DiskKVDir string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
 	Drain     time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
 }
 
@@ -81,6 +85,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	cfg := node.Config{
 		Name: name, Engine: h.engine, Template: template, Vocabulary: vocab, Turns: h.jobs,
 		MaxTokens: c.MaxTokens, Grace: c.Drain, Log: c.log,
+		Policy: c.Policy, HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 	}
 	adjust(&cfg)
 	h.node, err = node.New(cfg)
