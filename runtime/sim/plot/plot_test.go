@@ -60,7 +60,7 @@ func written(t *testing.T, f figure) string {
 // there are values.
 func TestFiguresSayWhatTheyShow(t *testing.T) {
 	out := written(t, loads())
-	for _, want := range []string{"agentcgroup on a100-8b", "interlude", "thunder", "request-fcfs", "no policy is below", "mean completion time, s", ">500<", ">10000<"} {
+	for _, want := range []string{"agentcgroup on a100-8b", "interlude", "thunder", "request-fcfs", "lower bound", "mean completion time, s", ">500<", ">10000<"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the loads do not say %q", want)
 		}

@@ -5,7 +5,6 @@ import (
 	"image/color"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -52,9 +51,27 @@ var stateNames = [states]string{
 	"turn waits", "cells come back", "prefill", "decode", "tool, cells kept", "tool, cells partly kept", "tool, cells gone",
 }
 
-var stateColours = [states]color.Color{
-	palette[1], palette[3], palette[4], palette[0],
-	color.RGBA{0x8f, 0xd0, 0xb5, 0xff}, color.RGBA{0xc4, 0xe4, 0xd6, 0xff}, color.Gray{0xd8},
+// looks are in the order of the states. Work has strong colours; a tool's gap is pale, and
+// the lower the less is kept.
+var looks = [states]look{
+	{palette[1], 1}, {palette[3], 1}, {palette[4], 1}, {palette[0], 1},
+	{color.RGBA{0x8f, 0xd0, 0xb5, 0xff}, 1}, {color.RGBA{0xa9, 0xdb, 0xc7, 0xff}, 0.5}, {color.Gray{0xa0}, 0.15},
+}
+
+// look is how a state is drawn.
+type look struct {
+	colour color.Color
+	height float64 // of the row's bar
+}
+
+// Thumbnail implements plot.Thumbnailer.
+func (l look) Thumbnail(c *draw.Canvas) {
+	middle, half := (c.Min.Y+c.Max.Y)/2, (c.Max.Y-c.Min.Y)*vg.Length(l.height)/2
+	c.FillPolygon(l.colour, box(c.Min.X, c.Max.X, middle-half, middle+half))
+}
+
+func box(left, right, low, high vg.Length) []vg.Point {
+	return []vg.Point{{X: left, Y: low}, {X: right, Y: low}, {X: right, Y: high}, {X: left, Y: high}}
 }
 
 // String names the state.
@@ -71,21 +88,18 @@ func (t *Timeline) Save(path string) error {
 		rows.unit, p.X.Label.Text = 60, "time, min"
 	}
 	p.Add(rows)
+	p.X.Min, p.X.Max = 0, rows.end()/rows.unit
 	p.Y.Min, p.Y.Max = 0, float64(len(t.Rows))
 	p.Y.Tick.Marker = rows
 	p.Y.Tick.Length = 0
-	p.Y.Tick.Label.Font.Size = vg.Points(7)
-	p.Legend.Top, p.Legend.Left, p.Legend.YOffs = true, true, vg.Points(4)
+	p.Y.Tick.Label.Font.Size = vg.Points(8)
 	for s := range states {
 		if rows.has(s) {
-			p.Legend.Add(s.String(), swatch{stateColours[s]})
+			p.Legend.Add(s.String(), looks[s])
 		}
 	}
-	p.Legend.Top = false
-	height := vg.Length(len(t.Rows))*0.32*vg.Centimeter + 5.5*vg.Centimeter
-	// The legend has its place below the rows.
-	p.Y.Min = -float64(len(t.Rows)) * float64(2.9*vg.Centimeter/(height-2.9*vg.Centimeter))
-	return save(p, 20*vg.Centimeter, height, path)
+	height := vg.Length(len(t.Rows))*0.4*vg.Centimeter + 3*vg.Centimeter
+	return save(p, 24*vg.Centimeter, max(height, 6.5*vg.Centimeter), path)
 }
 
 func (t *Timeline) check() error {
@@ -95,14 +109,18 @@ func (t *Timeline) check() error {
 	case len(t.Rows) > MaxRows:
 		return fmt.Errorf("%d programs: %d can be shown at most", len(t.Rows), MaxRows)
 	}
+	drawn := false
 	for i := range t.Rows {
 		last := programs.Time(0)
 		for _, s := range t.Rows[i].Spans {
 			if s.From < last || s.To < s.From || s.State >= states {
 				return fmt.Errorf("%s has a span of state %d from %v to %v, after %v", t.Rows[i].Name, s.State, s.From, s.To, last)
 			}
-			last = s.To
+			last, drawn = s.To, true
 		}
+	}
+	if !drawn {
+		return fmt.Errorf("no program has a span: nothing to draw")
 	}
 	return nil
 }
@@ -117,28 +135,26 @@ type bars struct {
 func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	for i := range b.rows {
-		top := float64(len(b.rows) - i)
-		low, high := y(top-0.85), y(top-0.15)
+		middle := b.middle(i)
 		for _, s := range b.rows[i].Spans {
+			look := looks[s.State]
 			from, to := x(b.at(s.From)), x(b.at(s.To))
 			to = max(to, from+vg.Points(0.3)) // what is short is seen still
-			c.FillPolygon(stateColours[s.State], []vg.Point{{X: from, Y: low}, {X: to, Y: low}, {X: to, Y: high}, {X: from, Y: high}})
+			c.FillPolygon(look.colour, box(from, to, y(middle-0.35*look.height), y(middle+0.35*look.height)))
 		}
 	}
-}
-
-// DataRange implements plot.DataRanger.
-func (b bars) DataRange() (xmin, xmax, ymin, ymax float64) {
-	return 0, b.end() / b.unit, 0, float64(len(b.rows))
 }
 
 // Ticks implements plot.Ticker: the names of the rows.
 func (b bars) Ticks(_, _ float64) (ticks []plot.Tick) {
 	for i := range b.rows {
-		ticks = append(ticks, plot.Tick{Value: float64(len(b.rows)-i) - 0.5, Label: b.rows[i].Name})
+		ticks = append(ticks, plot.Tick{Value: b.middle(i), Label: shorten(b.rows[i].Name)})
 	}
 	return ticks
 }
+
+// middle is the row's height on the axis, where the first row is on top.
+func (b bars) middle(row int) float64 { return float64(len(b.rows)-row) - 0.5 }
 
 func (b bars) at(t programs.Time) float64 { return programs.Duration(t).Seconds() / b.unit }
 
@@ -163,18 +179,11 @@ func (b bars) has(state State) bool {
 	return false
 }
 
-// swatch is a state's colour in the legend.
-type swatch struct{ colour color.Color }
-
-// Thumbnail implements plot.Thumbnailer.
-func (s swatch) Thumbnail(c *draw.Canvas) {
-	c.FillPolygon(s.colour, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
+// shorten leaves of a long name its ends, which tell names apart.
+func shorten(name string) string {
+	const ends = 12
+	if r := []rune(name); len(r) > 2*ends+1 {
+		return string(r[:ends]) + "…" + string(r[len(r)-ends:])
+	}
+	return name
 }
-
-var (
-	_ plot.Plotter     = bars{}
-	_ plot.DataRanger  = bars{}
-	_ plot.Ticker      = bars{}
-	_ plot.Thumbnailer = swatch{}
-	_ plotter.XYer     = interval{}
-)
