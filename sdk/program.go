@@ -56,6 +56,10 @@ type Turn struct {
 	Cache    Cache     // Reuse (default) or NoCache
 	Timeout  time.Duration
 	Number   int64 // 0: the next one
+
+	// RemainingTurns is how many turns will follow, as far as the program can tell;
+	// 0 is unknown. It is used as far as such words have proved right.
+	RemainingTurns int
 }
 
 // Turn submits a turn and returns once it is accepted, which means stored. While
@@ -118,7 +122,7 @@ func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
 	return &wire.Turn{
 		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
 		Mode: t.Mode, Messages: t.Messages, Tools: t.Tools, Sampling: t.Sampling,
-		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache},
+		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache, RemainingTurns: t.RemainingTurns},
 		TimeoutMS: t.Timeout.Milliseconds(),
 	}
 }

@@ -1,0 +1,195 @@
+package replay
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/sim/workload"
+)
+
+// Run is an agent run as it is to be replayed.
+type Run struct {
+	ID     string
+	System string
+	Turns  []Turn
+}
+
+// Turn is a turn of a run.
+type Turn struct {
+	Says   string        // the task, or what the tool printed
+	Tokens int           // that the answer has
+	Gap    time.Duration // until the tool is done; 0 on the last turn
+}
+
+// Limits cut runs to what a small model takes.
+type Limits struct {
+	Turns  int     // most turns
+	Chars  int     // most characters of what is said in a turn
+	Tokens int     // most tokens of an answer
+	Gaps   float64 // factor for gaps
+}
+
+// Recorded reads n runs from a file of recorded conversations: a JSON object a line,
+// compressed, with messages and turn_tool_ms.
+func Recorded(path string, n int, l Limits) ([]Run, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	lines := bufio.NewScanner(unzipped)
+	lines.Buffer(nil, 16<<20)
+	var runs []Run
+	for number := 1; len(runs) < n && lines.Scan(); number++ {
+		var r recording
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+		}
+		run, err := r.run(l)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+		}
+		runs = append(runs, run)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return runs, nil
+}
+
+// recording is a line of the file.
+type recording struct {
+	ID       string `json:"id"`
+	Messages []struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	} `json:"messages"`
+	ToolMS []*float64 `json:"turn_tool_ms"` // of each answer, null for none
+}
+
+// bytesPerToken is what a token of English or code takes, near enough to say how long
+// an answer was.
+const bytesPerToken = 4
+
+func (r *recording) run(l Limits) (Run, error) {
+	run := Run{ID: r.ID}
+	said := ""
+	for _, m := range r.Messages {
+		switch m.Role {
+		case "system":
+			run.System = clip(m.Content, l.Chars)
+		case "user", "tool":
+			said = clip(m.Content, l.Chars)
+		case "assistant":
+			if said == "" {
+				return Run{}, errors.New("an answer follows an answer")
+			}
+			t := Turn{Says: said, Tokens: min(max(len(m.Content)/bytesPerToken, 1), l.Tokens)}
+			if k := len(run.Turns); k < len(r.ToolMS) && r.ToolMS[k] != nil {
+				t.Gap = time.Duration(*r.ToolMS[k] * l.Gaps * float64(time.Millisecond))
+			}
+			run.Turns = append(run.Turns, t)
+			said = ""
+		default:
+			return Run{}, fmt.Errorf("a message of role %q", m.Role)
+		}
+		if len(run.Turns) == l.Turns {
+			break
+		}
+	}
+	if r.ID == "" || len(run.Turns) == 0 {
+		return Run{}, errors.New("a run without a name, or without an answer")
+	}
+	run.Turns[len(run.Turns)-1].Gap = 0
+	return run, nil
+}
+
+// Made makes n runs with the lengths and gaps of recorded ones (see package workload),
+// whose tools print the files of a source tree.
+func Made(dir string, n int, l Limits) ([]Run, error) {
+	text, err := sourceText(dir)
+	if err != nil {
+		return nil, err
+	}
+	set, err := workload.Generate("swebench-mini", 1, max(n, 20))
+	if err != nil {
+		return nil, err
+	}
+	drawn := set.Draw(1, n, programs.Tokens(1<<40))
+	runs := make([]Run, n)
+	at := 0
+	for i := range runs {
+		p := &drawn[i]
+		runs[i] = Run{
+			ID:     fmt.Sprintf("run-%d", i+1),
+			System: "You are an engineer who looks through a source tree. After each file that you are shown, say what it is for.",
+		}
+		for k := range min(len(p.Turns), l.Turns) {
+			t := &p.Turns[k]
+			length := min(int(t.Input)*bytesPerToken, l.Chars)
+			says := clip(text[at%len(text):], length)
+			if says == "" {
+				says = "(nothing)"
+			}
+			at += length + 97
+			runs[i].Turns = append(runs[i].Turns, Turn{
+				Says: says, Tokens: min(int(t.Output), l.Tokens),
+				Gap: time.Duration(t.Gap.Seconds() * l.Gaps * float64(time.Second)),
+			})
+		}
+		runs[i].Turns[len(runs[i].Turns)-1].Gap = 0
+	}
+	return runs, nil
+}
+
+// sourceText is the text of the tree's Go files, one behind the other.
+func sourceText(dir string) (string, error) {
+	var all strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != dir:
+			return fs.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".go" || all.Len() > 1<<20:
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err == nil && utf8.Valid(data) {
+			fmt.Fprintf(&all, "$ cat %s\n%s\n", path, data)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if all.Len() < 10_000 {
+		return "", fmt.Errorf("%s has too little Go source to make agent runs of: name another folder with --dir", dir)
+	}
+	return all.String(), nil
+}
+
+// clip cuts a text to at most n bytes, between characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
