@@ -57,6 +57,20 @@ func newLayout(lib *ggml.Lib, h *hyper, kType, vType ggml.Type, transposed bool)
 	}
 }
 
+// rows is K or V of a layer: for each extent so many rows, one behind the other, with so
+// many bytes of each cell.
+type rows struct{ n, size int }
+
+func (r rows) cell() int { return r.n * r.size }
+
+// rows are those of K and V.
+func (l *layout) rows() [2]rows {
+	if l.transposed {
+		return [...]rows{{l.heads, l.kRow}, {l.heads * l.dim, l.vRow / l.dim}}
+	}
+	return [...]rows{{l.heads, l.kRow}, {l.heads, l.vRow}}
+}
+
 // sequence is one context: the cells [0, len) spread over extents, one per span.
 type sequence struct {
 	spans   []*extent

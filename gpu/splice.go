@@ -254,64 +254,78 @@ func (e *Engine) recomputePiece(seq engine.Seq, s *sequence, positions []int, to
 
 // Save copies cells to host memory, bit for bit: for every layer K, then V, each
 // as its rows lie, n cells to a row.
-func (e *Engine) Save(seq engine.Seq, from, n int) ([]byte, error) {
+func (e *Engine) Save(seq engine.Seq, from, n int) (engine.Saved, error) {
 	s, err := e.cache.get("save", seq)
 	if err != nil {
-		return nil, err
+		return engine.Saved{}, err
 	}
 	if from < 0 || n < 0 || from+n > s.len {
-		return nil, engine.Wrap("save", seq, fmt.Errorf("%w: cells %d…%d of %d", engine.ErrRange, from, from+n, s.len))
+		return engine.Saved{}, engine.Wrap("save", seq, fmt.Errorf("%w: cells %d…%d of %d", engine.ErrRange, from, from+n, s.len))
 	}
 	return e.cache.save(s, from, n), nil
 }
 
 // Load appends saved cells.
-func (e *Engine) Load(seq engine.Seq, data []byte) error {
+func (e *Engine) Load(seq engine.Seq, saved engine.Saved) error {
 	s, err := e.cache.get("load", seq)
 	if err != nil {
 		return err
 	}
-	if int64(len(data))%e.geo.CellBytes != 0 {
-		return engine.Wrap("load", seq, fmt.Errorf("%w: %d bytes are not whole cells of %d", engine.ErrRange, len(data), e.geo.CellBytes))
+	if !saved.Valid(e.geo) {
+		return engine.Wrap("load", seq, fmt.Errorf("%w: cells %d…%d in %d bytes, of cells of %d",
+			engine.ErrRange, saved.From, saved.From+saved.Cells, len(saved.Data), e.geo.CellBytes))
 	}
-	n := len(data) / int(e.geo.CellBytes)
-	if s.len+n > s.capacity() {
-		return engine.Wrap("load", seq, fmt.Errorf("%w: %d cells of %d", engine.ErrCapacity, s.len+n, s.capacity()))
+	if s.len+saved.Cells > s.capacity() {
+		return engine.Wrap("load", seq, fmt.Errorf("%w: %d cells of %d", engine.ErrCapacity, s.len+saved.Cells, s.capacity()))
 	}
-	e.cache.runs(s, s.len, n, func(r region, off, at, size int) { r.write(off, data[at:at+size]) })
-	s.len += n
+	e.cache.runs(s, s.len, saved, func(r region, off int, data []byte) { r.write(off, data) })
+	s.len += saved.Cells
 	return nil
 }
 
-func (c *cache) save(s *sequence, from, n int) []byte {
-	data := make([]byte, int64(n)*c.geo.CellBytes)
-	c.runs(s, from, n, func(r region, off, at, size int) { r.read(data[at:at+size], off) })
-	return data
-}
-
-// runs calls f for every contiguous run of bytes of the cells [from, from+n):
-// size bytes at off of the region, at byte at of a saved copy.
-func (c *cache) runs(s *sequence, from, n int, f func(r region, off, at, size int)) {
-	l, blob := &c.layout, 0
-	kv := func(r region, cell, rows, size int) {
-		for row := range rows {
-			for p := from; p < from+n; {
-				i := c.spanAt(p)
-				x := s.spans[i]
-				end := min(c.spanEnd(i), from+n)
-				off := int(c.arena.Offset(x.handle))*cell + (row*x.cap+p-c.spanStart(i))*size
-				f(r, off, blob+(row*n+p-from)*size, (end-p)*size)
-				p = end
+// Pack copies saved cells into no more memory than they take, where they have more.
+func (e *Engine) Pack(s engine.Saved) engine.Saved {
+	if s.Packed(e.geo) {
+		return s
+	}
+	from, to := s.Data, make([]byte, 0, s.Cells*int(e.geo.CellBytes))
+	has := len(s.Data) / int(e.geo.CellBytes)
+	for range e.cache.k {
+		for _, r := range e.cache.layout.rows() {
+			for range r.n {
+				to = append(to, from[s.From*r.size:][:s.Cells*r.size]...)
+				from = from[has*r.size:]
 			}
 		}
-		blob += cell * n
 	}
+	return engine.Saved{Data: to, Cells: s.Cells}
+}
+
+func (c *cache) save(s *sequence, from, n int) engine.Saved {
+	saved := engine.Saved{Data: make([]byte, int64(n)*c.geo.CellBytes), Cells: n}
+	c.runs(s, from, saved, func(r region, off int, data []byte) { r.read(data, off) })
+	return saved
+}
+
+// runs calls f for every contiguous run of bytes of the saved cells, the first of which
+// is at the given position: for where it is in the region, and its saved copy.
+func (c *cache) runs(s *sequence, from int, saved engine.Saved, f func(r region, off int, data []byte)) {
+	blob, has := saved.Data, len(saved.Data)/int(c.geo.CellBytes)
+	to := from + saved.Cells
 	for layer := range c.k {
-		kv(c.k[layer], l.kCell, l.heads, l.kRow)
-		if l.transposed {
-			kv(c.v[layer], l.vCell, l.heads*l.dim, l.vRow/l.dim)
-		} else {
-			kv(c.v[layer], l.vCell, l.heads, l.vRow)
+		for i, rows := range c.layout.rows() {
+			r := [...]region{c.k[layer], c.v[layer]}[i]
+			for row := range rows.n {
+				for p := from; p < to; {
+					i := c.spanAt(p)
+					x := s.spans[i]
+					end := min(c.spanEnd(i), to)
+					off := int(c.arena.Offset(x.handle))*rows.cell() + (row*x.cap+p-c.spanStart(i))*rows.size
+					f(r, off, blob[(saved.From+p-from)*rows.size:(saved.From+end-from)*rows.size])
+					p = end
+				}
+				blob = blob[has*rows.size:]
+			}
 		}
 	}
 }
@@ -329,7 +343,7 @@ func (e *Engine) Read(seq engine.Seq, cells []int) (engine.KV, error) {
 		if p < 0 || p >= s.len {
 			return engine.KV{}, engine.Wrap("read", seq, fmt.Errorf("%w: cell %d of %d", engine.ErrRange, p, s.len))
 		}
-		one := e.cache.save(s, p, 1)
+		one := e.cache.save(s, p, 1).Data
 		for layer := range e.geo.Layers {
 			for h := range l.heads {
 				to := layer*perLayer + (h*n+i)*l.dim

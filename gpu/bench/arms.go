@@ -32,7 +32,7 @@ type own struct {
 	last     [sequences]engine.Token
 	items    []engine.Item
 	out      []engine.Output
-	saved256 []byte // the first 256 cells
+	saved256 engine.Saved // the first 256 cells
 }
 
 func openOwn(o Options, e gpu.Options) (*own, error) {

@@ -244,7 +244,7 @@ func (m *measurement) idleResidents() error {
 	beside := func() error {
 		for i := range residents {
 			seq := engine.Seq(1000 + i)
-			if err := e.Reserve(seq, len(m.ours.saved256)/int(e.Geometry().CellBytes)); err != nil {
+			if err := e.Reserve(seq, m.ours.saved256.Cells); err != nil {
 				return err
 			}
 			if err := e.Load(seq, m.ours.saved256); err != nil {

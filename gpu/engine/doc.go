@@ -22,16 +22,16 @@
 //
 // A Truncate that ends inside a span which another sequence shares gives this one
 // a copy of what it keeps of the span, and may therefore fail with ErrNoRoom.
-// What one Save returns is one thing: Load takes it whole, at the positions that
-// it was saved from.
+// What was saved goes back to the positions that it was saved from, whole or in parts:
+// see Saved.
 //
 // ⌈n⌉ is n rounded up to Geometry.Granule. The bytes that a set of sequences
 // occupies follow from Geometry alone (Geometry.Bytes, Geometry.Shared).
 //
 // # Concurrency
 //
-// An engine has one owner goroutine, which makes every call. Interrupt alone
-// may be called from any goroutine.
+// An engine has one owner goroutine, which makes every call. Interrupt and Pack
+// alone may be called from any goroutine.
 //
 // # Failure
 //

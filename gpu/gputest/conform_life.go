@@ -34,7 +34,7 @@ func unknownSequences(r *rig) {
 		"set sampling":    r.e.SetSampling(ghost, engine.Sampling{}, nil),
 		"step":            r.stepErr(engine.Item{Seq: ghost, Tokens: r.tokens(1)}),
 		"save":            second(r.e.Save(ghost, 0, 0)),
-		"load":            r.e.Load(ghost, make([]byte, r.g.CellBytes)),
+		"load":            r.e.Load(ghost, engine.Saved{Data: make([]byte, r.g.CellBytes), Cells: 1}),
 		"read":            second(r.e.Read(ghost, nil)),
 		"transplant from": r.e.Transplant(engine.Transplant{Src: ghost, Dst: known, N: 1}),
 		"transplant to":   r.e.Transplant(engine.Transplant{Src: known, Dst: ghost, N: 1}),

@@ -29,7 +29,7 @@ type bug struct {
 	sampling   func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error
 	step       func(f *faulty, items []engine.Item, out []engine.Output) error
 	interrupt  func(f *faulty)
-	load       func(f *faulty, seq engine.Seq, data []byte) error
+	load       func(f *faulty, seq engine.Seq, saved engine.Saved) error
 	read       func(f *faulty, seq engine.Seq, cells []int) (engine.KV, error)
 	transplant func(f *faulty, t engine.Transplant) error
 	addDelta   func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error
@@ -190,10 +190,17 @@ var bugs = []bug{
 			}
 			return err
 		}},
+	{name: "load takes the first cells instead of the part's", caught: "save and load",
+		load: func(f *faulty, seq engine.Seq, saved engine.Saved) error {
+			if saved.From >= 0 {
+				saved.From = min(saved.From, 0)
+			}
+			return f.Fake.Load(seq, saved)
+		}},
 	{name: "load puts cells in the wrong order", caught: "save and load",
-		load: func(f *faulty, seq engine.Seq, data []byte) error {
+		load: func(f *faulty, seq engine.Seq, saved engine.Saved) error {
 			n := f.Len(seq)
-			err := f.Fake.Load(seq, data)
+			err := f.Fake.Load(seq, saved)
 			if err == nil && f.Len(seq) > n+1 {
 				a, b := f.cell(seq, n), f.cell(seq, n+1)
 				f.overwrite(seq, n, b)
@@ -386,11 +393,11 @@ func (f *faulty) Interrupt() {
 	f.Fake.Interrupt()
 }
 
-func (f *faulty) Load(seq engine.Seq, data []byte) error {
+func (f *faulty) Load(seq engine.Seq, saved engine.Saved) error {
 	if f.bug.load != nil {
-		return f.bug.load(f, seq, data)
+		return f.bug.load(f, seq, saved)
 	}
-	return f.Fake.Load(seq, data)
+	return f.Fake.Load(seq, saved)
 }
 
 func (f *faulty) Read(seq engine.Seq, cells []int) (engine.KV, error) {

@@ -19,12 +19,26 @@ func saveAndLoad(r *rig) {
 	half := n / 2
 	r.load(dst, r.save(src, 0, half), ctx[:half])
 	r.load(dst, r.save(src, half, n-half), ctx[half:])
-	r.load(dst, nil, nil)
+	r.load(dst, engine.Saved{}, nil)
 	r.sameBits("loaded", r.readAll(dst), before)
-	if !slices.Equal(r.save(dst, 0, n), data) {
+	if !slices.Equal(r.save(dst, 0, n).Data, data.Data) {
 		r.Errorf("saved again, the bytes differ")
 	}
 	r.fresh("loaded", dst)
+
+	// Parts of what was saved at once.
+	parts := r.new()
+	r.reserve(parts, n)
+	r.load(parts, data.Part(0, 3), ctx[:3])
+	packed := r.e.Pack(data.Part(3, half))
+	if int64(len(packed.Data)) != int64(half)*r.g.CellBytes || packed.Cells != half {
+		r.Fatalf("%d cells are packed as %d in %d bytes", half, packed.Cells, len(packed.Data))
+	}
+	r.load(parts, packed.Part(0, 1), ctx[3:4])
+	r.load(parts, packed.Part(1, half-1), ctx[4:3+half])
+	r.load(parts, data.Part(2, n-2).Part(1+half, n-3-half), ctx[3+half:])
+	r.sameBits("loaded in parts", r.readAll(parts), before)
+	r.release(parts)
 
 	// Offload and restore the tail of the same sequence, with another one in
 	// its memory meanwhile.
@@ -49,7 +63,12 @@ func loadRefused(r *rig) {
 	r.refused(engine.ErrCapacity, r.e.Load(dst, data))
 	r.reserve(dst, r.g.Granule)
 	r.refused(engine.ErrCapacity, r.e.Load(dst, data))
-	r.refused(engine.ErrRange, r.e.Load(dst, data[:len(data)-1]))
+	for _, bad := range []engine.Saved{
+		{Data: data.Data[1:], Cells: 1}, {Data: data.Data, From: -1, Cells: 1}, {Data: data.Data, Cells: -1},
+		{Data: data.Data, From: 1, Cells: data.Cells}, {Data: data.Data, From: data.Cells + 1}, {Cells: 1},
+	} {
+		r.refused(engine.ErrRange, r.e.Load(dst, bad))
+	}
 }
 
 func read(r *rig) {

@@ -19,8 +19,9 @@ type Engine interface {
 	Step(items []engine.Item, out []engine.Output) error
 	Interrupt()
 
-	Save(seq engine.Seq, from, n int) ([]byte, error)
-	Load(seq engine.Seq, data []byte) error
+	Save(seq engine.Seq, from, n int) (engine.Saved, error)
+	Load(seq engine.Seq, saved engine.Saved) error
+	Pack(saved engine.Saved) engine.Saved
 	Read(seq engine.Seq, cells []int) (engine.KV, error)
 	Transplant(t engine.Transplant) error
 	AddDelta(seq engine.Seq, from, n int, d engine.KV) error

@@ -187,7 +187,7 @@ func TestCounters(t *testing.T) {
 	data, err := f.Save(1, 0, 3)
 	if err := errors.Join(err,
 		f.Step(items, make([]engine.Output, 2)),
-		f.Load(2, data[:2*64]),
+		f.Load(2, data.Part(0, 2)),
 		f.Transplant(engine.Transplant{Src: 1, N: 4, Dst: 2}),
 		f.Recompute(2, []int{0}, []engine.Token{1})); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package gputest
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -85,18 +84,32 @@ func (m model) logits(digest uint64, likeliest engine.Token) []float32 {
 	return logits
 }
 
-// encode is the saved copy of one cell, padded to CellBytes.
-func (m model) encode(dst []byte, c cell) {
-	binary.LittleEndian.PutUint32(dst, uint32(c.token))
-	for i, v := range c.kv {
-		binary.LittleEndian.PutUint32(dst[4+4*i:], math.Float32bits(v))
+// encode writes cell i of n into their saved copy, which has the first bytes of all
+// cells, then their second bytes, and so on: as with real engines, a cell does not lie
+// in one piece.
+func (m model) encode(saved []byte, i, n int, c cell) {
+	word := func(at int, w uint32) {
+		for b := range 4 {
+			saved[(4*at+b)*n+i] = byte(w >> (8 * b))
+		}
+	}
+	word(0, uint32(c.token))
+	for k, v := range c.kv {
+		word(1+k, math.Float32bits(v))
 	}
 }
 
-func (m model) decode(src []byte) cell {
-	c := cell{token: engine.Token(binary.LittleEndian.Uint32(src)), kv: make([]float32, m.values())}
-	for i := range c.kv {
-		c.kv[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4+4*i:]))
+// decode reads what encode wrote.
+func (m model) decode(saved []byte, i, n int) cell {
+	word := func(at int) (w uint32) {
+		for b := range 4 {
+			w |= uint32(saved[(4*at+b)*n+i]) << (8 * b)
+		}
+		return w
+	}
+	c := cell{token: engine.Token(word(0)), kv: make([]float32, m.values())}
+	for k := range c.kv {
+		c.kv[k] = math.Float32frombits(word(1 + k))
 	}
 	return c
 }

@@ -193,21 +193,21 @@ func (r *rig) fill(leave int) {
 	}
 }
 
-func (r *rig) load(seq engine.Seq, data []byte, tokens []engine.Token) {
+func (r *rig) load(seq engine.Seq, saved engine.Saved, tokens []engine.Token) {
 	r.Helper()
-	err := r.e.Load(seq, data)
+	err := r.e.Load(seq, saved)
 	r.ledger.append(seq, tokens)
 	r.agree(err, nil)
 }
 
-func (r *rig) save(seq engine.Seq, from, n int) []byte {
+func (r *rig) save(seq engine.Seq, from, n int) engine.Saved {
 	r.Helper()
-	data, err := r.e.Save(seq, from, n)
+	saved, err := r.e.Save(seq, from, n)
 	r.agree(err, nil)
-	if int64(len(data)) != int64(n)*r.g.CellBytes {
-		r.Fatalf("saved %d cells in %d bytes, want %d", n, len(data), int64(n)*r.g.CellBytes)
+	if int64(len(saved.Data)) != int64(n)*r.g.CellBytes || saved.From != 0 || saved.Cells != n {
+		r.Fatalf("saved %d cells as [%d,%d) of %d bytes", n, saved.From, saved.From+saved.Cells, len(saved.Data))
 	}
-	return data
+	return saved
 }
 
 // transplant appends and knows the tokens that came along.

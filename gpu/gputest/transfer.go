@@ -7,40 +7,51 @@ import (
 )
 
 // Save copies cells [from, from+n) to host memory.
-func (f *Fake) Save(seq engine.Seq, from, n int) ([]byte, error) {
+func (f *Fake) Save(seq engine.Seq, from, n int) (engine.Saved, error) {
 	s, err := f.lookupCells(seq, from, n)
 	if err != nil {
-		return nil, engine.Wrap("save", seq, err)
+		return engine.Saved{}, engine.Wrap("save", seq, err)
 	}
-	size := int(f.geometry.CellBytes)
-	data := make([]byte, n*size)
+	saved := engine.Saved{Data: make([]byte, n*int(f.geometry.CellBytes)), Cells: n}
 	for i := range n {
-		f.model.encode(data[i*size:(i+1)*size], *s.at(f.geometry, from+i))
+		f.model.encode(saved.Data, i, n, *s.at(f.geometry, from+i))
 	}
 	f.count(func(c *Counters) { c.Saved += n })
-	return data, nil
+	return saved, nil
 }
 
 // Load appends saved cells.
-func (f *Fake) Load(seq engine.Seq, data []byte) error {
-	return engine.Wrap("load", seq, f.load(seq, data))
+func (f *Fake) Load(seq engine.Seq, saved engine.Saved) error {
+	return engine.Wrap("load", seq, f.load(seq, saved))
 }
 
-func (f *Fake) load(seq engine.Seq, data []byte) error {
+func (f *Fake) load(seq engine.Seq, saved engine.Saved) error {
 	s, err := f.lookup(seq)
 	if err != nil {
 		return err
 	}
-	size := int(f.geometry.CellBytes)
-	if len(data)%size != 0 {
-		return fmt.Errorf("%d bytes are no whole cells of %d: %w", len(data), size, engine.ErrRange)
+	if !saved.Valid(f.geometry) {
+		return fmt.Errorf("%d cells from %d on in %d bytes: %w", saved.Cells, saved.From, len(saved.Data), engine.ErrRange)
 	}
-	n := len(data) / size
-	if err := f.append(s, n, func(i int) cell { return f.model.decode(data[i*size : (i+1)*size]) }); err != nil {
+	has := len(saved.Data) / int(f.geometry.CellBytes)
+	if err := f.append(s, saved.Cells, func(i int) cell { return f.model.decode(saved.Data, saved.From+i, has) }); err != nil {
 		return err
 	}
-	f.count(func(c *Counters) { c.Loaded += n })
+	f.count(func(c *Counters) { c.Loaded += saved.Cells })
 	return nil
+}
+
+// Pack copies saved cells into no more memory than they take.
+func (f *Fake) Pack(s engine.Saved) engine.Saved {
+	if s.Packed(f.geometry) {
+		return s
+	}
+	has := len(s.Data) / int(f.geometry.CellBytes)
+	to := engine.Saved{Cells: s.Cells}
+	for b := range int(f.geometry.CellBytes) {
+		to.Data = append(to.Data, s.Data[b*has+s.From:][:s.Cells]...)
+	}
+	return to
 }
 
 // Read returns the K and V of the cells, in their order.

@@ -35,7 +35,7 @@ type checkedShell struct {
 	arriving  []engine.Token           // prompt of the turn that arrives in this step
 	flight    []flight                 // the step under way
 	moves     []core.Effect            // under way
-	copies    map[place][]byte
+	copies    map[place][]engine.Saved
 	lastToken engine.Token
 }
 
@@ -90,7 +90,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		engine: gputest.NewFake(g),
 		texts:  map[programs.ProgramID]*text{},
 		open:   map[programs.TurnID]bool{},
-		copies: map[place][]byte{},
+		copies: map[place][]engine.Saved{},
 	}
 	var err, err2 error
 	s.machine, err = core.New(cfg)
@@ -149,8 +149,8 @@ func (s *checkedShell) step(t *rapid.T, ev core.Event) {
 // is made and forgets it when it is dropped.
 func (s *checkedShell) checkTiers(t *rapid.T) {
 	var have [kvpin.Disk + 1]programs.Bytes
-	for at, data := range s.copies {
-		have[at.tier] += programs.Bytes(len(data))
+	for at, cells := range s.copies {
+		have[at.tier] += programs.Bytes(len(cells)) * programs.Bytes(s.engine.Geometry().CellBytes)
 	}
 	for tier := kvpin.Host; tier <= kvpin.Disk; tier++ {
 		size, used := s.machine.Tier(tier)
@@ -205,8 +205,8 @@ func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
 	case core.MoveCells:
 		s.moves = append(s.moves, e)
 	case core.DropCopy:
-		at, left := place{e.Tier, e.Owner}, cells*int(s.engine.Geometry().CellBytes)
-		if s.copies[at] = s.copies[at][:min(left, len(s.copies[at]))]; len(s.copies[at]) == 0 {
+		at := place{e.Tier, e.Owner}
+		if s.copies[at] = s.copies[at][:min(cells, len(s.copies[at]))]; len(s.copies[at]) == 0 {
 			delete(s.copies, at)
 		}
 	case core.ForgetProgram:
@@ -259,29 +259,32 @@ func (s *checkedShell) moved(t *rapid.T, i int, failed bool) {
 	s.step(t, &core.MoveDone{Move: e.Move, Failed: failed})
 }
 
+// copyCells copies cell by cell.
 func (s *checkedShell) copyCells(t *rapid.T, e core.Effect) {
-	cell := int(s.engine.Geometry().CellBytes)
-	first, last := int(e.First)*cell, int(e.Cells)*cell
-	var data []byte
-	var err error
-	if e.Source == kvpin.Device {
-		data, err = s.engine.Save(engine.Seq(e.Seq), int(e.First), int(e.Cells-e.First))
-	} else if have := s.copies[place{e.Source, e.Owner}]; len(have) >= last {
-		data = have[first:last]
-	} else {
-		t.Fatalf("%v, of a copy of %d bytes", e, len(have))
+	first, last := int(e.First), int(e.Cells)
+	from, to := place{e.Source, e.Owner}, place{e.Tier, e.Owner}
+	if e.Source != kvpin.Device && len(s.copies[from]) < last {
+		t.Fatalf("%v, of a copy of %d cells", e, len(s.copies[from]))
 	}
-	if e.Tier == kvpin.Device {
-		err = s.engine.Load(engine.Seq(e.Seq), data)
-	} else {
-		at := place{e.Tier, e.Owner}
-		if len(s.copies[at]) != first {
-			t.Fatalf("%v, behind a copy of %d bytes", e, len(s.copies[at]))
+	if e.Tier != kvpin.Device && len(s.copies[to]) != first {
+		t.Fatalf("%v, behind a copy of %d cells", e, len(s.copies[to]))
+	}
+	for i := first; i < last; i++ {
+		var cell engine.Saved
+		var err error
+		if e.Source == kvpin.Device {
+			cell, err = s.engine.Save(engine.Seq(e.Seq), i, 1)
+		} else {
+			cell = s.copies[from][i]
 		}
-		s.copies[at] = slices.Concat(s.copies[at], data)
-	}
-	if err != nil {
-		t.Fatalf("the engine refuses %v: %v", e, err)
+		if e.Tier == kvpin.Device {
+			err = s.engine.Load(engine.Seq(e.Seq), cell)
+		} else {
+			s.copies[to] = append(s.copies[to], cell)
+		}
+		if err != nil {
+			t.Fatalf("the engine refuses %v: %v", e, err)
+		}
 	}
 }
 

@@ -32,8 +32,9 @@ func (e *instant) Fork(engine.Seq, engine.Seq, int) error                       
 func (e *instant) Truncate(engine.Seq, int) error                                { return nil }
 func (e *instant) Release(engine.Seq) error                                      { return nil }
 func (e *instant) Interrupt()                                                    {}
-func (e *instant) Save(engine.Seq, int, int) ([]byte, error)                     { return nil, nil }
-func (e *instant) Load(engine.Seq, []byte) error                                 { return nil }
+func (e *instant) Save(engine.Seq, int, int) (engine.Saved, error)               { return engine.Saved{}, nil }
+func (e *instant) Load(engine.Seq, engine.Saved) error                           { return nil }
+func (e *instant) Pack(s engine.Saved) engine.Saved                              { return s }
 func (e *instant) SetSampling(engine.Seq, engine.Sampling, []engine.Token) error { return nil }
 
 func (e *instant) Step(_ []engine.Item, out []engine.Output) error {

@@ -105,7 +105,7 @@ func (d *device) movePiece() {
 		return
 	}
 	m := d.moves[0]
-	if m.err = d.piece(m); m.err == nil && !m.done(int(d.engine.Geometry().CellBytes)) {
+	if m.err = d.piece(m); m.err == nil && !m.done() {
 		return
 	}
 	d.moves = d.moves[1:]
@@ -128,27 +128,26 @@ func (d *device) piece(m *move) (err error) {
 		m.loaded++
 		return err
 	}
-	cell := int(d.engine.Geometry().CellBytes)
-	from := m.first + m.bytes()/cell
-	data, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, pieceBytes/cell)))
-	m.pieces = append(m.pieces, data)
+	from := m.first + m.saved()
+	saved, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, pieceBytes/int(d.engine.Geometry().CellBytes))))
+	m.pieces = append(m.pieces, saved)
 	return err
 }
 
-// bytes is how much the move has in hand.
-func (m *move) bytes() (n int) {
+// saved is how many cells the move has in hand.
+func (m *move) saved() (cells int) {
 	for _, p := range m.pieces {
-		n += len(p)
+		cells += p.Cells
 	}
-	return n
+	return cells
 }
 
 // done tells whether the engine's part of the move is done.
-func (m *move) done(cell int) bool {
+func (m *move) done() bool {
 	if m.to == kvpin.Device {
 		return m.loaded == len(m.pieces)
 	}
-	return m.bytes() == (m.last-m.first)*cell
+	return m.saved() == m.last-m.first
 }
 
 func (d *device) do(w *work) {

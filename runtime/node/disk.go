@@ -6,8 +6,10 @@ import (
 	"hash/crc32"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 
+	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/kvpin"
 )
 
@@ -15,15 +17,15 @@ import (
 // with the process, however that ends. It has a goroutine; the loop orders and never
 // waits.
 //
-// The file is divided into blocks of some cells; a copy is a list of blocks. A checksum
-// of each cell is kept in memory: what was changed behind the process's back, or cannot
-// be read, is a failed move and not a wrong answer.
+// The file is divided into blocks; a copy is a list of pieces as they came, each in
+// blocks of its own. A checksum of each block is kept in memory: what was changed behind
+// the process's back, or cannot be read, is a failed move and not a wrong answer.
 type disk struct {
-	file  *os.File
-	cell  int // bytes
-	moved chan<- *move
-	quit  <-chan struct{} // closed when nobody takes moves back any more
-	log   *slog.Logger
+	file   *os.File
+	packer packer
+	moved  chan<- *move
+	quit   <-chan struct{} // closed when nobody takes moves back any more
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	wake   *sync.Cond
@@ -44,16 +46,22 @@ type diskJob struct {
 	cells int
 }
 
-type diskCopy struct {
+// diskCopy is the first cells of a context.
+type diskCopy struct{ pieces []diskPiece }
+
+// diskPiece is an engine.Saved whose Data is in the file.
+type diskPiece struct {
+	saved  engine.Saved // without Data
+	size   int          // of Data
 	blocks []int64
-	sums   []uint32 // of the cells
+	sums   []uint32 // of what is in the blocks
 }
 
-// blockCells is how many cells a block has.
+// blockCells is how many cells a block can have.
 const blockCells = 32
 
 // openDisk makes the file in the folder; "" is the one for temporary files.
-func openDisk(dir string, cell int, log *slog.Logger) (*disk, error) {
+func openDisk(dir string, p packer, log *slog.Logger) (*disk, error) {
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("disk tier: %w", err)
@@ -66,7 +74,7 @@ func openDisk(dir string, cell int, log *slog.Logger) (*disk, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, errors.Join(fmt.Errorf("disk tier: %w", err), file.Close())
 	}
-	d := &disk{file: file, cell: cell, log: log, copies: map[kvpin.Owner]*diskCopy{}}
+	d := &disk{file: file, packer: p, log: log, copies: map[kvpin.Owner]*diskCopy{}}
 	d.wake = sync.NewCond(&d.mu)
 	return d, nil
 }
@@ -132,8 +140,8 @@ func (d *disk) carryOut(m *move) error {
 	return d.read(m)
 }
 
-// write appends the move's cells to the owner's copy. After an error the copy is as it
-// was.
+// write appends the move's cells to the owner's copy. After an error the copy has the
+// cells that it had before those.
 func (d *disk) write(m *move) error {
 	d.cut(m.owner, m.first)
 	c := d.copies[m.owner]
@@ -141,52 +149,68 @@ func (d *disk) write(m *move) error {
 		c = &diskCopy{}
 		d.copies[m.owner] = c
 	}
-	for _, piece := range m.pieces {
-		for ; len(piece) > 0; piece = piece[d.cell:] {
-			if err := d.append(c, piece[:d.cell]); err != nil {
-				n := len(c.sums)
-				d.cut(m.owner, m.first)
-				return fmt.Errorf("write cell %d: %w", n, err)
-			}
+	for _, saved := range m.pieces {
+		piece, err := d.put(d.packer.trim(saved))
+		if err != nil {
+			d.cut(m.owner, m.first)
+			return fmt.Errorf("write %d cells: %w", saved.Cells, err)
 		}
+		c.pieces = append(c.pieces, piece)
 	}
 	m.pieces = nil
 	return nil
 }
 
-func (d *disk) append(c *diskCopy, cell []byte) error {
-	n := len(c.sums)
-	if n == len(c.blocks)*blockCells {
-		c.blocks = append(c.blocks, d.block())
+// put writes a piece.
+func (d *disk) put(s engine.Saved) (diskPiece, error) {
+	p := diskPiece{saved: engine.Saved{From: s.From, Cells: s.Cells}, size: len(s.Data)}
+	for data := range slices.Chunk(s.Data, d.blockBytes()) {
+		b := d.block()
+		p.blocks = append(p.blocks, b)
+		p.sums = append(p.sums, crc32.Checksum(data, castagnoli))
+		if _, err := d.file.WriteAt(data, b*int64(d.blockBytes())); err != nil {
+			d.free = append(d.free, p.blocks...)
+			return diskPiece{}, err
+		}
 	}
-	if _, err := d.file.WriteAt(cell, d.at(c, n)); err != nil {
-		return err
+	return p, nil
+}
+
+// get reads a piece.
+func (d *disk) get(p *diskPiece) (engine.Saved, error) {
+	s := p.saved
+	s.Data = make([]byte, p.size)
+	i := 0
+	for data := range slices.Chunk(s.Data, d.blockBytes()) {
+		if _, err := d.file.ReadAt(data, p.blocks[i]*int64(d.blockBytes())); err != nil {
+			return engine.Saved{}, err
+		}
+		if crc32.Checksum(data, castagnoli) != p.sums[i] {
+			return engine.Saved{}, errors.New("it is not what was written")
+		}
+		i++
 	}
-	c.sums = append(c.sums, crc32.Checksum(cell, castagnoli))
-	return nil
+	return s, nil
 }
 
 // read gives the move the cells that it is to bring back.
 func (d *disk) read(m *move) error {
-	c := d.copies[m.owner]
-	if c == nil || len(c.sums) < m.last {
-		return fmt.Errorf("there is no copy of %d cells", m.last)
-	}
-	most := max(1, pieceBytes/d.cell)
-	for n := m.first; n < m.last; {
-		count := min(most, m.last-n)
-		piece := make([]byte, count*d.cell)
-		for i := range count {
-			cell := piece[i*d.cell : (i+1)*d.cell]
-			if _, err := d.file.ReadAt(cell, d.at(c, n+i)); err != nil {
-				return fmt.Errorf("read cell %d: %w", n+i, err)
+	at := 0
+	if c := d.copies[m.owner]; c != nil {
+		for i := range c.pieces {
+			p := &c.pieces[i]
+			if from, to := max(m.first-at, 0), min(m.last-at, p.saved.Cells); from < to {
+				s, err := d.get(p)
+				if err != nil {
+					return fmt.Errorf("read cells [%d,%d): %w", at, at+p.saved.Cells, err)
+				}
+				m.pieces = append(m.pieces, s.Part(from, to-from))
 			}
-			if crc32.Checksum(cell, castagnoli) != c.sums[n+i] {
-				return fmt.Errorf("read cell %d: it is not what was written", n+i)
-			}
+			at += p.saved.Cells
 		}
-		m.pieces = append(m.pieces, piece)
-		n += count
+	}
+	if at < m.last {
+		return fmt.Errorf("there is no copy of %d cells, but of %d", m.last, at)
 	}
 	return nil
 }
@@ -194,18 +218,46 @@ func (d *disk) read(m *move) error {
 // cut leaves the owner's copy its first n cells.
 func (d *disk) cut(owner kvpin.Owner, n int) {
 	c := d.copies[owner]
-	if c == nil || len(c.sums) < n {
+	if c == nil {
 		return
-	}
-	c.sums = c.sums[:n]
-	for len(c.blocks)*blockCells >= n+blockCells {
-		last := len(c.blocks) - 1
-		d.free = append(d.free, c.blocks[last])
-		c.blocks = c.blocks[:last]
 	}
 	if n == 0 {
 		delete(d.copies, owner)
 	}
+	kept := c.pieces[:0]
+	for _, p := range c.pieces {
+		if n <= 0 {
+			d.free = append(d.free, p.blocks...)
+			continue
+		}
+		if n < p.saved.Cells {
+			p = d.shorten(p, n)
+		}
+		n -= p.saved.Cells
+		kept = append(kept, p)
+	}
+	clear(c.pieces[len(kept):])
+	c.pieces = kept
+}
+
+// shorten leaves a piece its first n cells, and writes it anew when that saves more than
+// half of its blocks. When it cannot be read, or written, it stays where it is: who wants
+// it back will see.
+func (d *disk) shorten(p diskPiece, n int) diskPiece {
+	p.saved = p.saved.Part(0, n)
+	if 2*n*d.packer.cell >= p.size {
+		return p
+	}
+	s, err := d.get(&p)
+	if err != nil {
+		return p
+	}
+	packed, err := d.put(d.packer.pack(s))
+	if err != nil {
+		return p
+	}
+	d.free = append(d.free, p.blocks...)
+	return packed
 }
 
 // block is one that is free.
@@ -219,9 +271,6 @@ func (d *disk) block() int64 {
 	return d.blocks - 1
 }
 
-// at is where a cell of a copy is in the file.
-func (d *disk) at(c *diskCopy, n int) int64 {
-	return (c.blocks[n/blockCells]*blockCells + int64(n%blockCells)) * int64(d.cell)
-}
+func (d *disk) blockBytes() int { return blockCells * d.packer.cell }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

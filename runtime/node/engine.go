@@ -16,6 +16,7 @@ type Engine interface {
 	SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error
 	Step(items []engine.Item, out []engine.Output) error
 	Interrupt()
-	Save(seq engine.Seq, from, n int) ([]byte, error)
-	Load(seq engine.Seq, data []byte) error
+	Save(seq engine.Seq, from, n int) (engine.Saved, error)
+	Load(seq engine.Seq, saved engine.Saved) error
+	Pack(saved engine.Saved) engine.Saved
 }

@@ -53,7 +53,7 @@ func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
 		resident: map[programs.ProgramID]bool{},
-		tiers:    newTiers(int(n.cfg.Engine.Geometry().CellBytes), below),
+		tiers:    newTiers(packerOf(n.cfg.Engine), below),
 	}
 }
 

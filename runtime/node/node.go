@@ -151,7 +151,7 @@ func (n *Node) Run(ctx context.Context) error {
 	var goroutines sync.WaitGroup
 	var below *disk
 	if n.cfg.DiskBytes > 0 {
-		if below, err = openDisk(n.cfg.DiskDir, int(n.cfg.Engine.Geometry().CellBytes), n.cfg.Log); err != nil {
+		if below, err = openDisk(n.cfg.DiskDir, packerOf(n.cfg.Engine), n.cfg.Log); err != nil {
 			return fmt.Errorf("node: %w", err)
 		}
 		below.moved, below.quit = device.moved, device.quit

@@ -14,7 +14,7 @@ import (
 // file's the disk's; data is handed on and not changed by anybody, so that nobody
 // copies it.
 type tiers struct {
-	cell   int // bytes
+	packer packer
 	host   map[kvpin.Owner]*hostCopy
 	disk   *disk // nil when there is none
 	moves  map[core.MoveID]*move
@@ -38,19 +38,35 @@ type move struct {
 	from, to    kvpin.Tier
 	first, last int
 
-	pieces [][]byte // the cells in order, each piece whole cells and at most pieceBytes
-	loaded int      // pieces that the engine has
-	failed bool     // the copy cannot be had, or made
-	err    error    // the engine refused: nothing can follow
+	pieces []engine.Saved // the cells in order, each of at most pieceBytes
+	loaded int            // pieces that the engine has
+	failed bool           // the copy cannot be had, or made
+	err    error          // the engine refused: nothing can follow
 }
 
 // pieceBytes is how much is moved between two steps of the engine: a millisecond or
 // so, that running turns wait for.
 const pieceBytes = 4 << 20
 
-func newTiers(cell int, d *disk) *tiers {
+// packer keeps copies in about as much memory as their cells take.
+type packer struct {
+	cell int // bytes
+	pack func(engine.Saved) engine.Saved
+}
+
+func packerOf(e Engine) packer { return packer{int(e.Geometry().CellBytes), e.Pack} }
+
+// trim packs what has lost more than half of its cells.
+func (p packer) trim(s engine.Saved) engine.Saved {
+	if 2*s.Cells*p.cell >= len(s.Data) {
+		return s
+	}
+	return p.pack(s)
+}
+
+func newTiers(p packer, d *disk) *tiers {
 	return &tiers{
-		cell: cell, disk: d, host: map[kvpin.Owner]*hostCopy{}, moves: map[core.MoveID]*move{},
+		packer: p, disk: d, host: map[kvpin.Owner]*hostCopy{}, moves: map[core.MoveID]*move{},
 		copies: map[programs.ProgramID]int{}, held: map[place]programs.ProgramID{},
 	}
 }
@@ -63,7 +79,7 @@ func (l *loop) move(e *core.Effect) {
 	}
 	l.tiers.moves[m.id] = m
 	if m.from == kvpin.Host {
-		m.pieces = l.tiers.host[m.owner].slice(m.first, m.last, l.tiers.cell)
+		m.pieces = l.tiers.host[m.owner].slice(m.first, m.last)
 	}
 	switch {
 	case m.from == kvpin.Disk:
@@ -121,7 +137,7 @@ func (t *tiers) drop(e *core.Effect) (last bool) {
 	case !known: // it was never completed
 		return false
 	case e.Tier == kvpin.Host:
-		t.host[e.Owner].cut(int(e.Cells) * t.cell)
+		t.host[e.Owner].cut(int(e.Cells), t.packer)
 	default:
 		t.disk.order(diskJob{owner: e.Owner, cells: int(e.Cells)})
 	}
@@ -140,32 +156,31 @@ func (t *tiers) drop(e *core.Effect) (last bool) {
 }
 
 // hostCopy is the first cells of a context.
-type hostCopy struct{ pieces [][]byte }
+type hostCopy struct{ pieces []engine.Saved }
 
-// cut leaves the first bytes.
-func (h *hostCopy) cut(bytes int) {
+// cut leaves the first n cells.
+func (h *hostCopy) cut(n int, by packer) {
 	for i, p := range h.pieces {
-		if bytes < len(p) {
-			if bytes > 0 {
-				h.pieces[i] = p[:bytes:bytes]
+		if n < p.Cells {
+			if n > 0 {
+				h.pieces[i] = by.trim(p.Part(0, n))
 				i++
 			}
 			clear(h.pieces[i:])
 			h.pieces = h.pieces[:i]
 			return
 		}
-		bytes -= len(p)
+		n -= p.Cells
 	}
 }
 
 // slice gives the cells [first, last).
-func (h *hostCopy) slice(first, last, cell int) (pieces [][]byte) {
-	from, to := first*cell, last*cell
+func (h *hostCopy) slice(first, last int) (pieces []engine.Saved) {
 	for _, p := range h.pieces {
-		if from < len(p) && to > 0 {
-			pieces = append(pieces, p[max(from, 0):min(to, len(p))])
+		if from, to := max(first, 0), min(last, p.Cells); from < to {
+			pieces = append(pieces, p.Part(from, to-from))
 		}
-		from, to = from-len(p), to-len(p)
+		first, last = first-p.Cells, last-p.Cells
 	}
 	return pieces
 }
