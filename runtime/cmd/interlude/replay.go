@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/interlude-run/interlude/programs/sched"
@@ -27,13 +24,15 @@ type benchReplayCmd struct {
 	Dir         string        `help:"Source tree that made runs look through." type:"existingdir" default:"."`
 	Model       string        `help:"GGUF model; see serve." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
 	Threads     int           `help:"Compute threads; 0: one per processor." default:"0"`
-	Policies    []string      `help:"Compare with these; interlude is always there, with /full-steps behind it with steps as other systems fill them, with /host with a host tier." default:"program-fcfs,request-fcfs,always-pin,thunder,continuum,interlude/full-steps,interlude/host" placeholder:"NAME"`
-	Runs        int           `help:"Agent runs." default:"16"`
-	Turns       int           `help:"Most turns of a run." default:"8"`
-	Chars       int           `help:"Most characters of what a tool prints." default:"1200"`
-	Tokens      int           `help:"Most tokens of an answer." default:"32"`
-	Gaps        float64       `help:"Factor for the tools' times." default:"0.5"`
-	KVBytes     byteSize      `help:"Memory for the cache; small, so that not all runs fit." default:"96MiB" name:"kv-bytes"`
+	Policies    []string      `help:"Compare with these; interlude is always there, with /full-steps behind it with steps as other systems fill them, with /host with a host tier." default:"program-fcfs,request-fcfs,interlude/host" placeholder:"NAME"`
+	LlamaServer string        `help:"Compare with this llama-server too, without its cache in host memory and with it." placeholder:"PATH" name:"llama-server" type:"existingfile"`
+	Runs        int           `help:"Agent runs." default:"12"`
+	Turns       int           `help:"Most turns of a run." default:"12"`
+	Chars       int           `help:"Most characters of what a tool prints." default:"400"`
+	Tokens      int           `help:"Most tokens of an answer." default:"16"`
+	Gaps        float64       `help:"Factor for the tools' times." default:"0.1"`
+	KVBytes     byteSize      `help:"Memory for the cache; small, so that not all runs fit." default:"80MiB" name:"kv-bytes"`
+	HostBytes   byteSize      `help:"Memory of the host tier, and of llama-server's cache in host memory." default:"1GiB" name:"host-kv-bytes"`
 	Stagger     time.Duration `help:"Between the beginnings of two runs." default:"100ms"`
 	Repetitions int           `help:"How often all is done, arms taking turns to be first." default:"3"`
 	Quick       bool          `help:"Fewer and shorter runs, fewer policies, once: within 50 s on two quiet cores."`
@@ -42,58 +41,14 @@ type benchReplayCmd struct {
 
 // Help implements kong.HelpProvider.
 func (*benchReplayCmd) Help() string {
-	return "Replays agent runs with real text on the real engine, over NATS, under memory pressure: the same runs under one scheduling policy after the other. Policies of other systems run as published, with steps filled with prompt."
-}
-
-// replayReport is what the runs took.
-type replayReport struct {
-	Model       string  `json:"model"`
-	Threads     int     `json:"threads"`
-	Processor   string  `json:"processor"`
-	KVBytes     int64   `json:"kv_bytes"`
-	KVTokens    int64   `json:"kv_tokens"`
-	Source      string  `json:"source"`
-	Runs        int     `json:"runs"`
-	Turns       int     `json:"turns"`
-	Gaps        float64 `json:"gaps"`
-	Repetitions int     `json:"repetitions"`
-
-	LRU       float64 `json:"lru_over_ours_mean_jct,omitempty"`          // program FCFS with LRU
-	Request   float64 `json:"request_fcfs_over_ours_mean_jct,omitempty"` // request FCFS with LRU
-	Identical bool    `json:"texts_identical"`
-
-	Arms []replayArm `json:"arms"`
-
-	answers [][]string // of ours, the first time
-}
-
-// replayArm is a policy's part: medians over the repetitions, in seconds.
-type replayArm struct {
-	Name      string     `json:"name"`
-	OverOurs  float64    `json:"over_ours_mean_jct"` // the median of the repetitions' ratios
-	Spread    [2]float64 `json:"over_ours_spread"`   // the least and the largest
-	MeanJCT   float64    `json:"jct_mean"`
-	P95JCT    float64    `json:"jct_p95"`
-	MaxJCT    float64    `json:"jct_max"`
-	P50TTFT   float64    `json:"ttft_p50"`
-	P99TTFT   float64    `json:"ttft_p99"`
-	MaxTTFT   float64    `json:"ttft_max"`
-	Prefilled int        `json:"prefilled_tokens"`
-	Reused    int        `json:"reused_tokens"`
-	Generated int        `json:"generated_tokens"`
-	Restored  int64      `json:"restored_cells"`
-	Suspended int64      `json:"suspended"`
-	Differ    int        `json:"answers_other_than_ours"`
-
-	means []float64
+	return "Replays agent runs with real text on the real engine, over NATS, under memory pressure: the same runs under one scheduling policy after the other. Policies of other systems run as published, with steps filled with prompt. The engine is set to give the same bits whatever runs beside a turn, and the answers are compared."
 }
 
 // Run replays everything and prints what it took.
 func (c *benchReplayCmd) Run(ctx context.Context) error {
 	if c.Quick {
-		c.Runs, c.Turns, c.Repetitions = min(c.Runs, 8), min(c.Turns, 6), 1
-		c.Chars, c.Tokens = min(c.Chars, 700), min(c.Tokens, 16)
-		c.KVBytes = min(c.KVBytes, 36<<20)
+		c.Runs, c.Turns, c.Repetitions = min(c.Runs, 6), min(c.Turns, 10), 1
+		c.Chars, c.Tokens, c.KVBytes = min(c.Chars, 200), min(c.Tokens, 8), min(c.KVBytes, 30<<20)
 		c.Policies = []string{"program-fcfs", "request-fcfs"}
 	}
 	arms, err := c.arms()
@@ -108,45 +63,49 @@ func (c *benchReplayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &replayReport{
-		Model: o.model.Name, Threads: c.Threads, Processor: runtime.GOARCH, KVBytes: int64(c.KVBytes),
-		Source: source, Runs: len(runs), Gaps: c.Gaps, Repetitions: c.Repetitions, Identical: true,
-		Arms: make([]replayArm, len(arms)),
+	if c.Threads == 0 {
+		c.Threads = runtime.NumCPU()
 	}
-	if r.Threads == 0 {
-		r.Threads = runtime.NumCPU()
+	r := &replay.Report{
+		Model: o.model.Name, Threads: c.Threads, Machine: fmt.Sprintf("%s/%s with %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
+		KVBytes: int64(c.KVBytes), Source: source, Runs: len(runs), Gaps: c.Gaps, Repetitions: c.Repetitions,
+		Arms: make([]replay.Arm, len(arms)),
 	}
 	for i := range runs {
 		r.Turns += len(runs[i].Turns)
 	}
+	for i := range arms {
+		r.Arms[i].Name = arms[i].name
+	}
 	for repetition := range c.Repetitions {
 		for k := range arms {
 			i := (k + repetition) % len(arms)
-			fmt.Fprintf(os.Stderr, "repetition %d of %d: %s\n", repetition+1, c.Repetitions, arms[i].name)
-			if err := c.play(ctx, o, arms[i], runs, r, &r.Arms[i]); err != nil {
+			what := fmt.Sprintf("%d/%d %s", repetition+1, c.Repetitions, arms[i].name)
+			if err := c.play(ctx, what, o, i, arms[i], runs, r); err != nil {
 				return fmt.Errorf("%s: %w", arms[i].name, err)
 			}
 		}
 	}
-	r.sum()
+	r.Sum()
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(r)
 	}
-	return r.print(os.Stdout)
+	return r.Print(os.Stdout)
 }
 
-// arm is how a node is set up.
+// arm is how a server is set up.
 type arm struct {
 	name   string
 	policy string
 	full   bool
 	host   int64
+	llama  bool // a llama-server
 }
 
 // arms are ours and those that it is compared with.
 func (c *benchReplayCmd) arms() ([]arm, error) {
-	if c.Runs < 1 || c.Turns < 1 || c.Chars < 1 || c.Tokens < 1 || c.Repetitions < 1 || !(c.Gaps >= 0) || math.IsInf(c.Gaps, 1) || c.Stagger < 0 {
-		return nil, errors.New("--runs, --turns, --chars, --tokens and --repetitions are at least 1, --gaps and --stagger at least 0")
+	if c.Runs < 1 || c.Turns < 1 || c.Chars < 1 || c.Tokens < 1 || c.Repetitions < 1 || c.Threads < 0 || !(c.Gaps >= 0) || math.IsInf(c.Gaps, 1) || c.Stagger < 0 {
+		return nil, errors.New("--runs, --turns, --chars, --tokens and --repetitions are at least 1, --threads, --gaps and --stagger at least 0")
 	}
 	arms := []arm{{name: sched.Default, policy: sched.Default}}
 	for _, name := range c.Policies {
@@ -157,13 +116,16 @@ func (c *benchReplayCmd) arms() ([]arm, error) {
 		case sched.Default + "/full-steps":
 			a.policy = sched.Default
 		case sched.Default + "/host":
-			a.policy, a.full, a.host = sched.Default, false, 1<<30
+			a.policy, a.full, a.host = sched.Default, false, int64(c.HostBytes)
 		default:
 			if _, err := sched.ByName(name); err != nil {
 				return nil, err
 			}
 		}
 		arms = append(arms, a)
+	}
+	if c.LlamaServer != "" {
+		arms = append(arms, arm{name: "llama-server", llama: true}, arm{name: "llama-server/host", llama: true, host: int64(c.HostBytes)})
 	}
 	return arms, nil
 }
@@ -187,15 +149,30 @@ func (c *benchReplayCmd) runs() (runs []replay.Run, source string, err error) {
 	return runs, "made from a source tree", err
 }
 
-// play has the runs done on a node of the arm's.
-func (c *benchReplayCmd) play(ctx context.Context, o *obtained, a arm, runs []replay.Run, r *replayReport, into *replayArm) error {
+// play has the runs done by a server of the arm's.
+func (c *benchReplayCmd) play(ctx context.Context, what string, o *obtained, i int, a arm, runs []replay.Run, r *replay.Report) error {
+	report, end := progress(what, "turns")
+	defer end()
+	done := 0
+	drive := func(ctx context.Context, server replay.Server) (*replay.Outcome, error) {
+		return replay.Drive(ctx, server, runs, c.Stagger, func() { done++; report(done, r.Turns) })
+	}
+	if a.llama {
+		return c.playLlama(ctx, o, i, a, r, drive)
+	}
+	return c.playNode(ctx, o, i, a, r, drive)
+}
+
+type drive func(context.Context, replay.Server) (*replay.Outcome, error)
+
+func (c *benchReplayCmd) playNode(ctx context.Context, o *obtained, i int, a arm, r *replay.Report, drive drive) error {
 	store, err := os.MkdirTemp("", "interlude-replay-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(store)
 	h, err := openHostWith(ctx, o, hostConfig{
-		engineFlags: engineFlags{Weights: "auto", KVType: "auto", KVBytes: c.KVBytes, MaxStep: 128, Threads: c.Threads, Deterministic: true},
+		engineFlags: engineFlags{Weights: "auto", KVType: replayKVType, KVBytes: c.KVBytes, MaxStep: 128, Threads: c.Threads, Deterministic: true},
 		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
 		nodeFlags:   nodeFlags{MaxQueue: 1024, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
 		log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -213,113 +190,42 @@ func (c *benchReplayCmd) play(ctx context.Context, o *obtained, a arm, runs []re
 		return err
 	}
 	defer client.Close()
-	var out *replay.Outcome
-	err = during(ctx, h.run, func(ctx context.Context) error {
+	return during(ctx, h.run, func(ctx context.Context) error {
 		if err := warmUp(ctx, client); err != nil {
 			return err
 		}
 		before := h.node.Stats()
-		var err error
-		if out, err = replay.Drive(ctx, client, runs, c.Stagger); err != nil {
+		out, err := drive(ctx, replay.Nodes{Client: client})
+		if err != nil {
 			return err
 		}
 		s := h.node.Stats()
-		into.Restored, into.Suspended = s.Restored-before.Restored, s.Suspended-before.Suspended
+		r.Add(i, out, replay.Counts{Restored: s.Restored - before.Restored, Suspended: s.Suspended - before.Suspended}, false)
 		return nil
+	})
+}
+
+// replayKVType is the type of cached keys, in our engine as in llama-server; values are
+// f16 in both.
+const replayKVType = "q8_0"
+
+// playLlama has a llama-server with as many cells do the runs. It divides them evenly
+// between slots: as many as have room for the longest context.
+func (c *benchReplayCmd) playLlama(ctx context.Context, o *obtained, i int, a arm, r *replay.Report, drive drive) error {
+	const margin = 64 // a template of its own may be a little longer
+	slots := max(int(r.KVTokens)/(r.Longest+margin), 1)
+	s, err := replay.StartLlamaServer(ctx, replay.LlamaOptions{
+		Path: c.LlamaServer, Model: o.model.Path, Threads: c.Threads, Cells: int(r.KVTokens), Slots: slots,
+		KType: replayKVType, VType: "f16", HostMiB: int(a.host >> 20),
 	})
 	if err != nil {
 		return err
 	}
-	into.take(a.name, out)
-	if r.answers == nil {
-		r.answers = out.Answers
-	}
-	into.Differ += others(r.answers, out.Answers)
-	r.Identical = r.Identical && into.Differ == 0
-	return nil
-}
-
-// take takes in a repetition.
-func (a *replayArm) take(name string, out *replay.Outcome) {
-	a.Name = name
-	jct, ttft := seconds(out.JCT), seconds(out.TTFT)
-	mean := 0.0
-	for _, s := range jct {
-		mean += s / float64(len(jct))
-	}
-	a.means = append(a.means, mean)
-	if mean > median(a.means) && len(a.means) > 1 {
-		return // what is shown is the repetition with the median of the means, or one below
-	}
-	a.MeanJCT, a.P95JCT, a.MaxJCT = mean, quantile(jct, 0.95), quantile(jct, 1)
-	a.P50TTFT, a.P99TTFT, a.MaxTTFT = quantile(ttft, 0.5), quantile(ttft, 0.99), quantile(ttft, 1)
-	a.Prefilled, a.Reused, a.Generated = out.Prefilled, out.Reused, out.Generated
-}
-
-func seconds(ds []time.Duration) (s []float64) {
-	for _, d := range ds {
-		s = append(s, d.Seconds())
-	}
-	slices.Sort(s)
-	return s
-}
-
-// quantile is by nearest rank, of sorted values.
-func quantile(sorted []float64, q float64) float64 {
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
-}
-
-// others counts the answers that are not the same in both.
-func others(a, b [][]string) (n int) {
-	for i := range a {
-		for k := range a[i] {
-			if a[i][k] != b[i][k] {
-				fmt.Fprintf(os.Stderr, "DEBUG run %d turn %d: %q / %q\n", i, k, a[i][k], b[i][k])
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// sum compares the arms with ours, repetition by repetition.
-func (r *replayReport) sum() {
-	ours := r.Arms[0].means
-	for i := range r.Arms {
-		a := &r.Arms[i]
-		var ratios []float64
-		for k := range a.means {
-			ratios = append(ratios, a.means[k]/ours[k])
-		}
-		slices.Sort(ratios)
-		a.OverOurs = median(ratios)
-		a.Spread = [2]float64{ratios[0], ratios[len(ratios)-1]}
-		switch a.Name {
-		case "program-fcfs":
-			r.LRU = a.OverOurs
-		case "request-fcfs":
-			r.Request = a.OverOurs
-		}
-	}
-}
-
-func (r *replayReport) print(out io.Writer) error {
-	fmt.Fprintf(out, "%d agent runs, %d turns (%s) on %s, %d threads, a cache of %d tokens; %d repetitions\n\n",
-		r.Runs, r.Turns, r.Source, r.Model, r.Threads, r.KVTokens, r.Repetitions)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "policy\tJCT mean s\tover ours\tspread\tp95\tmax\tTTFT p50\tp99\tmax\tprefilled\treused\trestored\tsuspended\t")
-	for _, a := range r.Arms {
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f–%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%d\t%d\t%d\t\n",
-			a.Name, a.MeanJCT, a.OverOurs, a.Spread[0], a.Spread[1], a.P95JCT, a.MaxJCT,
-			a.P50TTFT, a.P99TTFT, a.MaxTTFT, a.Prefilled, a.Reused, a.Restored, a.Suspended)
-	}
-	if err := w.Flush(); err != nil {
+	defer s.Close()
+	out, err := drive(ctx, s)
+	if err != nil {
 		return err
 	}
-	texts := "the same"
-	if !r.Identical {
-		texts = "NOT the same"
-	}
-	_, err := fmt.Fprintf(out, "\nanswers of all policies are %s\n", texts)
-	return err
+	r.Add(i, out, replay.Counts{}, true)
+	return nil
 }

@@ -12,9 +12,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/cheggaaa/pb/v3"
-	"github.com/mattn/go-isatty"
-
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/sim"
 	"github.com/interlude-run/interlude/runtime/sim/cost"
@@ -53,7 +50,8 @@ func (c *simCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	end := c.progress(study)
+	var end func()
+	study.Progress, end = progress(c.Workload, "simulations")
 	report, err := study.Run(ctx)
 	end()
 	if err != nil {
@@ -87,23 +85,6 @@ func (c *simCmd) draw(ctx context.Context, s *sim.Study, r *sim.Report) error {
 	}
 	t.Title = fmt.Sprintf("%s on %s at load %v", c.Workload, c.Engine, load)
 	return t.Save(c.Timeline)
-}
-
-// progress shows how far the study is: a bar on a terminal, a line for each tenth
-// elsewhere.
-func (c *simCmd) progress(s *sim.Study) (end func()) {
-	if !isatty.IsTerminal(os.Stderr.Fd()) {
-		s.Progress = func(done, of int) {
-			if done*10/of > (done-1)*10/of {
-				fmt.Fprintf(os.Stderr, "%s: %d of %d simulations\n", c.Workload, done, of)
-			}
-		}
-		return func() {}
-	}
-	bar := pb.New(0).SetWriter(os.Stderr).SetTemplateString(c.Workload + ` {{counters . }} {{bar . }} {{etime . }}`)
-	s.Progress = func(done, of int) { bar.SetTotal(int64(of)).SetCurrent(int64(done)) }
-	bar.Start()
-	return func() { bar.Finish() }
 }
 
 // study is what the flags ask for.

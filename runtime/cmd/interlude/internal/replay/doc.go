@@ -1,6 +1,10 @@
-// Package replay runs agent runs with real text against a node, as an agent framework
+// Package replay runs agent runs with real text against a server, as an agent framework
 // would: it sends a turn, reads the answer, lets the tool's time pass, and sends the
-// next.
+// next. Several servers that had the same runs are compared in one Report.
+//
+//	Recorded | Made ─▶ []Run ─▶ Drive ─▶ Outcome ─▶ Report.Add ─▶ Report
+//	                              │
+//	                              └─▶ Server: Nodes (over NATS), LlamaServer (over HTTP)
 //
 // What an agent's tools say, how long they take and how long its answers are comes from
 // a recording, or is drawn from the statistics of recordings and put together from the

@@ -5,42 +5,63 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/interlude-run/interlude/sdk"
 )
 
-// Outcome is what came of replaying runs.
-type Outcome struct {
-	JCT       []time.Duration // of each run, from its first turn's submission to its last answer
-	TTFT      []time.Duration // of each turn, from its submission to its first text
-	Answers   [][]string      // of each run's turns
-	Prefilled int
-	Reused    int
+// Server is what agents talk to. Its methods may be called by many at once.
+type Server interface {
+	// Begin begins the conversation of a run.
+	Begin(run *Run) Talk
+}
+
+// Talk is one conversation. It belongs to one goroutine.
+type Talk interface {
+	// Turn says the next thing and returns the answer. It calls first once, when the
+	// first text of the answer is there.
+	Turn(ctx context.Context, t *Turn, last bool, first func()) (Answer, error)
+}
+
+// Answer is a model's.
+type Answer struct {
+	Text      string
+	Prefilled int // tokens of the prompt that were computed
+	Reused    int // tokens of the prompt that were in a cache
 	Generated int
 }
 
-// Drive replays the runs at once, each begin by its own goroutine, on the nodes that the
-// client talks to. Run i begins i times stagger after the first.
-func Drive(ctx context.Context, client *sdk.Client, runs []Run, stagger time.Duration) (*Outcome, error) {
+// Outcome is what came of replaying runs.
+type Outcome struct {
+	JCT     []time.Duration // of each run, from its first turn's submission to its last answer
+	TTFT    []time.Duration // of each turn, from its submission to its first text
+	Answers [][]string      // of each run's turns
+	Used    Answer          // of all turns; without Text
+	Longest int             // tokens of a context
+}
+
+// Drive replays the runs at once, each by its own goroutine. Run i begins i times
+// stagger after the first. It calls turned, one call at a time, whenever a turn is over.
+func Drive(ctx context.Context, server Server, runs []Run, stagger time.Duration, turned func()) (*Outcome, error) {
 	out := &Outcome{JCT: make([]time.Duration, len(runs)), Answers: make([][]string, len(runs))}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var agents sync.WaitGroup
-	var mu sync.Mutex // of out's sums and TTFT
+	var mu sync.Mutex // of out
 	for i := range runs {
 		agents.Go(func() {
-			a := agent{client: client, run: &runs[i], program: client.Program(fmt.Sprintf("run-%d", i+1))}
-			if err := a.drive(ctx, time.Duration(i)*stagger); err != nil {
+			a := agent{run: &runs[i], heard: func(a Answer, ttft time.Duration) {
+				mu.Lock()
+				defer mu.Unlock()
+				out.add(i, a, ttft)
+				turned()
+			}}
+			if !sleep(ctx, time.Duration(i)*stagger) {
+				return
+			}
+			begin := time.Now()
+			if err := a.drive(ctx, server); err != nil {
 				cancel(fmt.Errorf("run %s: %w", runs[i].ID, err))
 				return
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			out.JCT[i], out.Answers[i] = a.took, a.answers
-			out.TTFT = append(out.TTFT, a.first...)
-			out.Prefilled += a.usage.PrefilledTokens
-			out.Reused += a.usage.ReusedTokens
-			out.Generated += a.usage.CompletionTokens
+			out.JCT[i] = time.Since(begin)
 		})
 	}
 	agents.Wait()
@@ -50,72 +71,38 @@ func Drive(ctx context.Context, client *sdk.Client, runs []Run, stagger time.Dur
 	return out, nil
 }
 
-// agent goes through one run.
-type agent struct {
-	client  *sdk.Client
-	run     *Run
-	program *sdk.Program
-
-	took    time.Duration
-	first   []time.Duration
-	answers []string
-	usage   sdk.Usage
+func (o *Outcome) add(run int, a Answer, ttft time.Duration) {
+	o.TTFT = append(o.TTFT, ttft)
+	o.Answers[run] = append(o.Answers[run], a.Text)
+	o.Used.Prefilled += a.Prefilled
+	o.Used.Reused += a.Reused
+	o.Used.Generated += a.Generated
+	o.Longest = max(o.Longest, a.Prefilled+a.Reused+a.Generated)
 }
 
-func (a *agent) drive(ctx context.Context, after time.Duration) error {
-	if !sleep(ctx, after) {
-		return ctx.Err()
-	}
-	begin := time.Now()
+// agent goes through one run.
+type agent struct {
+	run   *Run
+	heard func(a Answer, ttft time.Duration)
+}
+
+func (a *agent) drive(ctx context.Context, server Server) error {
+	talk := server.Begin(a.run)
 	for i := range a.run.Turns {
-		if err := a.turn(ctx, i); err != nil {
+		t := &a.run.Turns[i]
+		sent, ttft := time.Now(), time.Duration(0)
+		answer, err := talk.Turn(ctx, t, i == len(a.run.Turns)-1, func() { ttft = time.Since(sent) })
+		if err != nil {
 			return fmt.Errorf("turn %d: %w", i+1, err)
 		}
-		if !sleep(ctx, a.run.Turns[i].Gap) {
+		if ttft == 0 { // an answer without text has its tokens at its end
+			ttft = time.Since(sent)
+		}
+		a.heard(answer, ttft)
+		if !sleep(ctx, t.Gap) {
 			return ctx.Err()
 		}
 	}
-	a.took = time.Since(begin)
-	return nil
-}
-
-// turn sends a turn and reads its answer.
-func (a *agent) turn(ctx context.Context, i int) error {
-	t := &a.run.Turns[i]
-	var messages []sdk.Message
-	if i == 0 {
-		messages = append(messages, sdk.System(a.run.System))
-	}
-	sent := time.Now()
-	answer, err := a.program.Turn(ctx, sdk.Turn{
-		Messages: append(messages, sdk.User(t.Says)),
-		Sampling: sdk.Sampling{MaxTokens: t.Tokens, IgnoreEOS: true},
-		Last:     i == len(a.run.Turns)-1,
-	})
-	if err != nil {
-		return err
-	}
-	heard := time.Duration(0)
-	for _, err := range answer.Text() {
-		if err != nil {
-			return err
-		}
-		if heard == 0 {
-			heard = time.Since(sent)
-		}
-	}
-	result, err := answer.Result(ctx)
-	if err != nil {
-		return err
-	}
-	if heard == 0 { // an answer without text has its tokens at its end
-		heard = time.Since(sent)
-	}
-	a.first = append(a.first, heard)
-	a.answers = append(a.answers, result.Text)
-	a.usage.PrefilledTokens += result.Usage.PrefilledTokens
-	a.usage.ReusedTokens += result.Usage.ReusedTokens
-	a.usage.CompletionTokens += result.Usage.CompletionTokens
 	return nil
 }
 

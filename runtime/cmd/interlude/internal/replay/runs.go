@@ -15,11 +15,13 @@ import (
 
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/sim/workload"
+	"github.com/interlude-run/interlude/toolpredict/toolcall"
 )
 
 // Run is an agent run as it is to be replayed.
 type Run struct {
-	ID     string
+	ID     string // where it is from
+	Name   string // among the runs that are replayed together
 	System string
 	Turns  []Turn
 }
@@ -29,6 +31,8 @@ type Turn struct {
 	Says   string        // the task, or what the tool printed
 	Tokens int           // that the answer has
 	Gap    time.Duration // until the tool is done; 0 on the last turn
+	Tool   string        // that is called; "" where it is not known
+	Class  string
 }
 
 // Limits cut runs to what a small model takes.
@@ -63,10 +67,14 @@ func Recorded(path string, n int, l Limits) ([]Run, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 		}
+		run.Name = name(number)
 		runs = append(runs, run)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(runs) < n {
+		return nil, fmt.Errorf("%s has %d runs, and %d are wanted: set --runs", path, len(runs), n)
 	}
 	return runs, nil
 }
@@ -85,6 +93,9 @@ type recording struct {
 // an answer was.
 const bytesPerToken = 4
 
+// longestGap is what a tool can take at most, in milliseconds.
+const longestGap = 24 * 3600 * 1000
+
 func (r *recording) run(l Limits) (Run, error) {
 	run := Run{ID: r.ID}
 	said := ""
@@ -99,8 +110,15 @@ func (r *recording) run(l Limits) (Run, error) {
 				return Run{}, errors.New("an answer follows an answer")
 			}
 			t := Turn{Says: said, Tokens: min(max(len(m.Content)/bytesPerToken, 1), l.Tokens)}
+			if call, ok := toolcall.FromText(m.Content); ok {
+				t.Tool, t.Class = call.Tool, call.Class
+			}
 			if k := len(run.Turns); k < len(r.ToolMS) && r.ToolMS[k] != nil {
-				t.Gap = time.Duration(*r.ToolMS[k] * l.Gaps * float64(time.Millisecond))
+				ms := *r.ToolMS[k]
+				if ms < 0 || ms > longestGap {
+					return Run{}, fmt.Errorf("a tool took %v ms", ms)
+				}
+				t.Gap = time.Duration(ms * l.Gaps * float64(time.Millisecond))
 			}
 			run.Turns = append(run.Turns, t)
 			said = ""
@@ -135,20 +153,18 @@ func Made(dir string, n int, l Limits) ([]Run, error) {
 	for i := range runs {
 		p := &drawn[i]
 		runs[i] = Run{
-			ID:     fmt.Sprintf("run-%d", i+1),
+			ID: p.ID, Name: name(i + 1),
 			System: "You are an engineer who looks through a source tree. After each file that you are shown, say what it is for.",
 		}
 		for k := range min(len(p.Turns), l.Turns) {
 			t := &p.Turns[k]
 			length := min(int(t.Input)*bytesPerToken, l.Chars)
-			says := clip(text[at%len(text):], length)
-			if says == "" {
-				says = "(nothing)"
-			}
-			at += length + 97
+			says, next := cut(text, at, length)
+			at = next
 			runs[i].Turns = append(runs[i].Turns, Turn{
 				Says: says, Tokens: min(int(t.Output), l.Tokens),
-				Gap: time.Duration(t.Gap.Seconds() * l.Gaps * float64(time.Second)),
+				Gap:  time.Duration(t.Gap.Seconds() * l.Gaps * float64(time.Second)),
+				Tool: t.Tool, Class: t.Class,
 			})
 		}
 		runs[i].Turns[len(runs[i].Turns)-1].Gap = 0
@@ -181,6 +197,21 @@ func sourceText(dir string) (string, error) {
 		return "", fmt.Errorf("%s has too little Go source to make agent runs of: name another folder with --dir", dir)
 	}
 	return all.String(), nil
+}
+
+func name(number int) string { return fmt.Sprintf("run-%d", number) }
+
+// cut gives at most n bytes of the text from a place on, and where to go on: behind them,
+// or at the beginning.
+func cut(text string, at, n int) (says string, next int) {
+	for at < len(text) && !utf8.RuneStart(text[at]) {
+		at++
+	}
+	if at >= len(text) {
+		at = 0
+	}
+	says = clip(text[at:], max(n, 1))
+	return says, at + len(says)
 }
 
 // clip cuts a text to at most n bytes, between characters.
