@@ -38,10 +38,24 @@
 //
 // # What is kept between turns
 //
-// The tokens of a program's context, as long as the engine has cells of it: they
-// tell how much of the next prompt is in the cache. And the conversations that were
-// used last, up to Config.TalkBytes; the others are rebuilt from history when they
+// The tokens of a program's context, as long as the engine or a lower tier has cells of
+// it: they tell how much of the next prompt is in the cache. And the conversations that
+// were used last, up to Config.TalkBytes; the others are rebuilt from history when they
 // are wanted.
+//
+// # Tiers
+//
+// With Config.HostBytes, and DiskBytes, copies of cells are kept below the engine. The
+// core says what is copied where, and when; the loop keeps the host's copies, the disk
+// has a goroutine of its own for its file.
+//
+//	device ──Save, a piece after each step──▶ host ──▶ disk's goroutine ──▶ file
+//	       ◀──Load, a piece after each step──      ◀──
+//
+// A piece is at most 4 MiB, so that a step waits a millisecond or so for a move beside
+// it. Pieces stay as the engine gave them (engine.Saved): nobody but the engine knows how
+// cells lie in them. The file has no name and is gone with the process. What cannot be
+// read back as it was written is a failed move: its cells are computed again.
 //
 // # Failure
 //
