@@ -27,6 +27,13 @@
 // another began anew, Text goes on with what the stored answer has more than was
 // shown: it never repeats, and it never leaves a hole.
 //
+// # Between turns
+//
+// While a tool runs, the node keeps the program's cache as long as that is worth it. A
+// turn can say what its answer will call (ToolHint) and how many turns follow
+// (RemainingTurns); as it happens, ToolStarted, ToolProgress, Compacting and End say
+// more. Result.Pin, and what these return, tell what the cache is worth.
+//
 // # Errors
 //
 // What a node says of a turn is an *Error with a Code and a Hint; ErrQueueFull

@@ -34,7 +34,12 @@ func natsServer(t testing.TB) (connect func() *nats.Conn) {
 // serve runs the real intake with a runner in the engine's place.
 func serve(t testing.TB, conn *nats.Conn, run turns.RunnerFunc) {
 	t.Helper()
-	s, err := turns.New(context.Background(), conn, turns.Config{})
+	serveWith(t, conn, turns.Config{}, run)
+}
+
+func serveWith(t testing.TB, conn *nats.Conn, cfg turns.Config, run turns.RunnerFunc) {
+	t.Helper()
+	s, err := turns.New(context.Background(), conn, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ type (
 	Function  = wire.Function
 	Sampling  = wire.Sampling
 	ToolHint  = wire.ToolHint
+	Pin       = wire.Pin
 	Result    = wire.Result
 	Outcome   = wire.Outcome
 	Usage     = wire.Usage
@@ -45,6 +46,8 @@ func ToolResult(callID, text string) Message {
 var (
 	ErrNoNode           = errors.New("no node listens")
 	ErrDiverged         = errors.New("the stored answer is not the text that was streamed")
+	ErrNoCache          = errors.New("no node has the program's cache, so a signal is of no use")
+	ErrNotWaiting       = &Error{Code: wire.CodeNotWaiting}
 	ErrNotFound         = &Error{Code: wire.CodeNotFound}
 	ErrNotFinished      = &Error{Code: wire.CodeNotFinished}
 	ErrQueueFull        = &Error{Code: wire.CodeQueueFull}

@@ -102,6 +102,14 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	return &Prompt{Tokens: next.tokens, Rewritten: rewritten, next: next}, nil
 }
 
+// Beginning renders the conversation with its first n messages alone. What the tokens of
+// the result have in common with those of the whole is what a turn keeps that replaces
+// what is behind them. An error is ErrMessages.
+func (c *Conversation) Beginning(n int) (*Prompt, error) {
+	messages := c.past.messages
+	return c.Prepare(Turn{Replace: true, Messages: messages[:min(n, len(messages))]})
+}
+
 // keep takes over the pieces of the past that the new text begins with, and
 // tells whether some are missing.
 func (c *Conversation) keep(next *transcript) (rewritten bool) {

@@ -43,6 +43,14 @@
 // were used last, up to Config.TalkBytes; the others are rebuilt from history when they
 // are wanted.
 //
+// # Signals
+//
+// What is known of a program's wait comes with its turn, from the answer's own text (the
+// shell command that it calls), and from clients between turns, by Node.Signal. All of it
+// passes the loop as an event of the core, and none of it is needed: a signal names the
+// turn that is over, so one that is late, or of a program whose context is elsewhere,
+// changes nothing.
+//
 // # Tiers
 //
 // With Config.HostBytes, and DiskBytes, copies of cells are kept below the engine. The

@@ -51,6 +51,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 			l.forgetUseless(e.Turn.Program)
 		}
 	case core.PinProgram:
+		l.pin, l.pinned = e.Pin, true
 		for i := range l.parting {
 			if t := l.parting[i].turn; t.arrival.Turn.Program == e.Turn.Program {
 				l.parting[i].ending.pin = e.Pin

@@ -37,6 +37,8 @@ type loop struct {
 	tiers    *tiers
 	landing  []*move   // moves that came back while the loop was handing over work
 	parting  []parting // see part
+	pin      core.Pin  // the last that was told
+	pinned   bool      // whether by the step at hand
 	report   core.StepDone
 }
 
@@ -60,6 +62,7 @@ func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
 // known is what the loop knows of a program's context: the tokens of its last turn
 // that was taken in, its cells' among them.
 type known struct {
+	last   programs.TurnNumber
 	turn   *turn          // while it is not over
 	tokens []engine.Token // after that
 }
@@ -79,7 +82,7 @@ func (k *known) context() []engine.Token {
 type message struct {
 	turn      *turn
 	cancelled bool
-	signal    core.Event
+	signal    *signal
 }
 
 // run drives the core until there is nothing left to serve, which ctx's end
@@ -145,7 +148,7 @@ func (l *loop) catchUp() error {
 func (l *loop) take(m message) {
 	switch {
 	case m.signal != nil:
-		l.step(m.signal)
+		l.hear(m.signal)
 	case m.cancelled:
 		if !m.turn.over {
 			l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})
@@ -172,7 +175,7 @@ func (l *loop) arrive(t *turn) {
 		return
 	}
 	l.turns[ev.Turn] = t
-	l.contexts[ev.Turn.Program] = &known{turn: t}
+	l.contexts[ev.Turn.Program] = &known{last: ev.Turn.Turn, turn: t}
 	if rejected := l.step(ev); rejected {
 		delete(l.contexts, ev.Turn.Program)
 		if before != nil {

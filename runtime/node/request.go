@@ -10,6 +10,7 @@ import (
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/sdk/wire"
+	"github.com/interlude-run/interlude/toolpredict/toolcall"
 )
 
 // This file reads what a turn's message asks for.
@@ -106,8 +107,15 @@ func next(h *wire.ToolHint) core.Call {
 	if h == nil {
 		return core.Call{}
 	}
+	c := toolcall.Call{Tool: h.Name, Human: h.Human}
+	if h.Arguments != "" {
+		c = toolcall.FromFunction(h.Name, []byte(h.Arguments))
+	}
+	if h.Class != "" {
+		c.Class = h.Class
+	}
 	return core.Call{
-		Tool: h.Name, Class: h.Class, Human: h.Human,
+		Tool: c.Tool, Class: c.Class, Human: c.Human || h.Human,
 		Expected: programs.Duration(h.ExpectedMS) * programs.Millisecond,
 	}
 }

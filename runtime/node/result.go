@@ -37,11 +37,7 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 	}
 	stamp(&r.Timing, end.timing)
 	if !job.Turn().Lifecycle.Last {
-		r.Pin = &wire.Pin{
-			TTLMS:      milliseconds(end.pin.TTL),
-			ExpectedMS: milliseconds(end.pin.Expected),
-			ReloadMS:   milliseconds(end.pin.Reload),
-		}
+		r.Pin = pinOf(end.pin)
 	}
 	switch {
 	case end.fault != nil || end.outcome == programs.Failed:

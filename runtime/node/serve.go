@@ -150,7 +150,7 @@ func (n *Node) called(job Job, t *turn, text string, end *ending) {
 	}
 	started := &core.ToolStarted{Program: t.arrival.Turn.Program, Call: core.Call{Tool: c.Tool, Class: c.Class, Human: c.Human}}
 	select {
-	case n.inbox <- message{signal: started}:
+	case n.inbox <- message{signal: &signal{turn: t.arrival.Turn, event: started}}:
 	case <-n.stopped:
 	}
 }

@@ -15,6 +15,7 @@ type Stats struct {
 	HandedBack                             int64 // turns left to another node or a later run
 	Suspended                              int64 // times that a turn lost its place in memory
 
+	Signals   int64 // of clients, between turns
 	Rewritten int64 // turns whose past was no longer that of the turn before
 	Rebuilt   int64 // conversations put together from their history
 
@@ -37,6 +38,7 @@ type Stats struct {
 type stats struct {
 	completed, cancelled, timedOut, failed, rejected atomic.Int64
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
+	signals                                          atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
 	host, disk, restored                             atomic.Int64
@@ -54,6 +56,7 @@ func (n *Node) Stats() Stats {
 		Rejected:   s.rejected.Load(),
 		HandedBack: s.handedBack.Load(),
 		Suspended:  s.suspended.Load(),
+		Signals:    s.signals.Load(),
 		Rewritten:  s.rewritten.Load(),
 		Rebuilt:    s.rebuilt.Load(),
 

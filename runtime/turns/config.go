@@ -22,7 +22,8 @@ type Config struct {
 	MaxAge   time.Duration // how long turns and results are kept; default 7 days
 	Replicas int           // of the streams, on a cluster; default 1
 
-	Log *slog.Logger // default: none
+	Signals Signals      // who hears what clients say between turns; nil: nobody
+	Log     *slog.Logger // default: none
 }
 
 func (c Config) withDefaults() Config {

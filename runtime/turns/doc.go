@@ -50,6 +50,12 @@
 // second is never seen. Every node listens there, and so learns that a turn it
 // holds is over.
 //
+// # Signals
+//
+// What clients say between turns is not kept: every node hears it, and the one that has
+// the program's context answers (Config.Signals). A node hears one at a time; those that
+// come faster wait, up to a bound, and are dropped beyond it.
+//
 // # Limits
 //
 // One goroutine of each node does the intake, so that turns which one connection

@@ -1,6 +1,7 @@
 package turns_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -178,10 +179,15 @@ func TestQueueIsBounded(t *testing.T) {
 	refused(t, submit(t, c, turnID("e", 1), "hi"), wire.CodeQueueFull)
 }
 
+// deaf has no program.
+type deaf struct{}
+
+func (deaf) Signal(context.Context, wire.ID, *wire.Signal) (*wire.SignalAck, error) { return nil, nil }
+
 // TestNodesReplyToInboxesOnly: a node has rights that its clients have not.
 func TestNodesReplyToInboxesOnly(t *testing.T) {
 	b := startBroker(t, t.TempDir())
-	startEcho(t, b, turns.Config{})
+	startEcho(t, b, turns.Config{Signals: deaf{}})
 	c := connect(t, b)
 	victim := turnID("p", 1)
 	victim.Tenant = "zenith"
@@ -190,7 +196,7 @@ func TestNodesReplyToInboxesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []wire.Kind{wire.KindSubmit, wire.KindCancel, wire.KindRead} {
+	for _, kind := range []wire.Kind{wire.KindSubmit, wire.KindCancel, wire.KindSignal, wire.KindRead} {
 		for _, reply := range []string{victim.Subject(wire.KindResult), "$JS.API.STREAM.DELETE.INTERLUDE_TURNS", "_INBOX_zenith.x"} {
 			m := &nats.Msg{Subject: turnID("evil", 1).Subject(kind), Reply: reply, Data: []byte(message("hi", ""))}
 			if err := c.PublishMsg(m); err != nil {

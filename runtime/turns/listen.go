@@ -11,8 +11,8 @@ import (
 
 // listening are the subscriptions of a node, each with its own goroutine.
 type listening struct {
-	requests []*subscription // shared among nodes
-	results  *subscription   // every node for itself
+	requests []*subscription // of clients
+	results  *subscription   // of nodes
 }
 
 // subscription is one whose end can be waited for.
@@ -23,29 +23,45 @@ type subscription struct {
 
 func (s *Server) listen() (*listening, error) {
 	l := &listening{}
-	for _, to := range []struct {
-		subject, group string
-		handle         nats.MsgHandler
-	}{
-		{wire.AllTurns(wire.KindResult), "", s.onResult},
-		{wire.AllTurns(wire.KindCancel), queueGroup, canceller{s.store, s.cfg}.handle},
-		{wire.AllTurns(wire.KindRead), queueGroup, reader{s.store, s.cfg}.handle},
-		{wire.AllTurns(wire.KindSubmit), queueGroup, newIntake(s.store, s.recent, s.cfg).handle},
-	} {
-		sub, err := s.subscribe(to.subject, to.group, to.handle)
+	add := func(kind wire.Kind, group string, handle nats.MsgHandler) (*subscription, error) {
+		sub, err := s.subscribe(wire.AllTurns(kind), group, handle)
 		if err != nil {
 			l.stopRequests(false)
 			l.stopResults(false)
-			return nil, fmt.Errorf("turns: listen on %s: %w", to.subject, err)
+			return nil, fmt.Errorf("turns: listen on %s: %w", wire.AllTurns(kind), err)
 		}
-		if to.group == "" {
-			l.results = sub
-		} else {
+		if kind != wire.KindResult {
 			l.requests = append(l.requests, sub)
+		}
+		return sub, nil
+	}
+	var err error
+	if l.results, err = add(wire.KindResult, everyNode, s.onResult); err != nil {
+		return nil, err
+	}
+	if s.cfg.Signals != nil {
+		signals, err := add(wire.KindSignal, everyNode, signaller{s.cfg.Signals, s.cfg}.handle)
+		if err != nil {
+			return nil, err
+		}
+		if err := signals.sub.SetPendingLimits(signalBuffer, signalBytes); err != nil {
+			return nil, fmt.Errorf("turns: bound the signals that wait: %w", err)
+		}
+	}
+	for kind, handle := range map[wire.Kind]nats.MsgHandler{
+		wire.KindCancel: canceller{s.store, s.cfg}.handle,
+		wire.KindRead:   reader{s.store, s.cfg}.handle,
+		wire.KindSubmit: newIntake(s.store, s.recent, s.cfg).handle,
+	} {
+		if _, err := add(kind, queueGroup, handle); err != nil {
+			return nil, err
 		}
 	}
 	return l, nil
 }
+
+// everyNode is no queue group: each node gets the message.
+const everyNode = ""
 
 func (s *Server) subscribe(subject, group string, handle nats.MsgHandler) (*subscription, error) {
 	sub, err := s.conn.QueueSubscribe(subject, group, handle)

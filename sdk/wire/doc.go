@@ -29,6 +29,7 @@
 //
 //	submit.<program>.<turn>  request, a Turn     → Reply with Accepted or Error
 //	cancel.<program>.<turn>  request, empty      → Reply with Cancelled or Error
+//	signal.<program>.<turn>  request or publish, a Signal → Reply with Signalled or Error, from the node that has the program
 //	read.<program>.<turn>    request, empty      → Reply with Result or Error
 //	stream.<program>.<turn>  subscribe: Chunks while tokens come, none of them kept
 //	result.<program>.<turn>  subscribe: the Result at the moment it is stored; kept in the stream INTERLUDE_RESULTS
@@ -48,6 +49,17 @@
 // A turn is accepted when the turn before it has been. It is run when the turn
 // before it has a Result. It has exactly one Result, whoever writes it: the
 // first one stored stands.
+//
+// # Between two turns
+//
+// What a client knows of the wait is welcome: with the turn (Lifecycle), or as it
+// happens, on the signal subject of the turn that is over:
+//
+//	nats request interlude.v1.default.signal.hello.1 \
+//	  '{"v":1,"calls":[{"name":"pytest","expected_ms":60000}]}'
+//
+// The node that has the program's cache answers with what the cache is now worth. When
+// no node has it there is no answer, and nothing that the signal could have helped.
 //
 // # Promises of the stream
 //

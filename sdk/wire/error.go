@@ -21,6 +21,9 @@ const (
 	CodeNotFound           Code = "not_found"           // no such turn, or nothing stored about it any longer
 	CodeNotFinished        Code = "not_finished"        // the turn was accepted and has no Result yet
 
+	CodeInvalidSignal Code = "invalid_signal" // well-formed, and senseless
+	CodeNotWaiting    Code = "not_waiting"    // the turn is not the program's last, or not over
+
 	CodeContextTooLong   Code = "context_too_long"  // longer than the model's context or the memory for it
 	CodeInvalidGrammar   Code = "invalid_grammar"   // the grammar cannot be used
 	CodeInvalidMessages  Code = "invalid_messages"  // the model's chat template refuses the messages

@@ -14,30 +14,41 @@ import (
 // fills in what the subject says and what is the default, and validates the
 // whole. It refuses fields that it does not know. An error is an *Error.
 func DecodeTurn(id ID, data []byte) (*Turn, error) {
+	t, err := decodeSubmitted[Turn](data, "wire.Turn")
+	if err != nil {
+		return nil, err
+	}
+	if err := t.settle(id); err != nil {
+		return nil, err
+	}
+	return t, t.Validate()
+}
+
+// decodeSubmitted reads a message that a client wrote, of that shape.
+func decodeSubmitted[M Turn | Signal](data []byte, shape string) (*M, error) {
 	if !utf8.Valid(data) {
-		return nil, invalidJSON(errors.New("the message is not UTF-8"))
+		return nil, invalidJSON(errors.New("the message is not UTF-8"), shape)
 	}
 	var head struct {
 		Version *int `json:"v"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, invalidJSON(err)
+		return nil, invalidJSON(err, shape)
 	}
 	if err := checkVersion(head.Version); err != nil {
 		return nil, err
 	}
-	var t Turn
-	if err := decodeStrictly(data, &t); err != nil {
-		return nil, invalidJSON(err)
+	m := new(M)
+	if err := decodeStrictly(data, m); err != nil {
+		return nil, invalidJSON(err, shape)
 	}
-	if err := t.settle(id); err != nil {
-		return nil, err
-	}
-	return &t, t.Validate()
+	return m, nil
 }
 
 // message is what Decode reads.
-type message interface{ Turn | Result | Chunk | Reply }
+type message interface {
+	Turn | Result | Chunk | Reply | Signal
+}
 
 // Decode reads a message that a node wrote. It ignores fields that it does not
 // know. An error is an *Error.
@@ -46,14 +57,14 @@ func Decode[M message](data []byte) (*M, error) {
 		Version *int `json:"v"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, invalidJSON(err)
+		return nil, invalidJSON(err, "package wire")
 	}
 	if err := checkVersion(head.Version); err != nil {
 		return nil, err
 	}
 	var m M
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, invalidJSON(err)
+		return nil, invalidJSON(err, "package wire")
 	}
 	return &m, nil
 }
@@ -124,10 +135,10 @@ func checkVersion(v *int) error {
 	return nil
 }
 
-func invalidJSON(err error) *Error {
+func invalidJSON(err error, shape string) *Error {
 	return &Error{
 		Code:    CodeInvalidJSON,
 		Message: clip(strings.ToValidUTF8(err.Error(), "�")),
-		Hint:    "send one JSON object in the shape of wire.Turn",
+		Hint:    "send one JSON object in the shape of " + shape,
 	}
 }

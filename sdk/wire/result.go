@@ -91,6 +91,7 @@ type Reply struct {
 	Version   int        `json:"v"`
 	Accepted  *Accepted  `json:"accepted,omitempty"`
 	Cancelled *CancelAck `json:"cancelled,omitempty"`
+	Signalled *SignalAck `json:"signalled,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }

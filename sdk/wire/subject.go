@@ -22,6 +22,7 @@ type Kind string
 const (
 	KindSubmit Kind = "submit"
 	KindCancel Kind = "cancel"
+	KindSignal Kind = "signal"
 	KindRead   Kind = "read"
 	KindStream Kind = "stream"
 	KindResult Kind = "result"
@@ -72,7 +73,7 @@ func ParseSubject(subject string) (ID, Kind, error) {
 	}
 	kind := Kind(tokens[1])
 	switch kind {
-	case KindSubmit, KindCancel, KindRead, KindStream, KindResult, KindTurn, KindFinish:
+	case KindSubmit, KindCancel, KindSignal, KindRead, KindStream, KindResult, KindTurn, KindFinish:
 	default:
 		return ID{}, "", invalidSubject("%q is no kind of subject", clip(tokens[1]))
 	}
@@ -108,7 +109,7 @@ type Rights struct {
 //
 //	permissions {
 //	  publish:   ["interlude.v1.acme.submit.>", "interlude.v1.acme.cancel.>",
-//	              "interlude.v1.acme.read.>"]
+//	              "interlude.v1.acme.signal.>", "interlude.v1.acme.read.>"]
 //	  subscribe: ["interlude.v1.acme.turn.>", "interlude.v1.acme.result.>",
 //	              "interlude.v1.acme.stream.>", "_INBOX_acme.>"]
 //	}
@@ -120,7 +121,7 @@ func Permissions(tenant string) (Rights, error) {
 	}
 	of := func(kind Kind) string { return prefix + tenant + "." + string(kind) + ".>" }
 	return Rights{
-		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindRead)},
+		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindSignal), of(KindRead)},
 		Subscribe: []string{of(KindTurn), of(KindResult), of(KindStream), InboxPrefix(tenant) + ".>"},
 	}, nil
 }

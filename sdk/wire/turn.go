@@ -123,12 +123,13 @@ type Lifecycle struct {
 	RemainingTurns int `json:"remaining_turns,omitempty"`
 }
 
-// ToolHint names the tool that is about to be called and how long that takes.
+// ToolHint names the tool that is called and how long that takes.
 type ToolHint struct {
-	Name       string `json:"name"`
-	Class      string `json:"class,omitempty"` // of the arguments, such as a subcommand: calls that take alike long
+	Name       string `json:"name,omitempty"`      // may be left out where a person is waited for
+	Arguments  string `json:"arguments,omitempty"` // a JSON object, as in FunctionCall: they tell the class
+	Class      string `json:"class,omitempty"`     // of the arguments, such as a subcommand: calls that take alike long
 	ExpectedMS int64  `json:"expected_ms,omitempty"`
-	Human      bool   `json:"human,omitempty"` // a person answers
+	Human      bool   `json:"human,omitempty"` // a person is waited for
 }
 
 // Cache says whether the turn may use the computed context of earlier turns.

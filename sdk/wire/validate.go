@@ -165,14 +165,10 @@ func (l *Lifecycle) validate() error {
 		return invalidTurn("lifecycle.parent", "%q is no program's name", clip(l.Parent))
 	case l.RemainingTurns < 0 || l.RemainingTurns > maxRemaining:
 		return invalidTurn("lifecycle.remaining_turns", "%d is not within 0 and %d", l.RemainingTurns, maxRemaining)
-	case l.ToolHint == nil:
-		return nil
-	case len(l.ToolHint.Class) > maxHintBytes:
-		return invalidTurn("lifecycle.tool_hint.class", "%d bytes are more than %d", len(l.ToolHint.Class), maxHintBytes)
-	case l.ToolHint.Name == "" || len(l.ToolHint.Name) > maxHintBytes:
-		return invalidTurn("lifecycle.tool_hint.name", "%d bytes are not within 1 and %d", len(l.ToolHint.Name), maxHintBytes)
-	case l.ToolHint.ExpectedMS < 0 || l.ToolHint.ExpectedMS > maxTimeout.Milliseconds():
-		return invalidTurn("lifecycle.tool_hint.expected_ms", "%d is not within 0 and %d", l.ToolHint.ExpectedMS, maxTimeout.Milliseconds())
+	case l.ToolHint != nil:
+		if field, why := l.ToolHint.fault(); field != "" {
+			return invalidTurn("lifecycle.tool_hint."+field, "%s", why)
+		}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/runtime/turns"
+	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 // nodeFlags say how turns are served.
@@ -77,7 +78,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	}
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
-		Node: name, MaxQueued: c.MaxQueue, MaxAge: c.MaxAge, AckWait: c.AckWait, Log: c.log,
+		Node: name, MaxQueued: c.MaxQueue, MaxAge: c.MaxAge, AckWait: c.AckWait, Signals: signalsTo{h}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -90,6 +91,14 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	adjust(&cfg)
 	h.node, err = node.New(cfg)
 	return h, err
+}
+
+// signalsTo hands signals to the host's node, which is there before the first comes.
+type signalsTo struct{ *host }
+
+// Signal implements turns.Signals.
+func (h signalsTo) Signal(ctx context.Context, id wire.ID, s *wire.Signal) (*wire.SignalAck, error) {
+	return h.node.Signal(ctx, id, s)
 }
 
 // nodeName tells this node from others in results: the machine's name and a
