@@ -22,7 +22,8 @@ type View struct {
 	Shared   programs.Tokens                 // of Capacity, with other programs
 	Copied   [kvpin.Disk + 1]programs.Tokens // of the context, on lower tiers
 
-	Seat Seat // between two turns
+	Retention sched.Retention // the policy's word on its memory while it does not run
+	Seat      Seat            // between two turns
 }
 
 // Seat is what a program's memory is worth while its tool runs.
@@ -55,6 +56,7 @@ func (m *Machine) Look(now programs.Time, id programs.ProgramID) (v View, ok boo
 	v = View{
 		Tenant: p.Tenant, Phase: p.Phase, Turn: p.turnID(), Stage: p.Turn.Phase,
 		Context: p.Turn.Context, Cells: p.Cells, Capacity: p.Capacity, Shared: p.Shared, Copied: p.copied,
+		Retention: p.Retention,
 	}
 	if p.Phase == programs.Interlude {
 		v.Seat = m.seat(now, p)

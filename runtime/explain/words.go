@@ -1,0 +1,141 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
+	"github.com/interlude-run/interlude/runtime/core"
+)
+
+// reasonText says in words what a turn waits for.
+func reasonText(w core.Wait, ahead company) string {
+	set := func(of string) string {
+		return fmt.Sprintf("the contexts before it fill %s of %s cells: %s of running turns, %s of others in order, and it needs %s%s",
+			of, count(w.Limit), count(w.Running), count(w.Before), count(w.Need), ahead)
+	}
+	switch w.Reason {
+	case sched.ForNothing:
+		return "for the end of the step under way"
+	case sched.ForPlace:
+		return "for a place: as many turns ran as may at once"
+	case sched.ForPause:
+		return "for contexts to settle: a turn had just been preempted, and nobody is admitted for a moment"
+	case sched.ForPool:
+		return "for room in the working set: " + set("the pool")
+	case sched.ForQuota:
+		return "for its tenant's quota: " + set("the quota")
+	case sched.ForShare:
+		return "for its tenant's share: " + set("the tenant's part of the pool")
+	case sched.ForOrder:
+		return fmt.Sprintf("for its turn: there is room for it, and %s is to be admitted first%s", w.Head, ahead)
+	case sched.ForMemory:
+		return fmt.Sprintf("for memory: it is the first in order, and running turns and pins hold %s cells more than can be spared", count(w.Lacks))
+	case sched.ForMove:
+		return "for its cells to be copied to another tier"
+	case sched.ForCells:
+		return "for its cells, which came back from a lower tier"
+	case sched.ForSteps:
+		return "for room in the steps, which were full with decodes and prompts before its own"
+	}
+	return "for " + w.Reason.String()
+}
+
+// company is who stands before a waiting turn.
+type company struct {
+	names         []string
+	running, idle int
+}
+
+// String says how many and who, at the end of a sentence.
+func (c company) String() string {
+	if len(c.names) == 0 {
+		return ""
+	}
+	const shown = 4
+	names := strings.Join(c.names[:min(shown, len(c.names))], ", ")
+	if len(c.names) > shown {
+		names += " …"
+	}
+	text := fmt.Sprintf("; %d before it in rank (%s)", len(c.names), names)
+	if c.running > 0 || c.idle > 0 {
+		text += fmt.Sprintf(", %d of them running, %d with a tool", c.running, c.idle)
+	}
+	return text
+}
+
+// groundText says in words why a program's memory is taken before others'.
+func groundText(l core.Loss) string {
+	switch l.Choice.Ground {
+	case sched.Outside:
+		return "it was outside the working set, the last in order"
+	case sched.LeastWorth:
+		text := fmt.Sprintf("everybody was in the working set, and its seat was worth least (%s", worth(l.Seat.Worth))
+		if l.Choice.Next >= 0 {
+			return text + " against " + worth(l.Choice.Next) + " of the next)"
+		}
+		return text + "; no other was idle)"
+	case sched.LastWaiting:
+		return "nobody was idle, and it was the last of those that wait"
+	case sched.LeastRecent:
+		return fmt.Sprintf("it was used longest ago (%s)", span(l.Idle))
+	}
+	return l.Choice.Ground.String()
+}
+
+// pinText says in words what a seat is worth when an interlude begins.
+func pinText(p core.Pin, call core.Call, cells programs.Tokens, keep sched.Retention) string {
+	tool := "the next turn"
+	switch {
+	case call.Human:
+		tool = "the person"
+	case call.Tool != "":
+		tool = fmt.Sprintf("tool %q", call.Tool)
+	}
+	why := fmt.Sprintf("%s is expected to take %s; to have the %s cells again would take %s", tool, span(p.Expected), count(cells), span(p.Reload))
+	switch {
+	case keep == sched.Give:
+		return "not kept: the policy gives memory up between turns"
+	case keep == sched.Hold:
+		return "held for as long as the policy says: " + why
+	case p.TTL == 0:
+		return "kept until somebody needs the memory, as its seat is worth less than its place: " + why
+	}
+	return fmt.Sprintf("pinned for %s, in which its seat is worth its place in full: %s", span(p.TTL), why)
+}
+
+// worth formats what a seat is worth.
+func worth(x float64) string {
+	switch {
+	case x >= 1e6:
+		return "more than a million"
+	case x >= 10:
+		return fmt.Sprintf("%.0f", x)
+	}
+	return strconv.FormatFloat(x, 'g', 2, 64)
+}
+
+// span formats a time as one reads it.
+func span(d programs.Duration) string {
+	switch s := d.Seconds(); {
+	case s >= 100:
+		return fmt.Sprintf("%.0f s", s)
+	case s >= 1:
+		return fmt.Sprintf("%.1f s", s)
+	case s >= 0.01 || s == 0:
+		return fmt.Sprintf("%.0f ms", s*1e3)
+	default:
+		return fmt.Sprintf("%.2g ms", s*1e3)
+	}
+}
+
+// count formats a number with a comma before every third digit.
+func count(n programs.Tokens) string {
+	text := strconv.FormatInt(int64(n), 10)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}
