@@ -68,9 +68,10 @@ func told(t *testing.T, log, program string, tell func(*explain.Report, *bytes.B
 	return out.String()
 }
 
-// stage is a machine whose log is kept. A step takes 10 ms, and 1 ms for each token.
+// stage is a machine whose log is kept. A step takes 10 ms, and pace for each token.
 type stage struct {
 	*testing.T
+	pace    programs.Duration
 	machine *core.Machine
 	file    file
 	log     *eventlog.Writer
@@ -95,7 +96,7 @@ func newStage(t *testing.T, policy string, set func(*core.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{T: t, machine: m, now: programs.Time(programs.Hour), turns: map[string]programs.TurnNumber{}}
+	s := &stage{T: t, pace: programs.Millisecond, machine: m, now: programs.Time(programs.Hour), turns: map[string]programs.TurnNumber{}}
 	if s.log, err = eventlog.NewWriter(&s.file, false, h, eventlog.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -145,11 +146,10 @@ func (s *stage) step() bool {
 	if s.items == nil {
 		return true
 	}
-	tokens := programs.Duration(0)
+	s.now = s.now.Add(10 * programs.Millisecond)
 	for _, i := range s.items {
-		tokens += programs.Duration(i.Count)
+		s.now = s.now.Add(programs.Duration(i.Count) * s.pace)
 	}
-	s.now = s.now.Add(10*programs.Millisecond + tokens*programs.Millisecond)
 	done := &core.StepDone{Results: make([]core.ItemResult, len(s.items))}
 	s.items = nil
 	s.tell(done)
@@ -180,6 +180,7 @@ var scenes = map[string]func(*testing.T) string{
 	// Three programs share a pool for two: one waits, and seats are lost.
 	"contention": func(t *testing.T) string {
 		s := newStage(t, sched.Default, func(*core.Config) {})
+		s.pace = 30 * programs.Millisecond
 		s.turn("default/agent-1", 400, 0, 40, calls("pytest", 5*programs.Second))
 		s.wait(programs.Millisecond)
 		s.turn("default/agent-2", 400, 0, 40, calls("git", 100*programs.Second))
@@ -218,11 +219,22 @@ var scenes = map[string]func(*testing.T) string{
 	},
 	// A pool that is too small for the growth of those that run.
 	"preemption": func(t *testing.T) string {
-		s := newStage(t, sched.Default, func(c *core.Config) { c.Geometry.PoolBytes = 512 })
-		s.turn("a", 200, 0, 200)
-		s.turn("b", 230, 0, 100, calls("", 0))
+		s := newStage(t, "program-fcfs", func(c *core.Config) { c.Geometry.PoolBytes = 512 })
+		s.turn("a", 60, 0, 300)
+		s.turn("b", 60, 0, 300)
 		s.quiet()
 		s.wait(programs.Second)
+		return s.end()
+	},
+	// Prompts that come at once share the steps, and the last has no part in them at first.
+	"steps": func(t *testing.T) string {
+		s := newStage(t, sched.Default, func(c *core.Config) { c.Geometry.PoolBytes = 4096 })
+		s.turn("a", 600, 0, 10)
+		s.turn("b", 600, 0, 10)
+		s.turn("c", 600, 0, 10, func(ev *core.TurnArrived) { ev.Arrived = ev.Arrived - programs.Time(3*programs.Second) })
+		s.steps(5)
+		s.tell(&core.TurnCancelled{Turn: programs.TurnID{Program: "c", Turn: 1}})
+		s.quiet()
 		return s.end()
 	},
 	// Pins that are hard, and a newcomer who finds no memory until nothing runs.
@@ -252,9 +264,8 @@ var scenes = map[string]func(*testing.T) string{
 	},
 }
 
-// TestWaitedIsWhatItTook compares the waiting that is told with how long turns took to
-// be started: in these scenes, prompts are one step's.
-func TestWaitedIsWhatItTook(t *testing.T) {
+// TestSums adds up what is told of the programs of every scene.
+func TestSums(t *testing.T) {
 	for name, play := range scenes {
 		t.Run(name, func(t *testing.T) {
 			r, err := eventlog.NewReader(strings.NewReader(play(t)))

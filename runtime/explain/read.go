@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/runtime/eventlog"
 )
@@ -23,6 +24,9 @@ func Read(log *eventlog.Reader, program string) (*Report, error) {
 		machine: replay.Machine, wanted: program,
 		report: &Report{Policy: log.Header().Policy, Programs: []*Program{}},
 		tracks: map[programs.ProgramID]*track{}, moves: map[core.MoveID]move{},
+	}
+	if policy, err := sched.ByName(r.report.Policy); err == nil {
+		_, r.priced = policy.New(sched.Env{}).(*sched.WorkingSet)
 	}
 	replay.Before = r.before
 	replay.Machine.Witness(func(l core.Loss) { r.losses = append(r.losses, l) })
@@ -41,6 +45,7 @@ type reader struct {
 	machine *core.Machine
 	wanted  string
 	report  *Report
+	priced  bool // the policy goes by what seats are worth
 
 	start, now programs.Time
 	tracks     map[programs.ProgramID]*track // of programs that the machine knows
@@ -125,7 +130,10 @@ func (r *reader) arrived(ev *core.TurnArrived, effects []core.Effect) {
 	rejected := slices.ContainsFunc(effects, func(e core.Effect) bool { return e.Kind == core.RejectTurn && e.Turn == ev.Turn })
 	t := r.tracks[ev.Turn.Program]
 	if t == nil {
-		t = &track{reader: r, Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), WaitedFor: map[string]float64{}}}
+		t = &track{
+			Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), State: "rejected", WaitedFor: map[string]float64{}},
+			reader:  r, waitedFor: map[string]programs.Duration{},
+		}
 		r.report.Programs = append(r.report.Programs, t.Program)
 		if id := string(t.ID); r.wanted != "" && (id == r.wanted || strings.HasSuffix(id, "/"+r.wanted)) {
 			t.story = &Story{Program: t.Program}

@@ -49,16 +49,7 @@ const (
 	Left      What = "left"      // the program ended, or was forgotten
 )
 
-// aside tells whether the entry belongs to the one before it.
-func (e *Entry) aside() bool {
-	switch e.What {
-	case Waited, Pinned, Kept, Rewritten:
-		return true
-	}
-	return false
-}
-
-// Print writes the story.
+// Print writes the story. What belongs to the entry before it has no time of its own.
 func (s *Story) Print(out io.Writer) error {
 	tenant := s.Program.Tenant
 	if tenant == "" {
@@ -68,8 +59,13 @@ func (s *Story) Print(out io.Writer) error {
 	for i := range s.Entries {
 		e := &s.Entries[i]
 		at := fmt.Sprintf("%10.3f s  ", e.At)
-		if e.aside() {
+		switch e.What {
+		case Waited:
 			at = strings.Repeat(" ", len(at))
+		case Pinned, Kept, Rewritten:
+			if i > 0 && s.Entries[i-1].At == e.At {
+				at = strings.Repeat(" ", len(at))
+			}
 		}
 		_, err = fmt.Fprintf(out, "%s%s\n", at, e.Text)
 	}

@@ -26,16 +26,20 @@ type track struct {
 	arrived  programs.Time
 	tally    turnTally
 
-	cells programs.Tokens // of the context, in memory
-	had   programs.Tokens // of the context, that were in memory once
+	waited    programs.Duration
+	waitedFor map[string]programs.Duration
+
+	cells  programs.Tokens // of the context, in memory
+	had    programs.Tokens // of the context, that were in memory once
+	losses int             // of memory to others
 
 	call     core.Call // that the program waits for
 	expected programs.Duration
 	idle     programs.Time // since when; 0 when it is not
-	lost     int           // losses of anybody until then
+	lost     int           // losses of others until then
 
-	waits  bool // for reason, since the last event
-	reason core.Wait
+	waits  bool      // for reason, since the last event
+	reason core.Wait // as it was when that began
 	since  programs.Time
 	spans  []waitSpan // of the turn, since they were last told
 	ahead  company
@@ -120,11 +124,9 @@ func (t *track) comeBack(had programs.Tokens) {
 		text += fmt.Sprintf(" (%s were expected)", span(t.expected))
 	}
 	cells := t.view.Cells
-	switch others := t.reader.lost - t.lost; {
+	switch others := t.reader.lost - t.losses - t.lost; {
 	case cells == 0:
 		text += "; no cells were left"
-	case cells < had && others == 0:
-		text += fmt.Sprintf("; %s of %s cells were left", count(cells), count(had))
 	case cells < had:
 		text += fmt.Sprintf("; %s of %s cells were left, its seat was worth %s", count(cells), count(had), worth(t.view.Seat.Worth))
 	case others == 0:
@@ -154,8 +156,9 @@ func (t *track) spend(now programs.Time) {
 // spent adds to the time that was waited for a reason.
 func (t *track) spent(reason string, took programs.Duration) {
 	t.tally.waited += took
-	t.Waited += took.Seconds()
-	t.WaitedFor[reason] += took.Seconds()
+	t.waited += took
+	t.waitedFor[reason] += took
+	t.Waited, t.WaitedFor[reason] = t.waited.Seconds(), t.waitedFor[reason].Seconds()
 	if s := t.tally.waited.Seconds(); s > t.Worst {
 		t.Worst, t.WorstTurn = s, t.turn
 	}
@@ -177,12 +180,13 @@ func (t *track) ask() bool {
 	if waits && (!t.waits || w.Reason != t.reason.Reason) {
 		t.begin(w)
 	}
-	t.waits, t.reason = waits, w
+	t.waits = waits
 	return true
 }
 
 // begin begins a stretch of waiting.
 func (t *track) begin(w core.Wait) {
+	t.reason = w
 	at := slices.IndexFunc(t.spans, func(s waitSpan) bool { return s.reason == w.Reason })
 	if at < 0 {
 		at = len(t.spans)
@@ -271,7 +275,10 @@ func (t *track) finish(e *core.Effect) {
 		t.tally.first = t.tally.waited
 	}
 	if first := e.Timing.First; first != 0 {
-		text += fmt.Sprintf("; first token %s after it arrived, of which it waited %s", span(first.Sub(e.Timing.Arrived)), span(t.tally.first))
+		text += fmt.Sprintf("; first token %s after it arrived", span(first.Sub(e.Timing.Arrived)))
+		if t.tally.first >= programs.Millisecond {
+			text += fmt.Sprintf(", %s of which it waited", span(t.tally.first))
+		}
 	}
 	if t.uncached {
 		t.had = 0
@@ -283,13 +290,14 @@ func (t *track) finish(e *core.Effect) {
 func (t *track) pin(p core.Pin, keep sched.Retention) {
 	if t.idle == 0 {
 		t.idle = t.reader.now
-		t.lost = t.reader.lost
+		t.lost = t.reader.lost - t.losses
 	}
 	t.expected = p.Expected
-	t.tell(Entry{What: Pinned, Turn: t.turn, Seconds: p.TTL.Seconds(), Cells: t.cells, Text: pinText(p, t.call, t.cells, keep)})
+	t.tell(Entry{What: Pinned, Turn: t.turn, Seconds: p.TTL.Seconds(), Cells: t.cells, Text: pinText(p, t.call, t.cells, keep, t.reader.priced)})
 }
 
 func (t *track) evicted(before programs.Tokens, l core.Loss) {
+	t.losses++
 	lost := before - t.cells
 	t.Evicted += lost
 	if lost == 0 {

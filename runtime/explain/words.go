@@ -10,10 +10,10 @@ import (
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
-// reasonText says in words what a turn waits for.
+// reasonText says in words what a turn waited for.
 func reasonText(w core.Wait, ahead company) string {
 	set := func(of string) string {
-		return fmt.Sprintf("the contexts before it fill %s of %s cells: %s of running turns, %s of others in order, and it needs %s%s",
+		return fmt.Sprintf("the contexts before it filled %s, of %s cells: %s of running turns, %s of others in order, and it needs %s%s",
 			of, count(w.Limit), count(w.Running), count(w.Before), count(w.Need), ahead)
 	}
 	switch w.Reason {
@@ -26,17 +26,17 @@ func reasonText(w core.Wait, ahead company) string {
 	case sched.ForPool:
 		return "for room in the working set: " + set("the pool")
 	case sched.ForQuota:
-		return "for its tenant's quota: " + set("the quota")
+		return "for its tenant's quota: " + set("it")
 	case sched.ForShare:
 		return "for its tenant's share: " + set("the tenant's part of the pool")
 	case sched.ForOrder:
-		return fmt.Sprintf("for its turn: there is room for it, and %s is to be admitted first%s", w.Head, ahead)
+		return fmt.Sprintf("for its turn: %s was to be admitted first%s", w.Head, ahead)
 	case sched.ForMemory:
-		return fmt.Sprintf("for memory: it is the first in order, and running turns and pins hold %s cells more than can be spared", count(w.Lacks))
+		return fmt.Sprintf("for memory: it was the first in order, and running turns and pins held %s cells more than could be spared", count(w.Lacks))
 	case sched.ForMove:
 		return "for its cells to be copied to another tier"
 	case sched.ForCells:
-		return "for its cells, which came back from a lower tier"
+		return "for its cells to come back from a lower tier"
 	case sched.ForSteps:
 		return "for room in the steps, which were full with decodes and prompts before its own"
 	}
@@ -51,17 +51,25 @@ type company struct {
 
 // String says how many and who, at the end of a sentence.
 func (c company) String() string {
-	if len(c.names) == 0 {
-		return ""
-	}
 	const shown = 4
-	names := strings.Join(c.names[:min(shown, len(c.names))], ", ")
-	if len(c.names) > shown {
-		names += " …"
+	var text string
+	switch n := len(c.names); {
+	case n == 0:
+		return ""
+	case n == 1:
+		text = "; one program was before it in rank"
+	default:
+		text = fmt.Sprintf("; %d programs were before it in rank", n)
 	}
-	text := fmt.Sprintf("; %d before it in rank (%s)", len(c.names), names)
-	if c.running > 0 || c.idle > 0 {
-		text += fmt.Sprintf(", %d of them running, %d with a tool", c.running, c.idle)
+	if c.running > 0 {
+		text += fmt.Sprintf(", %d running", c.running)
+	}
+	if c.idle > 0 {
+		text += fmt.Sprintf(", %d with a tool", c.idle)
+	}
+	text += ": " + strings.Join(c.names[:min(shown, len(c.names))], ", ")
+	if len(c.names) > shown {
+		text += " …"
 	}
 	return text
 }
@@ -72,21 +80,21 @@ func groundText(l core.Loss) string {
 	case sched.Outside:
 		return "it was outside the working set, the last in order"
 	case sched.LeastWorth:
-		text := fmt.Sprintf("everybody was in the working set, and its seat was worth least (%s", worth(l.Seat.Worth))
+		text := fmt.Sprintf("its seat in the working set was worth least (%s", worth(l.Seat.Worth))
 		if l.Choice.Next >= 0 {
 			return text + " against " + worth(l.Choice.Next) + " of the next)"
 		}
-		return text + "; no other was idle)"
+		return text + "; no other lent memory)"
 	case sched.LastWaiting:
 		return "nobody was idle, and it was the last of those that wait"
 	case sched.LeastRecent:
-		return fmt.Sprintf("it was used longest ago (%s)", span(l.Idle))
+		return fmt.Sprintf("of those that do not run it was used longest ago: %s", span(l.Idle))
 	}
 	return l.Choice.Ground.String()
 }
 
 // pinText says in words what a seat is worth when an interlude begins.
-func pinText(p core.Pin, call core.Call, cells programs.Tokens, keep sched.Retention) string {
+func pinText(p core.Pin, call core.Call, cells programs.Tokens, keep sched.Retention, priced bool) string {
 	tool := "the next turn"
 	switch {
 	case call.Human:
@@ -100,6 +108,8 @@ func pinText(p core.Pin, call core.Call, cells programs.Tokens, keep sched.Reten
 		return "not kept: the policy gives memory up between turns"
 	case keep == sched.Hold:
 		return "held for as long as the policy says: " + why
+	case !priced:
+		return "kept until somebody needs the memory: " + why
 	case p.TTL == 0:
 		return "kept until somebody needs the memory, as its seat is worth less than its place: " + why
 	}
@@ -111,6 +121,8 @@ func worth(x float64) string {
 	switch {
 	case x >= 1e6:
 		return "more than a million"
+	case x < 0.001:
+		return "less than 0.001"
 	case x >= 10:
 		return fmt.Sprintf("%.0f", x)
 	}
