@@ -36,7 +36,7 @@ const (
 	ForShare                 // they fill its tenant's part, beside those of other tenants
 	ForOrder                 // there is room for it, and the first in order does not get in yet
 	ForMemory                // it is the first, and running turns and pins hold the memory that it needs
-	ForMove                  // its cells are being copied to another tier
+	ForMove                  // memory is being copied to another tier: its own cells, or what it needs
 	ForCells                 // it has its memory, and its cells come back from a lower tier
 	ForSteps                 // it has its memory; steps are full with decodes and prompts before its own
 )

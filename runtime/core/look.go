@@ -91,6 +91,8 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 		return Wait{Reason: sched.ForCells}, true
 	case p.Turn.Phase == programs.Prefilling && !p.turn.stepping && m.stepping:
 		return Wait{Reason: sched.ForSteps}, true
+	case p.Turn.Phase != programs.Waiting && !m.stepping: // alone, and without memory to grow
+		return Wait{Reason: sched.ForMove}, true
 	case p.Turn.Phase != programs.Waiting:
 		return Wait{}, false
 	}

@@ -106,7 +106,7 @@ func (r *Reader) record() (*Record, error) {
 	line, whole, err := r.next()
 	switch {
 	case errors.Is(err, io.EOF) && len(line) == 0:
-		r.end = End{Why: fmt.Sprintf("the log ends without its mark behind line %d: its node was killed, or writes it still", r.line-1)}
+		r.end = End{Why: fmt.Sprintf("no mark of the end behind line %d: the node was killed, or writes it still", r.line-1)}
 		return nil, nil
 	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
@@ -114,7 +114,7 @@ func (r *Reader) record() (*Record, error) {
 	var l eventLine
 	if err := strictly(line, &l); err != nil {
 		if !whole {
-			r.end = End{Why: fmt.Sprintf("the log is cut short in line %d: its node was killed, its disk full, or it is being written", r.line)}
+			r.end = End{Why: fmt.Sprintf("cut short in line %d: the node was killed, its disk is full, or it writes it still", r.line)}
 			return nil, nil
 		}
 		return nil, err

@@ -212,6 +212,8 @@ var scenes = map[string]func(*testing.T) string{
 				s.wait(programs.Second)
 			}
 		}
+		s.tell(&core.ToolStarted{Program: "b", Call: core.Call{Human: true}})
+		s.wait(programs.Second)
 		s.tell(&core.ContextRewritten{Program: "a", Keep: 50})
 		s.turn("a", 80, 50, 5)
 		s.quiet()
@@ -228,13 +230,15 @@ var scenes = map[string]func(*testing.T) string{
 	},
 	// Prompts that come at once share the steps, and the last has no part in them at first.
 	"steps": func(t *testing.T) string {
-		s := newStage(t, sched.Default, func(c *core.Config) { c.Geometry.PoolBytes = 4096 })
+		s := newStage(t, sched.Default, func(c *core.Config) { c.Geometry.PoolBytes, c.ForgetAfter = 4096, programs.Minute })
 		s.turn("a", 600, 0, 10)
 		s.turn("b", 600, 0, 10)
 		s.turn("c", 600, 0, 10, func(ev *core.TurnArrived) { ev.Arrived = ev.Arrived - programs.Time(3*programs.Second) })
 		s.steps(5)
 		s.tell(&core.TurnCancelled{Turn: programs.TurnID{Program: "c", Turn: 1}})
 		s.quiet()
+		s.wait(2 * programs.Minute)
+		s.tell(&core.Tick{})
 		return s.end()
 	},
 	// Pins that are hard, and a newcomer who finds no memory until nothing runs.

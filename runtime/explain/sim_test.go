@@ -25,7 +25,7 @@ func TestSimulated(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				log, result, preempted := simulated(t, policy, host, 10)
+				log, result, preempted := simulated(t, policy, host, 6)
 				r, err := eventlog.NewReader(strings.NewReader(log))
 				if err != nil {
 					t.Fatal(err)

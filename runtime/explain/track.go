@@ -81,7 +81,7 @@ func (t *track) arrive(ev *core.TurnArrived) {
 	}
 	t.tell(Entry{What: Arrived, Turn: t.turn, Cells: keep, Of: ev.Context, Text: t.arrivalText(ev, keep, known)})
 	if known {
-		t.comeBack(before)
+		t.comeBack(before, ev.Arrived)
 	}
 	if had := t.cells; !ev.Uncached && had > keep {
 		t.cells = keep
@@ -116,10 +116,10 @@ func (t *track) arrivalText(ev *core.TurnArrived, keep programs.Tokens, known bo
 	return text
 }
 
-// comeBack tells what became of the cells while the tool ran.
-func (t *track) comeBack(had programs.Tokens) {
-	gap := t.reader.now.Sub(t.idle)
-	text := fmt.Sprintf("its tool took %s", span(gap))
+// comeBack tells what became of the cells in the interlude.
+func (t *track) comeBack(had programs.Tokens, arrived programs.Time) {
+	gap := max(0, arrived.Sub(t.idle))
+	text := fmt.Sprintf("its interlude took %s", span(gap))
 	if t.expected > 0 {
 		text += fmt.Sprintf(" (%s were expected)", span(t.expected))
 	}
@@ -132,7 +132,7 @@ func (t *track) comeBack(had programs.Tokens) {
 	case others == 0:
 		text += fmt.Sprintf("; all %s cells were kept, as nobody had to give memory up meanwhile", count(cells))
 	default:
-		text += fmt.Sprintf("; all %s cells were kept, as others came before it the %d times that somebody had to give memory up; its seat was worth %s",
+		text += fmt.Sprintf("; all %s cells were kept, as others came first when memory was taken (%d times); its seat was worth %s",
 			count(cells), others, worth(t.view.Seat.Worth))
 	}
 	t.tell(Entry{What: Kept, Turn: t.turn, Seconds: gap.Seconds(), Cells: cells, Of: had, Text: text})
@@ -197,6 +197,8 @@ func (t *track) begin(w core.Wait) {
 	if t.story == nil {
 		return
 	}
+	head, _ := t.reader.machine.Waits(t.reader.now, w.Head)
+	t.ahead.head = head.Reason
 	for _, id := range t.reader.machine.Ahead(t.ID) {
 		v, _ := t.reader.machine.Look(t.reader.now, id)
 		t.ahead.names = append(t.ahead.names, string(id))

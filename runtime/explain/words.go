@@ -30,11 +30,11 @@ func reasonText(w core.Wait, ahead company) string {
 	case sched.ForShare:
 		return "for its tenant's share: " + set("the tenant's part of the pool")
 	case sched.ForOrder:
-		return fmt.Sprintf("for its turn: %s was to be admitted first%s", w.Head, ahead)
+		return fmt.Sprintf("for its turn: %s was to be admitted first, and waited for %v%s", w.Head, ahead.head, ahead)
 	case sched.ForMemory:
 		return fmt.Sprintf("for memory: it was the first in order, and running turns and pins held %s cells more than could be spared", count(w.Lacks))
 	case sched.ForMove:
-		return "for its cells to be copied to another tier"
+		return "for copies to other tiers, of its own cells or of what it needs"
 	case sched.ForCells:
 		return "for its cells to come back from a lower tier"
 	case sched.ForSteps:
@@ -45,6 +45,7 @@ func reasonText(w core.Wait, ahead company) string {
 
 // company is who stands before a waiting turn.
 type company struct {
+	head          sched.Reason // what the first in order waits for
 	names         []string
 	running, idle int
 }
@@ -121,8 +122,6 @@ func worth(x float64) string {
 	switch {
 	case x >= 1e6:
 		return "more than a million"
-	case x < 0.001:
-		return "less than 0.001"
 	case x >= 10:
 		return fmt.Sprintf("%.0f", x)
 	}
