@@ -132,8 +132,8 @@ func (t *track) comeBack(had programs.Tokens, arrived programs.Time) {
 	case others == 0:
 		text += fmt.Sprintf("; all %s cells were kept, as nobody had to give memory up meanwhile", count(cells))
 	default:
-		text += fmt.Sprintf("; all %s cells were kept, as others came first when memory was taken (%d times); its seat was worth %s",
-			count(cells), others, worth(t.view.Seat.Worth))
+		text += fmt.Sprintf("; all %s cells were kept, as others came first when memory was taken (%s); its seat was worth %s",
+			count(cells), times(others), worth(t.view.Seat.Worth))
 	}
 	t.tell(Entry{What: Kept, Turn: t.turn, Seconds: gap.Seconds(), Cells: cells, Of: had, Text: text})
 }

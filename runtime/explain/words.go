@@ -128,6 +128,13 @@ func worth(x float64) string {
 	return strconv.FormatFloat(x, 'g', 2, 64)
 }
 
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 // span formats a time as one reads it.
 func span(d programs.Duration) string {
 	switch s := d.Seconds(); {

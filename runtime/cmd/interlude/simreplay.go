@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/core"
@@ -115,7 +116,7 @@ func replayLog(log *eventlog.Reader, show func(eventlog.Step, float64)) (*replay
 
 // showStep writes an event and what came of it.
 func showStep(out io.Writer, s eventlog.Step, at float64) {
-	event, _ := json.Marshal(s.Event) // it was read from JSON
+	event := strings.TrimPrefix(fmt.Sprintf("%+v", s.Event), "&")
 	fmt.Fprintf(out, "%10.3f s  %s %s\n", at, eventlog.KindOf(s.Event), event)
 	for i := range s.Effects {
 		fmt.Fprintf(out, "              %v\n", s.Effects[i])
