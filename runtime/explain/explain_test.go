@@ -196,6 +196,7 @@ var scenes = map[string]func(*testing.T) string{
 		s.turn("default/agent-2", 100, 60, 20, func(ev *core.TurnArrived) { ev.Last = true })
 		s.quiet()
 		s.turn("default/agent-4", 2000, 0, 20)
+		s.turn("default/agent-4", 3000, 0, 20)
 		s.tell(&core.ProgramEnded{Program: "default/agent-1"})
 		s.turn("default/agent-5", 600, 0, 20)
 		s.turn("default/agent-6", 600, 0, 20)
@@ -239,6 +240,8 @@ var scenes = map[string]func(*testing.T) string{
 		s.quiet()
 		s.wait(2 * programs.Minute)
 		s.tell(&core.Tick{})
+		s.turn("b", 100, 90, 1)
+		s.quiet()
 		return s.end()
 	},
 	// Pins that are hard, and a newcomer who finds no memory until nothing runs.

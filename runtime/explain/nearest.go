@@ -16,9 +16,7 @@ func (r *reader) unknown() error {
 	var names []name
 	for _, p := range r.report.Programs {
 		id := string(p.ID)
-		if !slices.ContainsFunc(names, func(n name) bool { return n.id == id }) {
-			names = append(names, name{id, min(distance(r.wanted, id), distance(r.wanted, id[strings.LastIndex(id, "/")+1:]))})
-		}
+		names = append(names, name{id, min(distance(r.wanted, id), distance(r.wanted, id[strings.LastIndex(id, "/")+1:]))})
 	}
 	if len(names) == 0 {
 		return fmt.Errorf("no program %q is in the log, and no other", r.wanted)

@@ -23,7 +23,7 @@ func Read(log *eventlog.Reader, program string) (*Report, error) {
 	r := &reader{
 		machine: replay.Machine, wanted: program,
 		report: &Report{Policy: log.Header().Policy, Programs: []*Program{}},
-		tracks: map[programs.ProgramID]*track{}, moves: map[core.MoveID]move{},
+		all:    map[programs.ProgramID]*track{}, tracks: map[programs.ProgramID]*track{}, moves: map[core.MoveID]move{},
 	}
 	if policy, err := sched.ByName(r.report.Policy); err == nil {
 		_, r.priced = policy.New(sched.Env{}).(*sched.WorkingSet)
@@ -48,6 +48,7 @@ type reader struct {
 	priced  bool // the policy goes by what seats are worth
 
 	start, now programs.Time
+	all        map[programs.ProgramID]*track
 	tracks     map[programs.ProgramID]*track // of programs that the machine knows
 	waiting    []*track                      // whose turns have no token yet
 	touched    []*track                      // in the step at hand
@@ -128,27 +129,36 @@ func (r *reader) track(id programs.ProgramID) *track {
 // arrived takes in a turn, unless it was rejected.
 func (r *reader) arrived(ev *core.TurnArrived, effects []core.Effect) {
 	rejected := slices.ContainsFunc(effects, func(e core.Effect) bool { return e.Kind == core.RejectTurn && e.Turn == ev.Turn })
-	t := r.tracks[ev.Turn.Program]
+	t := r.all[ev.Turn.Program]
 	if t == nil {
-		t = &track{
-			Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), State: "rejected", WaitedFor: map[string]float64{}},
-			reader:  r, waitedFor: map[string]programs.Duration{},
-		}
-		r.report.Programs = append(r.report.Programs, t.Program)
-		if id := string(t.ID); r.wanted != "" && (id == r.wanted || strings.HasSuffix(id, "/"+r.wanted)) {
-			t.story = &Story{Program: t.Program}
-			r.stories = append(r.stories, t.story)
-		}
-		if !rejected {
-			r.tracks[t.ID] = t
-		}
+		t = r.meet(ev)
 	}
 	if rejected {
+		t.Rejected++
 		return
+	}
+	if r.tracks[t.ID] == nil { // it is new to the machine, or was forgotten
+		r.tracks[t.ID] = t
+		t.view, t.idle, t.cells, t.had = core.View{}, 0, 0, 0
 	}
 	t.arrive(ev)
 	r.waiting = append(r.waiting, t)
 	r.track(t.ID)
+}
+
+// meet begins to follow a program.
+func (r *reader) meet(ev *core.TurnArrived) *track {
+	t := &track{
+		Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), State: "rejected", WaitedFor: map[string]float64{}},
+		reader:  r, waitedFor: map[string]programs.Duration{},
+	}
+	r.all[t.ID] = t
+	r.report.Programs = append(r.report.Programs, t.Program)
+	if id := string(t.ID); r.wanted != "" && (id == r.wanted || strings.HasSuffix(id, "/"+r.wanted)) {
+		t.story = &Story{Program: t.Program}
+		r.stories = append(r.stories, t.story)
+	}
+	return t
 }
 
 // ran counts the cells that a step has computed.
@@ -168,7 +178,8 @@ func (r *reader) effect(s eventlog.Step, at int) {
 		r.items = slices.Clone(e.Items)
 		return
 	case core.RejectTurn:
-		r.rejected(e)
+		t := r.all[e.Turn.Program]
+		t.tell(Entry{What: Rejected, Turn: e.Turn.Turn, Reason: e.Rejection.String(), Text: fmt.Sprintf("turn %d was rejected: %v", e.Turn.Turn, e.Rejection)})
 		return
 	}
 	t := r.track(e.Turn.Program)
@@ -200,22 +211,6 @@ func (r *reader) effect(s eventlog.Step, at int) {
 		_, asked := s.Event.(*core.ProgramEnded)
 		t.leave(asked)
 		delete(r.tracks, t.ID)
-	}
-}
-
-func (r *reader) rejected(e *core.Effect) {
-	for i := len(r.report.Programs) - 1; i >= 0; i-- {
-		p := r.report.Programs[i]
-		if p.ID != e.Turn.Program {
-			continue
-		}
-		p.Rejected++
-		for _, s := range r.stories {
-			if s.Program == p {
-				s.add(r.at(r.now), Entry{What: Rejected, Turn: e.Turn.Turn, Reason: e.Rejection.String(), Text: fmt.Sprintf("turn %d was rejected: %v", e.Turn.Turn, e.Rejection)})
-			}
-		}
-		return
 	}
 }
 
@@ -270,29 +265,22 @@ func (r *reader) find() error {
 	if r.wanted == "" {
 		return nil
 	}
+	if len(r.stories) == 0 {
+		return r.unknown()
+	}
 	var names []string
 	for _, s := range r.stories {
-		if id := string(s.Program.ID); !slices.Contains(names, id) {
-			names = append(names, id)
+		if names = append(names, string(s.Program.ID)); string(s.Program.ID) == r.wanted {
+			r.report.Story = s
 		}
 	}
 	switch {
-	case len(names) == 0:
-		return r.unknown()
-	case slices.Contains(names, r.wanted):
-		names = []string{r.wanted}
+	case r.report.Story != nil:
+		return nil
 	case len(names) > 1:
 		return fmt.Errorf("several tenants have a program %q: %s; name one in full", r.wanted, strings.Join(names, ", "))
 	}
-	for _, s := range r.stories { // a program that was forgotten and came again goes on
-		switch {
-		case string(s.Program.ID) != names[0]:
-		case r.report.Story == nil:
-			r.report.Story = s
-		default:
-			r.report.Story.Entries = append(r.report.Story.Entries, s.Entries...)
-		}
-	}
+	r.report.Story = r.stories[0]
 	return nil
 }
 
