@@ -157,6 +157,24 @@ func (l *Ledger) Usage() Usage {
 	}
 }
 
+// Available is how many bytes could be free if nobody but held accounts, and the one
+// of the name, kept what they have: what a Reclaim for it can come to. 0 names none.
+func (l *Ledger) Available(but Seq) programs.Bytes {
+	u := l.Usage()
+	kept := programs.Tokens(0)
+	if but != 0 {
+		if a := l.account(but); !a.held {
+			kept = a.own
+			for _, sp := range a.spans {
+				if sp.held == 0 {
+					kept += sp.cells
+				}
+			}
+		}
+	}
+	return u.Free() + u.Parked - programs.Bytes(kept)*l.geometry.CellBytes
+}
+
 func (l *Ledger) add(a *account) {
 	if a.seq == 0 || l.accounts[a.seq] != nil {
 		panic(fmt.Sprintf("kvpin: sequence %d cannot be opened: 0 is no name, and one in use is taken", a.seq))

@@ -24,8 +24,26 @@ func TestLedgerAgainstModel(t *testing.T) {
 			if err := m.compare(l); err != nil {
 				t.Fatal(err)
 			}
+			available(t, l, m)
 		}
 	})
+}
+
+// available holds each account for a moment, and has what is left counted.
+func available(t *rapid.T, l *kvpin.Ledger, m *model) {
+	if u := l.Usage(); l.Available(0) != u.Free()+u.Parked {
+		t.Fatalf("%d bytes are available, with %+v", l.Available(0), u)
+	}
+	for seq, a := range m.accounts {
+		got := l.Available(seq)
+		l.Hold(seq)
+		if want := l.Usage().Free() + l.Usage().Parked; got != want {
+			t.Fatalf("%d bytes are available to %d, want %d", got, seq, want)
+		}
+		if !a.held {
+			l.Park(seq)
+		}
+	}
 }
 
 // randomCall makes one call of both and returns the next unused name.

@@ -1,7 +1,11 @@
 // Package order keeps things in the order of their ranks.
 package order
 
-import "github.com/interlude-run/interlude/programs"
+import (
+	"slices"
+
+	"github.com/interlude-run/interlude/programs"
+)
 
 // Heap gives the first of its entries by rank, or the last, and lets any entry
 // leave or change its place, each in O(log n). The zero Heap is empty and gives
@@ -69,6 +73,23 @@ func (h *Heap[T]) Remove(e *Entry[T]) {
 func (h *Heap[T]) All(visit func(*Entry[T])) {
 	for _, e := range h.entries {
 		visit(e)
+	}
+}
+
+// Sorted calls visit for the values in their order, until that returns false. It
+// allocates a list of them.
+func (h *Heap[T]) Sorted(visit func(T) bool) {
+	entries := slices.Clone(h.entries)
+	slices.SortFunc(entries, func(a, b *Entry[T]) int {
+		if h.LastFirst {
+			a, b = b, a
+		}
+		return a.rank.Compare(b.rank)
+	})
+	for _, e := range entries {
+		if !visit(e.Value) {
+			return
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ func TestHeapAgainstSortedList(t *testing.T) {
 			e := &entries[i]
 			if rapid.IntRange(0, 2).Draw(t, "call") > 0 {
 				at := programs.Time(rapid.IntRange(0, 5).Draw(t, "at"))
+				e.Value = i
 				h.Put(e, programs.Rank{At: at, Program: programs.ProgramID(fmt.Sprint(i))})
 				if !slices.Contains(list, e) {
 					list = append(list, e)
@@ -52,6 +53,20 @@ func TestHeapAgainstSortedList(t *testing.T) {
 			})
 			if visited != len(list) {
 				t.Fatalf("visited %d of %d", visited, len(list))
+			}
+			if h.LastFirst {
+				slices.Reverse(list)
+			}
+			at := 0
+			h.Sorted(func(value int) bool {
+				if value != list[at].Value {
+					t.Fatalf("%d is at place %d, want %d", value, at, list[at].Value)
+				}
+				at++
+				return at < 8
+			})
+			if at != min(len(list), 8) {
+				t.Fatalf("%d of %d in order", at, len(list))
 			}
 		}
 	})

@@ -104,6 +104,19 @@ func (t *Tree[T]) Reach(limit int64) *Node[T] {
 	return nil
 }
 
+// Before adds up the weights of the entries that come before a rank.
+func (t *Tree[T]) Before(rank programs.Rank) (sum int64) {
+	for n := t.root; n != nil; {
+		if n.rank.Compare(rank) < 0 {
+			sum += n.left.total() + n.weight
+			n = n.right
+		} else {
+			n = n.left
+		}
+	}
+	return sum
+}
+
 // All calls visit for each node in order until visit returns false.
 func (t *Tree[T]) All(visit func(*Node[T]) bool) { walk(t.root, visit) }
 

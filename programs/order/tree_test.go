@@ -42,6 +42,9 @@ func TestTreeAgainstSortedList(t *testing.T) {
 			var sum int64
 			var reach *order.Node[int]
 			for _, n := range list {
+				if before := tree.Before(n.Rank()); before != sum {
+					t.Fatalf("%d come before %v, want %d", before, n.Rank(), sum)
+				}
 				if sum += n.Weight(); sum > limit && reach == nil {
 					reach = n
 				}

@@ -37,6 +37,12 @@ type Policy interface {
 	// Victim is whose memory is taken next: a program that lends it. It is asked
 	// only while somebody does.
 	Victim(now programs.Time) *Program
+
+	// Obstacle, Ahead and Chosen explain: what the waiting p waits for, who stands
+	// before it, and why p is the Victim. They change none of the answers above.
+	Obstacle(now programs.Time, p *Program, alone bool) Obstacle
+	Ahead(p *Program, visit func(*Program))
+	Chosen(p *Program) Choice
 }
 
 // Retention is what happens to the memory of a program that does not run.

@@ -2,6 +2,8 @@ package sched_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +30,9 @@ type question struct {
 	holds   string // whose memory is held
 	lapse   string // whose hold is over
 	next    string // who is admitted, one after the other
+	waits   string // what those who are not admitted wait for then
 	victims string // who loses memory, one after the other
+	grounds string // and why it is them
 	blocked string // who must yield to the first that waits, with others running
 	stuck   string // the same, when nothing runs
 }
@@ -50,6 +54,7 @@ var fcfsQuestions = []question{
 		},
 		next:    "b a",
 		victims: "c d b",
+		grounds: "least_recent, least_recent, least_recent",
 	},
 	{
 		name:   "program FCFS: by the program's arrival",
@@ -162,6 +167,7 @@ var capacityQuestions = []question{
 		pool:     100,
 		programs: []string{"a waits arrived=1 context=30", "b waits arrived=2 context=60", "c waits arrived=3 context=50"},
 		next:     "a b",
+		waits:    "c for pool [a b]",
 	},
 	{
 		name:     "thunder: when nothing fits and nothing runs, the shortest",
@@ -189,7 +195,8 @@ var setQuestions = []question{
 		programs: []string{
 			"x runs arrived=0 cells=40", "a waits arrived=1 context=50", "b waits arrived=2 context=20", "c waits arrived=3 context=5",
 		},
-		next: "a",
+		next:  "a",
+		waits: "b for pool [a x], c for pool [a b x]",
 	},
 	{
 		name:     "working set: an idle program takes the part of its place that its seat is worth",
@@ -248,6 +255,15 @@ var setQuestions = []question{
 			"d idle arrived=4 cells=10 seat=9", "e waits arrived=5 context=10 cells=9",
 		},
 		victims: "e d c b a",
+		grounds: "outside, outside, outside, least_worth 2 before 5, least_worth 5 before -1",
+	},
+	{
+		name:     "working set: who waits inside loses memory when nobody is idle, the last in order first",
+		policy:   sched.NewWorkingSet,
+		pool:     100,
+		programs: []string{"a waits arrived=1 context=20 cells=19", "b waits arrived=2 context=20 cells=19"},
+		victims:  "b a",
+		grounds:  "last_waiting, last_waiting",
 	},
 	{
 		name:   "working set: tenants divide the pool by weight",
@@ -259,7 +275,8 @@ var setQuestions = []question{
 			"p waits arrived=4 context=25 tenant=gold", "q waits arrived=5 context=25 tenant=gold",
 			"r waits arrived=6 context=25 tenant=gold", "s waits arrived=7 context=25 tenant=gold",
 		},
-		next: "a p q r",
+		next:  "a p q r",
+		waits: "b for share [a], c for share [a b], s for share [p q r]",
 	},
 	{
 		name:   "working set: what one tenant leaves goes to the other",
@@ -277,6 +294,7 @@ var setQuestions = []question{
 		pool:     100,
 		programs: []string{"a waits arrived=1 context=40", "b waits arrived=2 context=40"},
 		next:     "a",
+		waits:    "b for quota [a]",
 	},
 }
 
@@ -323,32 +341,62 @@ func (q *question) ask(t *testing.T) {
 		policy.Put(now, p)
 	}
 	expect("lapse", strings.Join(lapsed, " "), q.lapse)
-	expect("victims", victims(policy, known), q.victims)
-	expect("next", admissions(build(), now, known), q.next)
+	lose, grounds := victims(policy, known)
+	expect("victims", lose, q.victims)
+	expect("grounds", grounds, q.grounds)
+	next, wait := admissions(t, build(), now, known)
+	expect("next", next, q.next)
+	expect("waits", wait, q.waits)
 	expect("blocked", yields(build(), now, false), q.blocked)
 	expect("stuck", yields(build(), now, true), q.stuck)
 }
 
-// admissions admits who is next until nobody is.
-func admissions(policy sched.Policy, now programs.Time, known map[string]*sched.Program) string {
-	var order []string
+// admissions admits who is next until nobody is, and says what the others wait for.
+// Each time, the next is who waits for nothing, and nobody else is.
+func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[string]*sched.Program) (admitted, wait string) {
+	var order, left []string
 	alone := true
 	for _, p := range known {
 		alone = alone && !running(p)
 	}
-	for p := policy.Next(now, alone); p != nil; p = policy.Next(now, alone) {
+	for {
+		next := policy.Next(now, alone)
+		left = left[:0]
+		for _, name := range slices.Sorted(maps.Keys(known)) {
+			p := known[name]
+			if p.Phase != programs.Active || running(p) {
+				continue
+			}
+			o := policy.Obstacle(now, p, alone)
+			if (o.Reason == sched.ForNothing) != (p == next) {
+				t.Errorf("%s waits for %v, behind %q", name, o.Reason, order)
+			}
+			text := fmt.Sprintf("%s for %v", name, o.Reason)
+			if o.Head != nil {
+				text += " of " + string(o.Head.ID)
+			}
+			var ahead []string
+			policy.Ahead(p, func(p *sched.Program) { ahead = append(ahead, string(p.ID)) })
+			slices.Sort(ahead)
+			left = append(left, fmt.Sprintf("%s %v", text, ahead))
+			if o.Limit > 0 && o.Running+o.Before+o.Need <= o.Limit {
+				t.Errorf("%s, as %+v does not fit", text, o)
+			}
+		}
+		if next == nil {
+			return strings.Join(order, " "), strings.Join(left, ", ")
+		}
 		alone = false
-		order = append(order, string(p.ID))
-		p.Turn.Phase = programs.Prefilling
-		p.Cells, p.Capacity = p.Turn.Context, p.Turn.Context
-		policy.Put(now, p)
+		order = append(order, string(next.ID))
+		next.Turn.Phase = programs.Prefilling
+		next.Cells, next.Capacity = next.Turn.Context, next.Turn.Context
+		policy.Put(now, next)
 	}
-	return strings.Join(order, " ")
 }
 
 // victims empties whom the policy names for as long as somebody lends.
-func victims(policy sched.Policy, known map[string]*sched.Program) string {
-	var order []string
+func victims(policy sched.Policy, known map[string]*sched.Program) (lose, why string) {
+	var order, grounds []string
 	lend := 0
 	for _, p := range known {
 		if p.Capacity > 0 && p.Retention == sched.Lend && !running(p) {
@@ -358,10 +406,16 @@ func victims(policy sched.Policy, known map[string]*sched.Program) string {
 	for ; lend > 0; lend-- {
 		p := policy.Victim(0)
 		order = append(order, string(p.ID))
+		c := policy.Chosen(p)
+		text := c.Ground.String()
+		if c.Ground == sched.LeastWorth {
+			text += fmt.Sprintf(" %v before %v", p.Seat, c.Next)
+		}
+		grounds = append(grounds, text)
 		p.Cells, p.Capacity = 0, 0
 		policy.Put(0, p)
 	}
-	return strings.Join(order, " ")
+	return strings.Join(order, " "), strings.Join(grounds, ", ")
 }
 
 func running(p *sched.Program) bool {

@@ -180,7 +180,7 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 func (w *WorkingSet) need(p *Program) int64 {
 	growth := w.rules.Growth * w.growth
 	if p.waits() {
-		return int64(float64(p.Turn.Context-max(p.Shared, p.Turn.Shared)) + growth)
+		return int64(float64(max(0, p.Turn.Context-max(p.Shared, p.Turn.Shared))) + growth)
 	}
 	if p.Capacity == 0 {
 		return 0

@@ -88,6 +88,12 @@
 // shows within some tens of steps. How long tools take (package toolpredict). How far a
 // tenant's hints of remaining work can be trusted (left.go).
 //
+// # Explanations
+//
+// What a turn waits for, what a seat is worth, why memory is taken from whom: the machine
+// answers such questions between two Steps (look.go), and decides nothing by the answers.
+// Package runtime/explain asks them of a log's machine.
+//
 // # Concurrency
 //
 // A Machine has one owner. The effects of a Step are valid until the next.

@@ -39,6 +39,8 @@ type Machine struct {
 	unsettled []*program                       // see settle
 	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and
 	victim    func() kvpin.Seq                 // m.nextVictim, bound once
+	taker     *program                         // whom memory is reclaimed for
+	witness   func(Loss)                       // see Witness
 
 	effects []Effect
 }

@@ -151,6 +151,7 @@ func (m *Machine) raise(p *program, n programs.Tokens) bool {
 // reserve, or to n alone when there is not so much, and says how far it got. When
 // it fails it has taken nothing from anyone.
 func (m *Machine) reclaim(p *program, have, n programs.Tokens) (capacity programs.Tokens, ok bool) {
+	m.taker = p
 	for _, capacity := range [...]programs.Tokens{p.reserve(n), n} {
 		need := m.cfg.Geometry.Bytes(capacity) - m.cfg.Geometry.Bytes(have)
 		if m.ledger.Reclaim(need, m.victim, m.evict) {
@@ -171,7 +172,11 @@ func (m *Machine) reserve(p *program, capacity programs.Tokens) {
 
 // nextVictim is whose memory is taken next, by the policy's word.
 func (m *Machine) nextVictim() kvpin.Seq {
-	return m.scheduler.Victim(m.now).Owner.(*program).seq
+	p := m.scheduler.Victim(m.now).Owner.(*program)
+	if m.witness != nil {
+		m.testify(p)
+	}
+	return p.seq
 }
 
 // evicted follows the ledger in taking a sequence's tail.

@@ -37,6 +37,7 @@ type checkedShell struct {
 	moves     []core.Effect            // under way
 	copies    map[place][]engine.Saved
 	lastToken engine.Token
+	losses    []core.Loss // of the step at hand, as the machine told of them
 }
 
 // place is where a copy is.
@@ -98,6 +99,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 	if err != nil || err2 != nil {
 		t.Fatal(err, err2)
 	}
+	s.machine.Witness(func(l core.Loss) { s.losses = append(s.losses, l) })
 	return s
 }
 
@@ -112,6 +114,7 @@ func (s *checkedShell) text(id programs.ProgramID) *text {
 // step takes an event to the machine, carries the effects out and checks.
 func (s *checkedShell) step(t *rapid.T, ev core.Event) {
 	effects := s.machine.Step(s.now, ev)
+	s.look(t, effects) // at the machine alone: its twin shows that nothing comes of it
 	if a, ok := ev.(*core.TurnArrived); ok && !rejected(effects, a.Turn) {
 		s.accept(t, a)
 	}

@@ -111,18 +111,25 @@ func (n *Node) machine() (*core.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg := n.Core()
+	cfg.Policy = policy.New
+	return core.New(cfg)
+}
+
+// Core is what the node's core is made of, but for the policy, which Config names: for
+// whoever is to make the same again.
+func (n *Node) Core() core.Config {
 	g := n.cfg.Engine.Geometry()
-	return core.New(core.Config{
+	return core.Config{
 		Geometry:    geometry(g),
 		MaxContext:  programs.Tokens(g.MaxContext),
 		StepTokens:  programs.Tokens(n.cfg.StepTokens),
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
-		Policy:      policy.New,
 		FixedSteps:  n.cfg.FixedSteps,
 		Host:        programs.Bytes(n.cfg.HostBytes),
 		Disk:        programs.Bytes(n.cfg.DiskBytes),
-	})
+	}
 }
 
 // geometry is what the ledger needs to know of the engine.

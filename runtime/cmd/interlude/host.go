@@ -14,6 +14,7 @@ import (
 	"github.com/interlude-run/interlude/gpu"
 	"github.com/interlude-run/interlude/runtime/broker"
 	"github.com/interlude-run/interlude/runtime/chat"
+	"github.com/interlude-run/interlude/runtime/eventlog"
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -29,6 +30,7 @@ type nodeFlags struct {
 	HostKV    byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
 	DiskKV    byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
 	DiskKVDir string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
+	EventLog  string        `help:"Write what the scheduler is told to a file, for explain and sim --replay: FILE, FILE.gz, or a folder, in which each start has a file of its own. There is no text of prompts or answers in it." placeholder:"FILE" env:"INTERLUDE_EVENT_LOG"`
 	Drain     time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
 }
 
@@ -40,7 +42,8 @@ type host struct {
 	turns  *turns.Server
 	node   *node.Node
 	jobs   *jobs
-	url    string // where clients connect
+	log    *eventlog.Writer // nil without --event-log
+	url    string           // where clients connect
 }
 
 // hostConfig is what openHost opens.
@@ -89,8 +92,13 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		Policy: c.Policy, HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 	}
 	adjust(&cfg)
-	h.node, err = node.New(cfg)
-	return h, err
+	if c.EventLog != "" {
+		h.logged(&cfg)
+	}
+	if h.node, err = node.New(cfg); err != nil || c.EventLog == "" {
+		return h, err
+	}
+	return h, h.openLog(c.EventLog, cfg.Policy, name, c.log)
 }
 
 // signalsTo hands signals to the host's node, which is there before the first comes.
@@ -124,6 +132,9 @@ func (h *host) run(ctx context.Context) error {
 }
 
 func (h *host) close() {
+	if h.log != nil {
+		h.log.Close() // why it is not whole was said when it happened
+	}
 	if h.conn != nil {
 		h.conn.Close()
 	}

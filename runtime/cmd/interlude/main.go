@@ -23,6 +23,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
 	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
+	Explain explainCmd `cmd:"" help:"Tell from an event log why turns waited, and whose cache was kept, moved or taken."`
 	Pull    pullCmd    `cmd:"" help:"Fetch the engine libraries and the model into the cache."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine has, what it lacks, and what to do about it."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`

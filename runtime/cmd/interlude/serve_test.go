@@ -13,6 +13,7 @@ import (
 
 	"github.com/interlude-run/interlude/runtime/doctor"
 	"github.com/interlude-run/interlude/runtime/pull"
+	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
@@ -54,6 +55,60 @@ func TestPrintedExample(t *testing.T) {
 	}
 	if err := node.cmd.Wait(); err != nil {
 		t.Errorf("a drained node ends with %v", err)
+	}
+}
+
+// TestEventLog serves with a log, which is not written over, and replays it.
+func TestEventLog(t *testing.T) {
+	fetched(t)
+	path := filepath.Join(t.TempDir(), "log.jsonl.gz")
+	args := []string{"--listen=127.0.0.1:0", "--store=" + t.TempDir(), "--kv-bytes=64MiB", "--event-log=" + path}
+	node := serve(t, args...)
+	defer node.kill()
+	client, err := sdk.Connect(node.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := converse(t.Context(), client, "logged", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"sim", "--replay", path, "--json"}, 0},
+		{[]string{"explain", "--event-log", path}, 0},
+		{[]string{"explain", "default/logged", "--event-log", path}, 0},
+		{[]string{"explain", "default/nobody", "--event-log", path}, exitFailed},
+		{append([]string{"serve"}, args...), exitFailed},
+	} {
+		if got := run(c.args); got != c.want {
+			t.Errorf("interlude %v: exit code %d, want %d", c.args, got, c.want)
+		}
+	}
+}
+
+// A folder gives each start a file of its own.
+func TestEventLogFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.log")
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct{ path, want string }{
+		{file, file},
+		{dir, filepath.Join(dir, "20300102T030405Z-node.jsonl.gz")},
+		{filepath.Join(dir, "new") + "/", filepath.Join(dir, "new", "20300102T030405Z-node.jsonl.gz")},
+	} {
+		if got, err := eventLogFile(c.path, "node", now); err != nil || got != c.want {
+			t.Errorf("--event-log %s means %s (%v), want %s", c.path, got, err, c.want)
+		}
 	}
 }
 

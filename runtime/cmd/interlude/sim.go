@@ -36,6 +36,8 @@ type simCmd struct {
 	Plot     string   `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
 	Timeline string   `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
 	Quick    bool     `help:"Fewer programs and seeds: within 50 s on two cores."`
+	Replay   string   `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
+	Effects  bool     `help:"With --replay: print every event and what came of it."`
 	JSON     bool     `help:"Print one JSON object." name:"json"`
 }
 
@@ -44,8 +46,22 @@ func (*simCmd) Help() string {
 	return "Simulates agent programs on an engine's cost model, under the scheduler that serves and under those of other systems, with the same programs and arrivals for all. The same command prints the same bytes."
 }
 
-// Run prints what a study finds.
+// Validate is called by kong.
+func (c *simCmd) Validate() error {
+	switch {
+	case c.Effects && c.Replay == "":
+		return errors.New("--effects is for --replay")
+	case c.Effects && c.JSON:
+		return errors.New("--effects is text, and --json one object: choose one")
+	}
+	return nil
+}
+
+// Run prints what a study finds, or a replay.
 func (c *simCmd) Run(ctx context.Context) error {
+	if c.Replay != "" {
+		return c.replay(os.Stdout)
+	}
 	study, err := c.study()
 	if err != nil {
 		return err

@@ -81,6 +81,16 @@ var arrows = []arrow{
 		why: "the simulator is a shell of the core, beside the node and not on top of it",
 	},
 	{
+		pkg: "runtime/eventlog",
+		may: []string{"runtime/core", "programs/...", "kvpin", "toolpredict"},
+		why: "a log listens to the core and steps another; which shell is logged is not its business",
+	},
+	{
+		pkg: "runtime/explain",
+		may: []string{"runtime/core", "runtime/eventlog", "programs/...", "kvpin"},
+		why: "what happened is told from a log and its machine, whoever wrote it",
+	},
+	{
 		pkg: "runtime/node",
 		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire"},
 		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",

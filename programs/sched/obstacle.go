@@ -1,0 +1,225 @@
+package sched
+
+import (
+	"fmt"
+
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/order"
+)
+
+// This file is what schedulers and policies say of their decisions, for whoever
+// explains them. Nothing in it decides or changes anything, and no plan needs it.
+
+// Obstacle is what a waiting turn waits for, as things are now.
+type Obstacle struct {
+	Reason Reason
+
+	// Head is who is to be admitted before it; of Order.
+	Head *Program
+
+	// Of ForPool, ForQuota and ForShare: the cells that the set may have, those of the running
+	// turns, those that are needed by the programs before it in order, and by itself.
+	Limit, Running, Before, Need programs.Tokens
+}
+
+// Reason tells what a turn waits for.
+type Reason uint8
+
+// The reasons. Those from ForMemory on are for whoever owns the memory and the steps to
+// find.
+const (
+	ForNothing Reason = iota // it goes on when the step under way is done
+	ForPlace                 // as many turns run as may at once
+	ForPause                 // a turn was preempted a moment ago: nobody is admitted until contexts have settled
+	ForPool                  // the contexts before it fill the pool
+	ForQuota                 // they fill what its tenant may have at most
+	ForShare                 // they fill its tenant's part, beside those of other tenants
+	ForOrder                 // there is room for it, and the first in order does not get in yet
+	ForMemory                // it is the first, and running turns and pins hold the memory that it needs
+	ForMove                  // memory is being copied to another tier: its own cells, or what it needs
+	ForCells                 // it has its memory, and its cells come back from a lower tier
+	ForSteps                 // it has its memory; steps are full with decodes and prompts before its own
+)
+
+// Reasons are all there are.
+var Reasons = [...]Reason{
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForMemory, ForMove, ForCells, ForSteps,
+}
+
+// String names the reason in lower case, fit for a metric's label.
+func (r Reason) String() string {
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "memory", "move", "cells", "pacing"}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return fmt.Sprintf("unknown(%d)", r)
+}
+
+// Choice is why a program's memory is taken before that of others.
+type Choice struct {
+	Ground Ground
+	Next   float64 // of LeastWorth: the worth of the seat that is next; negative when there is none
+}
+
+// Ground is the rule by which a program's memory is taken first.
+type Ground uint8
+
+// The grounds.
+const (
+	LeastRecent Ground = iota // it was used longest ago
+	Outside                   // it is outside the working set, and there the last in order
+	LeastWorth                // its seat is worth least
+	LastWaiting               // everybody is inside, nobody is idle, and of those that wait it is the last in order
+)
+
+// Grounds are all there are.
+var Grounds = [...]Ground{LeastRecent, Outside, LeastWorth, LastWaiting}
+
+// String names the ground in lower case, fit for a metric's label.
+func (g Ground) String() string {
+	names := [...]string{"least_recent", "outside", "least_worth", "last_waiting"}
+	if int(g) < len(names) {
+		return names[g]
+	}
+	return fmt.Sprintf("unknown(%d)", g)
+}
+
+// Obstacle says what a waiting program waits for, as far as the policy and the limits
+// go: whether there is memory for the first in order is not looked at.
+func (s *Scheduler) Obstacle(now programs.Time, p *Program) Obstacle {
+	if len(s.running) >= s.limits.Running {
+		return Obstacle{Reason: ForPlace}
+	}
+	return s.policy.Obstacle(now, p, len(s.running) == 0)
+}
+
+// Ahead calls visit for the programs that stand before a waiting one and take of what
+// it waits for, in order.
+func (s *Scheduler) Ahead(p *Program, visit func(*Program)) { s.policy.Ahead(p, visit) }
+
+// Chosen says why the policy's Victim is p, which it is just now.
+func (s *Scheduler) Chosen(p *Program) Choice { return s.policy.Chosen(p) }
+
+// Obstacle implements Policy.
+func (q *queues) Obstacle(_ programs.Time, p *Program, _ bool) Obstacle {
+	if head := first(&q.waiting); head != p {
+		return Obstacle{Reason: ForOrder, Head: head}
+	}
+	return Obstacle{}
+}
+
+// Ahead implements Policy.
+func (q *queues) Ahead(p *Program, visit func(*Program)) {
+	q.waiting.Sorted(func(other *Program) bool {
+		if other == p {
+			return false
+		}
+		visit(other)
+		return true
+	})
+}
+
+// Chosen implements Policy.
+func (q *queues) Chosen(*Program) Choice { return Choice{Ground: LeastRecent} }
+
+// Obstacle implements Policy: a paused program waits for room.
+func (t *Thunder) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
+	pool := t.env.Pool()
+	switch head := first(&t.waiting); {
+	case !p.notes.paused:
+		return t.queues.Obstacle(now, p, alone)
+	case t.active+p.notes.context > pool:
+		return Obstacle{Reason: ForPool, Limit: pool, Before: t.active, Need: p.notes.context}
+	case head != nil:
+		return Obstacle{Reason: ForOrder, Head: head}
+	}
+	return Obstacle{}
+}
+
+// Ahead implements Policy: everybody who is not paused.
+func (t *Thunder) Ahead(p *Program, visit func(*Program)) {
+	for _, other := range t.all {
+		if !other.notes.paused && other != p {
+			visit(other)
+		}
+	}
+}
+
+// Obstacle implements Policy.
+func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
+	if now < w.resume && !alone {
+		return Obstacle{Reason: ForPause}
+	}
+	w.divide()
+	var head, waiting *Program
+	for _, t := range w.parts {
+		if next := first(&t.waiting); next != nil {
+			waiting = earlier(waiting, next)
+			if t.inside(next) {
+				head = earlier(head, next)
+			}
+		}
+	}
+	if head == nil && alone {
+		head = waiting
+	}
+	switch t := w.part(p.Tenant); {
+	case head == p:
+		return Obstacle{}
+	case !t.inside(p):
+		return Obstacle{
+			Reason: w.bound(t), Limit: programs.Tokens(t.limit), Running: programs.Tokens(t.runs()),
+			Before: programs.Tokens(t.order.Before(p.seat.Rank())), Need: programs.Tokens(p.seat.Weight()),
+		}
+	}
+	return Obstacle{Reason: ForOrder, Head: head}
+}
+
+// bound is what makes a part as small as it is.
+func (w *WorkingSet) bound(t *part) Reason {
+	switch {
+	case t.share.Quota > 0 && t.limit >= int64(t.share.Quota):
+		return ForQuota
+	case len(w.open) > 1:
+		return ForShare
+	}
+	return ForPool
+}
+
+// Ahead implements Policy: those of its tenant that run, or stand before it and need
+// something.
+func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
+	t := w.part(p.Tenant)
+	for _, other := range t.running {
+		visit(other)
+	}
+	t.order.All(func(n *order.Node[*Program]) bool {
+		if n.Value == p {
+			return false
+		}
+		if n.Weight() > 0 {
+			visit(n.Value)
+		}
+		return true
+	})
+}
+
+// Chosen implements Policy.
+func (w *WorkingSet) Chosen(p *Program) Choice {
+	w.divide()
+	switch {
+	case !w.part(p.Tenant).inside(p):
+		return Choice{Ground: Outside}
+	case p.waits():
+		return Choice{Ground: LastWaiting}
+	}
+	c := Choice{Ground: LeastWorth, Next: -1}
+	for _, t := range w.parts {
+		t.cheap.All(func(e *order.Entry[*Program]) {
+			if other := e.Value; other != p && (c.Next < 0 || other.Seat < c.Next) {
+				c.Next = other.Seat
+			}
+		})
+	}
+	return c
+}
