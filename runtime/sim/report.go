@@ -69,6 +69,8 @@ type ArmReport struct {
 	P50JCT      float64    `json:"jct_p50"`
 	P95JCT      float64    `json:"jct_p95"`
 	P99JCT      float64    `json:"jct_p99"`
+	MeanTTFT    float64    `json:"ttft_mean"`
+	P50TTFT     float64    `json:"ttft_p50"`
 	P99TTFT     float64    `json:"ttft_p99"`
 	MaxTTFT     float64    `json:"ttft_max"`
 	NewTTFT     float64    `json:"ttft_first_turn_p99"`
@@ -168,12 +170,14 @@ func (s *Study) armReport(a int, rs []*Result, ours []float64) ArmReport {
 	r.P50JCT = stat.Mean(quantiles(rs, jcts, 0.5), nil)
 	r.P95JCT = stat.Mean(quantiles(rs, jcts, 0.95), nil)
 	r.P99JCT = stat.Mean(quantiles(rs, jcts, 0.99), nil)
+	r.P50TTFT = stat.Mean(quantiles(rs, ttfts, 0.5), nil)
 	r.P99TTFT = stat.Mean(quantiles(rs, ttfts, 0.99), nil)
 	r.MaxTTFT = stat.Mean(quantiles(rs, ttfts, 1), nil)
 	r.NewTTFT = stat.Mean(quantiles(rs, func(r *Result) []programs.Duration { return r.New }, 0.99), nil)
 	d := newDigest()
 	for _, one := range rs {
 		n := float64(len(rs))
+		r.MeanTTFT += mean(one.TTFT) / n
 		r.Throughput += one.Throughput() / n
 		r.HitRate += one.HitRate() / n
 		r.Preemptions += float64(one.Preemptions) / n
