@@ -112,6 +112,16 @@ func (l *Ledger) CutCopy(t Tier, owner Owner, n programs.Tokens) {
 	}
 }
 
+// FirstToGo is whose copy makes room next, and how large it is; false when no copy may
+// go.
+func (l *Ledger) FirstToGo(t Tier) (owner Owner, size programs.Bytes, ok bool) {
+	top := l.tiers[t].loans.Top()
+	if top == nil {
+		return 0, 0, false
+	}
+	return top.Value.owner, top.Value.bytes, true
+}
+
 // TierUsage is the state of a lower tier in bytes: its size, and what copies take.
 func (l *Ledger) TierUsage(t Tier) (size, used programs.Bytes) {
 	return l.tiers[t].size, l.tiers[t].used

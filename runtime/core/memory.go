@@ -29,6 +29,9 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 		t.timing.Started = m.now
 		t.usage.Reused = p.Cells
 	}
+	if copied {
+		t.restoring = m.now
+	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
 	return true, copied
 }
@@ -51,6 +54,7 @@ func (m memory) Grow(sp *sched.Program) bool {
 // Suspend implements sched.Memory.
 func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
+	p.turn.restored(m.now)
 	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.turn.usage})
 	m.trim(p)
 	m.changed(p)
@@ -207,6 +211,7 @@ func (m *Machine) changed(p *program) {
 	if m.programs[p.ID] == p {
 		m.scheduler.Put(m.now, &p.Program)
 	}
+	m.foresee(p)
 	m.guard(p)
 }
 
@@ -253,6 +258,7 @@ func (m *Machine) settle() {
 		if !p.runs() {
 			m.trim(p)
 		}
+		m.restoring(p)
 		m.offload(p)
 		if p.Phase == programs.Ended {
 			m.cutCopies(p, 0)

@@ -20,15 +20,17 @@ type move struct {
 	first, last programs.Tokens
 	since       programs.Time
 	cut         programs.Tokens // of the copies, what is of the context still
+	ahead       bool            // no turn waited for it when it began
 }
 
 // tiered tells whether there are lower tiers.
 func (m *Machine) tiered() bool { return m.cfg.Host > 0 }
 
 // start begins a move of the cells [first, last).
-func (m *Machine) start(p *program, from, to kvpin.Tier, first, last programs.Tokens) {
+func (m *Machine) start(p *program, from, to kvpin.Tier, first, last programs.Tokens, ahead bool) {
 	m.lastMove++
-	p.move = &move{id: m.lastMove, from: from, to: to, first: first, last: last, since: m.now, cut: allValid}
+	p.move = &move{id: m.lastMove, from: from, to: to, first: first, last: last, since: m.now, cut: allValid, ahead: ahead}
+	m.lanes[max(from, to)].moves++
 	m.moves[p.move.id] = p
 	for _, t := range [...]kvpin.Tier{from, to} {
 		if t != kvpin.Device {
@@ -37,7 +39,7 @@ func (m *Machine) start(p *program, from, to kvpin.Tier, first, last programs.To
 	}
 	m.emit(Effect{
 		Kind: MoveCells, Turn: programs.TurnID{Program: p.ID}, Move: p.move.id, Owner: p.copyOf,
-		Seq: p.seq, Source: from, Tier: to, First: first, Cells: last,
+		Seq: p.seq, Source: from, Tier: to, First: first, Cells: last, Ahead: ahead,
 	})
 	m.changed(p)
 }
@@ -51,6 +53,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 	v := p.move
 	delete(m.moves, ev.Move)
 	p.move = nil
+	m.lanes[max(v.from, v.to)].moves--
 	for _, t := range [...]kvpin.Tier{v.from, v.to} {
 		if t != kvpin.Device {
 			m.ledger.KeepCopy(t, p.copyOf, false, m.copyRank(p))
@@ -59,7 +62,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 	size := m.cfg.Geometry.CellBytes * programs.Bytes(v.last-v.first)
 	lower := max(v.from, v.to)
 	switch {
-	case ev.Failed && v.to == kvpin.Device:
+	case ev.Failed && v.to < v.from:
 		m.cutCopies(p, v.first) // what cannot be read is no copy
 	case ev.Failed:
 		m.cutCopy(p, lower, v.first)
@@ -67,14 +70,14 @@ func (m *Machine) moveDone(ev *MoveDone) {
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.length = v.last
 		p.sync()
-		p.turn.restored += v.last - v.first
 	default:
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.copied[v.to] = v.last
+		p.syncCopies()
 	}
 	m.cutCopies(p, v.cut)
-	if p.Phase == programs.Active && p.Turn.Phase == programs.Restoring && !m.restore(p) {
-		m.scheduler.Restored(&p.Program)
+	if v.ahead && p.Phase == programs.Interlude {
+		m.price(p)
 	}
 	m.unsettle(p)
 	m.changed(p)
@@ -84,15 +87,32 @@ func (m *Machine) moveDone(ev *MoveDone) {
 // the fastest tier that has more. The sequence has the capacity.
 func (m *Machine) restore(p *program) bool {
 	if p.move != nil {
-		return p.move.to == kvpin.Device
+		return p.move.to == kvpin.Device || p.move.ahead && p.Below > p.Cells
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		if n := min(p.copied[t], p.Turn.Context-1, p.Capacity); n > p.Cells {
-			m.start(p, t, kvpin.Device, p.Cells, n)
+			m.start(p, t, kvpin.Device, p.Cells, n, false)
 			return true
 		}
 	}
 	return false
+}
+
+// restoring goes on with what the device lacks of an admitted turn's context, once a
+// move is over and no step runs.
+func (m *Machine) restoring(p *program) {
+	if p.Phase == programs.Active && p.Turn.Phase == programs.Restoring && p.move == nil && !m.restore(p) {
+		p.turn.restored(m.now)
+		m.scheduler.Restored(&p.Program)
+	}
+}
+
+// restored ends the wait for cells from lower tiers, if the turn waits.
+func (t *turn) restored(now programs.Time) {
+	if t.restoring != 0 {
+		t.timing.Restoring += now.Sub(t.restoring)
+		t.restoring = 0
+	}
 }
 
 // offload begins to copy what lower tiers lack of a program's context, one tier
@@ -103,11 +123,11 @@ func (m *Machine) offload(p *program) {
 	}
 	cells := p.Cells
 	if p.Phase == programs.Interlude && p.seq != 0 && cells > p.copied[kvpin.Host] && m.book(p, kvpin.Host, cells) {
-		m.start(p, kvpin.Device, kvpin.Host, p.copied[kvpin.Host], cells)
+		m.start(p, kvpin.Device, kvpin.Host, p.copied[kvpin.Host], cells, false)
 		return
 	}
 	if n := p.copied[kvpin.Host]; m.cfg.Disk > 0 && n > p.copied[kvpin.Disk] && m.book(p, kvpin.Disk, n) {
-		m.start(p, kvpin.Host, kvpin.Disk, p.copied[kvpin.Disk], n)
+		m.start(p, kvpin.Host, kvpin.Disk, p.copied[kvpin.Disk], n, false)
 	}
 }
 
@@ -124,7 +144,7 @@ func (m *Machine) book(p *program, t kvpin.Tier, n programs.Tokens) bool {
 
 // copyRank puts copies that were used longest ago first among those to go.
 func (m *Machine) copyRank(p *program) programs.Rank {
-	return programs.Rank{At: p.Used, Program: p.ID}
+	return programs.Rank{At: max(p.Used, p.wanted), Program: p.ID}
 }
 
 // cutCopies leaves copies of the first n cells at most, on every tier.

@@ -78,6 +78,9 @@ type ArmReport struct {
 	HitRate     float64    `json:"hit_rate"`
 	Preemptions float64    `json:"preemptions"`
 	Evictions   float64    `json:"evictions"`
+	Restored    float64    `json:"restored_turns"` // that waited for cells from lower tiers
+	Restoring   float64    `json:"restoring_mean"` // how long each of them did
+	Ahead       float64    `json:"moved_ahead_bytes"`
 	MovedHost   float64    `json:"moved_host_bytes"`
 	MovedDisk   float64    `json:"moved_disk_bytes"`
 	Digest      string     `json:"digest"` // of all decisions of all seeds
@@ -182,6 +185,9 @@ func (s *Study) armReport(a int, rs []*Result, ours []float64) ArmReport {
 		r.HitRate += one.HitRate() / n
 		r.Preemptions += float64(one.Preemptions) / n
 		r.Evictions += float64(one.Evictions) / n
+		r.Restored += float64(one.Restored) / n
+		r.Restoring += one.Restoring.Seconds() / float64(max(1, one.Restored)) / n
+		r.Ahead += float64(one.Ahead) / n
 		r.MovedHost += float64(one.MovedHost) / n
 		r.MovedDisk += float64(one.MovedDisk) / n
 		d.add(one.Digest)
