@@ -27,7 +27,7 @@ type lane struct {
 const (
 	pieceTime  = 50 * programs.Millisecond // that the way is taken for one piece
 	minPiece   = 256                       // cells
-	leadFactor = 2                         // times the reload is how long before the return it begins
+	leadFactor = 1.25                      // times the reload is how long before the return it begins
 	soon       = 0.2                       // chance of a return within the lead from which it is due
 	clearly    = 2                         // times as much must cells be worth as those that make room
 	headroom   = 16                        // a part of so many of a tier is left to what runs
@@ -57,6 +57,8 @@ type ahead struct {
 	place order.Entry[*program]
 	lacks programs.Tokens // cells
 	told  int             // of the estimate that the place is from
+	gap   programs.Time   // that left is of
+	left  programs.Tokens // how much may be brought in this gap
 }
 
 func (m *Machine) prefetches() bool { return m.tiered() && !m.cfg.NoPrefetch }
@@ -131,6 +133,13 @@ func (m *Machine) bring(p *program, t kvpin.Tier) bool {
 	due := p.ahead[t].place.Rank().At <= m.now && p.gap.within(m.now.Sub(p.gap.pin.Since), m.lead(p, t)) >= soon
 	piece := programs.Tokens(pieceTime.Seconds() / m.speed.load(t, m.cfg.Geometry.CellBytes))
 	piece = max(piece, minPiece)
+	a := &p.ahead[t]
+	if a.gap != p.gap.started {
+		a.gap, a.left = p.gap.started, p.copied[t]
+	}
+	if piece = min(piece, a.left); piece == 0 || !m.scheduler.Inside(&p.Program) {
+		return false
+	}
 	if t == kvpin.Disk {
 		return m.promote(p, piece, due)
 	}
@@ -152,6 +161,7 @@ func (m *Machine) promote(p *program, piece programs.Tokens, due bool) bool {
 	if !m.book(p, kvpin.Host, last) {
 		return false
 	}
+	p.ahead[kvpin.Disk].left -= last - first
 	m.start(p, kvpin.Disk, kvpin.Host, first, last, true)
 	return true
 }
@@ -210,6 +220,7 @@ func (m *Machine) begun(p *program, piece programs.Tokens, due bool) bool {
 		m.open(p, parent, first)
 	}
 	m.reserve(p, last)
+	p.ahead[kvpin.Host].left -= last - first
 	m.start(p, kvpin.Host, kvpin.Device, first, last, true)
 	return true
 }
