@@ -13,57 +13,76 @@ import (
 // This file brings cells back ahead of the turn that will want them: from disk to the
 // host, and from the host to the device, while the program's tool still runs. All of it
 // is a guess, so it comes behind everything that is not: it goes on while no turn
-// waits, over a way that nobody else is on, in pieces so small that a turn which
-// arrives, or a restore, hardly waits for one. What was brought back for nothing is
-// taken again without loss: the copy below stays.
-
-// lane is the way up from a tier to the one above it, for programs between two turns.
-type lane struct {
-	queue order.Heap[*program] // that lack cells above, by when the first piece is due
-	moves int                  // of any kind, that are under way over this way
-}
+// waits, over a way that nothing else is on, in pieces so small that what comes
+// meanwhile hardly waits for one. What was brought for nothing is taken again without
+// loss, as the copy below stays, and is not brought again for the same turn.
+//
+// # When
+//
+// Of a program that has waited for t and takes L to reload, cells that are brought now
+// save what is left of L if it is back within L, and take memory from others as long as
+// it is not. So the first piece is due when the chance of the former is high enough,
+//
+//	P(W < t + lead | W > t) ≥ soon,  lead = leadFactor·L
+//
+// where L is as learnt of the tier (speed.go) and W as predicted (gap.go): shortly
+// before the return of a tool that is known to take a minute, at once where tools take
+// no longer than a reload, never where nothing tells a second of the wait from another.
+// Into memory that is free in any case the next that will be due is brought early.
+//
+// # At whose cost
+//
+// A piece that is due may take its room from one other idle program, the one whose turn
+// it would be (sched.Policy.Victim), if its cells are worth clearly less over the lead:
+// the chance that it is back, times what a cell of it saves then. On the host the
+// copy that was used longest ago makes room, if it is on disk as well and its program
+// is expected clearly less.
 
 // The rules of what is brought back ahead of its turn.
 const (
-	pieceTime  = 50 * programs.Millisecond // that the way is taken for one piece
+	leadFactor = 1.25
+	soon       = 0.1
+	clearly    = 2.0                       // times as much must cells be worth as those that make room
+	spared     = 16                        // one in so many bytes of a tier is left to what runs
+	pieceTime  = 50 * programs.Millisecond // that a piece is on its way
 	minPiece   = 256                       // cells
-	leadFactor = 1.25                      // times the reload is how long before the return it begins
-	soon       = 0.2                       // chance of a return within the lead from which it is due
-	clearly    = 2                         // times as much must cells be worth as those that make room
-	headroom   = 16                        // a part of so many of a tier is left to what runs
 )
 
-// foresee gives an idle program its places in the lanes, or takes them away. It is
-// told of whatever changes what the program lacks or when it is expected.
+// lane is the way up from a tier to the one above it.
+type lane struct {
+	queue order.Heap[*program] // idle ones that lack cells above, by when the next piece is due
+	moves int                  // of any kind, that are under way over it
+}
+
+// ahead is what is known of a program in a lane.
+type ahead struct {
+	place   order.Entry[*program]
+	cells   programs.Tokens // of the copy, and
+	told    int             // number of the estimate, that the place follows from
+	brought programs.Tokens // in this gap
+}
+
+func (m *Machine) prefetches() bool { return m.tiered() && !m.cfg.NoPrefetch }
+
+// foresee gives a program its places in the lanes, or takes them away. It is to hear
+// of whatever changes what a program lacks, or when it is expected.
 func (m *Machine) foresee(p *program) {
 	if !m.prefetches() {
 		return
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		a := &p.ahead[t]
-		lacks := m.lacks(p, t)
 		switch {
-		case lacks == 0:
+		case m.lacks(p, t) == 0:
 			m.lanes[t].queue.Remove(&a.place)
-		case !a.place.In() || a.lacks != lacks || a.told != p.gap.told:
-			a.lacks, a.told, a.place.Value = lacks, p.gap.told, p
+		case !a.place.In() || a.cells != p.copied[t] || a.told != p.gap.told:
+			a.place.Value, a.cells, a.told = p, p.copied[t], p.gap.told
 			m.lanes[t].queue.Put(&a.place, programs.Rank{At: m.due(p, t), Program: p.ID})
 		}
 	}
 }
 
-// ahead is a program's place in a lane.
-type ahead struct {
-	place order.Entry[*program]
-	lacks programs.Tokens // cells
-	told  int             // of the estimate that the place is from
-	gap   programs.Time   // that left is of
-	left  programs.Tokens // how much may be brought in this gap
-}
-
-func (m *Machine) prefetches() bool { return m.tiered() && !m.cfg.NoPrefetch }
-
-// lacks is how many cells of an idle program are on the tier and not above it.
+// lacks is how many cells of an idle program are to be brought from a tier.
 func (m *Machine) lacks(p *program, t kvpin.Tier) programs.Tokens {
 	if p.Phase != programs.Interlude || p.move != nil || p.resident || p.Retention == sched.Give || p.length != p.Cells {
 		return 0
@@ -72,7 +91,7 @@ func (m *Machine) lacks(p *program, t kvpin.Tier) programs.Tokens {
 	if t == kvpin.Disk {
 		above = max(p.copied[kvpin.Host], p.Cells)
 	}
-	return max(0, p.copied[t]-above)
+	return max(0, min(p.copied[t]-above, p.copied[t]-p.ahead[t].brought))
 }
 
 // lead is how long before a return the lane is to begin.
@@ -80,8 +99,7 @@ func (m *Machine) lead(p *program, t kvpin.Tier) programs.Duration {
 	return programs.Seconds(leadFactor * m.speed.load(t, m.cfg.Geometry.CellBytes*programs.Bytes(p.copied[t])))
 }
 
-// due is when the chance that the program is back within the lead is high enough; the
-// end of time when it never will be.
+// due is when the next piece is; the end of time when none ever will be.
 func (m *Machine) due(p *program, t kvpin.Tier) programs.Time {
 	const day = 24 * programs.Hour
 	g, lead := &p.gap, m.lead(p, t)
@@ -96,145 +114,136 @@ func (m *Machine) due(p *program, t kvpin.Tier) programs.Time {
 	return math.MaxInt64
 }
 
-// within is the chance that the gap ends within the time ahead when elapsed has passed.
+// within is the chance that the gap, when elapsed of it has passed, ends within the
+// time ahead.
 func (g *gap) within(elapsed, ahead programs.Duration) float64 {
-	if g.exact != 0 {
-		if g.exact.Sub(g.pin.Since) <= elapsed+ahead {
-			return 1
-		}
-		return 0
+	switch {
+	case g.exact == 0:
+		return g.estimate.Within(toolpredict.Seconds(elapsed.Seconds()), toolpredict.Seconds(ahead.Seconds()))
+	case g.exact <= g.pin.Since.Add(elapsed+ahead):
+		return 1
 	}
-	return g.estimate.Within(toolpredict.Seconds(elapsed.Seconds()), toolpredict.Seconds(ahead.Seconds()))
+	return 0
 }
 
-// prefetch begins the next piece of each lane, if there is one to begin.
+// chance is that an idle program is back within the time ahead.
+func (m *Machine) chance(p *program, ahead programs.Duration) float64 {
+	return p.gap.within(m.now.Sub(p.gap.pin.Since), ahead)
+}
+
+// nextAhead is when a piece is due that is not yet.
+func (m *Machine) nextAhead() (at programs.Time, ok bool) {
+	at = math.MaxInt64
+	for t := range m.lanes {
+		if top := m.lanes[t].queue.Top(); top != nil && top.Rank().At > m.now {
+			at = min(at, top.Rank().At)
+		}
+	}
+	return at, at < math.MaxInt64
+}
+
+// prefetch begins the next piece of each lane, if there is one to begin. What is due
+// and finds no room is looked at again when the prices of seats are, too.
 func (m *Machine) prefetch() {
 	if !m.prefetches() || m.scheduler.Waiting() > 0 {
 		return
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
-		for l := &m.lanes[t]; l.moves == 0; {
-			top := l.queue.Top()
-			if top == nil || m.bring(top.Value, t) {
+		l := &m.lanes[t]
+		for top := l.queue.Top(); top != nil && l.moves == 0; top = l.queue.Top() {
+			p, due := top.Value, top.Rank().At <= m.now
+			if m.bring(p, t, due) || !due {
 				break
 			}
-			if top.Rank().At > m.now {
-				break // nobody is due, and there is no free memory for the first
-			}
-			p := top.Value
 			again := p.gap.pin.Since.Add(kvpin.Reprice(m.now.Sub(p.gap.pin.Since)))
-			l.queue.Put(&p.ahead[t].place, programs.Rank{At: max(again, m.due(p, t)), Program: p.ID})
+			l.queue.Put(top, programs.Rank{At: max(again, m.due(p, t)), Program: p.ID})
 		}
 	}
 }
 
 // bring begins a piece of what a program lacks above a tier, where there is room.
-func (m *Machine) bring(p *program, t kvpin.Tier) bool {
-	due := p.ahead[t].place.Rank().At <= m.now && p.gap.within(m.now.Sub(p.gap.pin.Since), m.lead(p, t)) >= soon
-	piece := programs.Tokens(pieceTime.Seconds() / m.speed.load(t, m.cfg.Geometry.CellBytes))
-	piece = max(piece, minPiece)
-	a := &p.ahead[t]
-	if a.gap != p.gap.started {
-		a.gap, a.left = p.gap.started, p.copied[t]
-	}
-	if piece = min(piece, a.left); piece == 0 || !m.scheduler.Inside(&p.Program) {
+func (m *Machine) bring(p *program, t kvpin.Tier, due bool) bool {
+	cells := max(minPiece, programs.Tokens(pieceTime.Seconds()/m.speed.load(t, m.cfg.Geometry.CellBytes)))
+	cells = min(cells, m.lacks(p, t))
+	due = due && m.chance(p, m.lead(p, t)) >= soon
+	switch {
+	case !m.scheduler.Inside(&p.Program):
 		return false
+	case t == kvpin.Disk:
+		return m.promote(p, cells, due)
 	}
-	if t == kvpin.Disk {
-		return m.promote(p, piece, due)
-	}
-	return m.lift(p, piece, due)
+	return m.lift(p, cells, due)
 }
 
-// promote copies from disk to the host.
-func (m *Machine) promote(p *program, piece programs.Tokens, due bool) bool {
+// promote copies cells from disk to the host.
+func (m *Machine) promote(p *program, cells programs.Tokens, due bool) bool {
 	first := p.copied[kvpin.Host]
-	last := min(first+piece, p.copied[kvpin.Disk])
 	size, used := m.ledger.TierUsage(kvpin.Host)
-	need := programs.Bytes(last-first) * m.cfg.Geometry.CellBytes
-	if need+size/headroom > size-used {
-		if !due || !m.outworn(p, need-(size-used)) {
-			return false
-		}
-	}
-	p.wanted = m.now
-	if !m.book(p, kvpin.Host, last) {
+	need := m.cfg.Geometry.CellBytes * programs.Bytes(cells)
+	if need+size/spared > size-used && !(due && m.outdated(p, need-(size-used))) {
 		return false
 	}
-	p.ahead[kvpin.Disk].left -= last - first
-	m.start(p, kvpin.Disk, kvpin.Host, first, last, true)
+	p.wanted = m.now
+	if !m.book(p, kvpin.Host, first+cells) {
+		return false
+	}
+	p.ahead[kvpin.Disk].brought += cells
+	m.start(p, kvpin.Disk, kvpin.Host, first, first+cells, true)
 	return true
 }
 
-// outworn tells whether the copy that would make room on the host is there on disk as
-// well, of a program that is not expected as soon as p, and is large enough.
-func (m *Machine) outworn(p *program, short programs.Bytes) bool {
+// outdated tells whether so many bytes are free on the host, or would be without the
+// one copy that can best be spared, which is there on disk as well.
+func (m *Machine) outdated(p *program, short programs.Bytes) bool {
 	if short <= 0 {
 		return true
 	}
-	owner, size, ok := m.ledger.FirstToGo(kvpin.Host)
-	if !ok || size < short {
+	if p.copied[kvpin.Host] > 0 { // its own copy is not the one to go
+		p.wanted = m.now
+		m.ledger.KeepCopy(kvpin.Host, p.copyOf, false, m.copyRank(p))
+	}
+	owner, size := m.ledger.FirstToGo(kvpin.Host)
+	other := m.owners[owner]
+	if size < short || other == p || other.Phase != programs.Interlude || other.copied[kvpin.Disk] < other.copied[kvpin.Host] {
 		return false
 	}
-	q := m.owners[owner]
-	if q == p {
-		return false
-	}
-	if q.Phase == programs.Ended {
-		return true
-	}
-	ahead := m.lead(p, kvpin.Disk)
-	return q.Phase == programs.Interlude && q.copied[kvpin.Disk] >= q.copied[kvpin.Host] &&
-		clearly*m.chance(q, ahead) <= m.chance(p, ahead)
+	lead := m.lead(p, kvpin.Disk)
+	return clearly*m.chance(other, lead) <= m.chance(p, lead)
 }
 
-// lift brings cells from the host to the device.
-func (m *Machine) lift(p *program, piece programs.Tokens, due bool) bool {
-	m.setBusy(p, true)
-	ok := m.begun(p, piece, due)
-	p.busy = false
-	m.changed(p)
-	return ok
-}
-
-func (m *Machine) begun(p *program, piece programs.Tokens, due bool) bool {
+// lift brings cells from the host to the device. A program that has no sequence any
+// longer begins one, with what it shares with its parent if that is there.
+func (m *Machine) lift(p *program, cells programs.Tokens, due bool) bool {
 	g := m.cfg.Geometry
 	first, capacity := p.Cells, p.Capacity
 	parent := m.origin(p)
-	if p.seq == 0 && parent != nil {
+	if parent != nil {
 		first = g.Shared(min(p.turn.shared, parent.Cells, p.copied[kvpin.Host]))
 		capacity = first
 	}
-	last := min(first+piece, p.copied[kvpin.Host])
-	if last <= first {
-		return false
-	}
-	if parent != nil {
-		m.setBusy(parent, true)
-		defer m.setBusy(parent, false)
-	}
-	if !m.spare(p, g.Bytes(last)-g.Bytes(capacity), due) {
+	last := min(first+cells, p.copied[kvpin.Host])
+	if last == first || !m.spare(p, parent, g.Bytes(last)-g.Bytes(capacity), due) {
 		return false
 	}
 	if p.seq == 0 {
 		m.open(p, parent, first)
 	}
 	m.reserve(p, last)
-	p.ahead[kvpin.Host].left -= last - first
+	p.ahead[kvpin.Host].brought += last - first
 	m.start(p, kvpin.Host, kvpin.Device, first, last, true)
 	return true
 }
 
-// origin is the program whose first cells an idle program without a sequence shares.
+// origin is the program whose first cells an idle one that has no sequence may share.
 func (m *Machine) origin(p *program) *program {
 	parent := m.owners[p.turn.origin]
-	if parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
+	if p.seq != 0 || parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
 		return nil
 	}
 	return parent
 }
 
-// open begins the sequence of an idle program, with the whole spans of its parent's.
+// open begins the sequence of an idle program, with whole spans of its parent's.
 func (m *Machine) open(p, parent *program, shared programs.Tokens) {
 	m.lastSeq++
 	if shared == 0 {
@@ -248,63 +257,52 @@ func (m *Machine) open(p, parent *program, shared programs.Tokens) {
 	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: parent.seq, Cells: shared})
 }
 
-// spare makes room on the device: from what is free, and, once the program is due, at
-// the cost of one other that is clearly worth less.
-func (m *Machine) spare(p *program, need programs.Bytes, due bool) bool {
+// spare makes room on the device, of what is free or, for what is due, at the cost of
+// one other idle program.
+func (m *Machine) spare(p, parent *program, need programs.Bytes, due bool) bool {
 	u := m.ledger.Usage()
-	left := u.Pool / headroom
-	if need+left <= u.Free() {
+	if need+u.Pool/spared <= u.Free() {
 		return true
 	}
-	if !due || need+left > u.Free()+u.Parked {
+	if !due || u.Free()+u.Parked < need+u.Pool/spared {
 		return false
 	}
+	for _, own := range [...]*program{p, parent} {
+		if own != nil {
+			m.setBusy(own, true)
+			defer m.setBusy(own, false)
+		}
+	}
+	u = m.ledger.Usage()
 	short := need - u.Free()
-	if short <= 0 {
-		return true
+	if short <= 0 || u.Parked == 0 {
+		return short <= 0
 	}
-	v := m.scheduler.Victim(m.now).Owner.(*program)
-	private := programs.Bytes(v.Capacity-v.Shared) * m.cfg.Geometry.CellBytes
-	if v.Phase != programs.Interlude || private < short {
+	other := m.scheduler.Victim(m.now).Owner.(*program)
+	private := m.cfg.Geometry.CellBytes * programs.Bytes(other.Capacity-other.Shared)
+	if other.Phase != programs.Interlude || private < short {
 		return false
 	}
-	ahead := m.lead(p, kvpin.Host)
-	if clearly*m.chance(v, ahead)*m.density(v) > m.chance(p, ahead)*m.density(p) {
+	lead := m.lead(p, kvpin.Host)
+	if clearly*m.chance(other, lead)*m.saving(other) > m.chance(p, lead)*m.saving(p) {
 		return false
 	}
 	return m.ledger.Reclaim(need, m.victim, m.evict)
 }
 
-// chance is that an idle program is back within the time ahead.
-func (m *Machine) chance(p *program, ahead programs.Duration) float64 {
-	return p.gap.within(m.now.Sub(p.gap.pin.Since), ahead)
-}
-
-// density is what a cell of the program's context saves when it is back, see
-// kvpin.Price.
-func (m *Machine) density(p *program) float64 {
+// saving is what each cell of an idle program's context saves when its turn finds them
+// all, see kvpin.Price.
+func (m *Machine) saving(p *program) float64 {
 	n := max(p.Cells, p.Below)
 	own := n - min(p.Shared, n)
 	if own == 0 {
 		return 0
 	}
-	compute := m.speed.compute(min(max(p.Below, p.Shared), n), n)
-	t := kvpin.Host
+	from := kvpin.Host
 	if p.copied[kvpin.Disk] > p.copied[kvpin.Host] {
-		t = kvpin.Disk
+		from = kvpin.Disk
 	}
-	load := m.speed.load(t, m.cfg.Geometry.CellBytes*programs.Bytes(min(own, p.Below)))
+	compute := m.speed.compute(min(max(p.Below, p.Shared), n), n)
+	load := m.speed.load(from, m.cfg.Geometry.CellBytes*programs.Bytes(min(own, p.Below)))
 	return kvpin.Price(compute, load, own, m.pool()) / float64(own)
-}
-
-// nextAhead is when the first piece of a lane is due, if that is ahead.
-func (m *Machine) nextAhead() (at programs.Time, ok bool) {
-	for t := range m.lanes {
-		if top := m.lanes[t].queue.Top(); top != nil && top.Rank().At > m.now && top.Rank().At < math.MaxInt64 {
-			if !ok || top.Rank().At < at {
-				at, ok = top.Rank().At, true
-			}
-		}
-	}
-	return at, ok
 }

@@ -38,6 +38,9 @@ func (m *Machine) begin(p *program, call Call) {
 	p.gap.observed = true
 	p.gap.started = m.now
 	p.Gap.Since = m.now
+	for t := range p.ahead {
+		p.ahead[t].brought = 0
+	}
 	m.expect(p, call)
 }
 
