@@ -42,10 +42,8 @@ import (
 const (
 	leadFactor = 1.25
 	soon       = 0.1
-	clearly    = 2.0                       // times as much must cells be worth as those that make room
-	spared     = 16                        // one in so many bytes of a tier is left to what runs
-	pieceTime  = 50 * programs.Millisecond // that a piece is on its way
-	minPiece   = 256                       // cells
+	clearly    = 2.0 // times as much must cells be worth as those that make room
+	spared     = 16  // one in so many bytes of a tier is left to what runs
 )
 
 // lane is the way up from a tier to the one above it.
@@ -163,8 +161,7 @@ func (m *Machine) prefetch() {
 
 // bring begins a piece of what a program lacks above a tier, where there is room.
 func (m *Machine) bring(p *program, t kvpin.Tier, due bool) bool {
-	cells := max(minPiece, programs.Tokens(pieceTime.Seconds()/m.speed.load(t, m.cfg.Geometry.CellBytes)))
-	cells = min(cells, m.lacks(p, t))
+	cells := min(m.piece(t), m.lacks(p, t))
 	due = due && m.chance(p, m.lead(p, t)) >= soon
 	switch {
 	case !m.scheduler.Inside(&p.Program):
@@ -175,20 +172,29 @@ func (m *Machine) bring(p *program, t kvpin.Tier, due bool) bool {
 	return m.lift(p, cells, due)
 }
 
-// promote copies cells from disk to the host.
+// promote copies cells from disk to the host, or, where the device has them still, from
+// there.
 func (m *Machine) promote(p *program, cells programs.Tokens, due bool) bool {
-	first := p.copied[kvpin.Host]
+	from, first := kvpin.Disk, p.copied[kvpin.Host]
+	if above := p.Cells - first; above > 0 {
+		if m.lanes[kvpin.Host].moves > 0 {
+			return false
+		}
+		from, cells = kvpin.Device, min(above, m.piece(kvpin.Host))
+	}
 	size, used := m.ledger.TierUsage(kvpin.Host)
 	need := m.cfg.Geometry.CellBytes * programs.Bytes(cells)
 	if need+size/spared > size-used && !(due && m.outdated(p, need-(size-used))) {
 		return false
 	}
-	p.wanted = m.now
+	if due {
+		p.wanted = m.now
+	}
 	if !m.book(p, kvpin.Host, first+cells) {
 		return false
 	}
 	p.ahead[kvpin.Disk].brought += cells
-	m.start(p, kvpin.Disk, kvpin.Host, first, first+cells, true)
+	m.start(p, from, kvpin.Host, first, first+cells, true)
 	return true
 }
 

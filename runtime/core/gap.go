@@ -38,6 +38,7 @@ func (m *Machine) begin(p *program, call Call) {
 	p.gap.observed = true
 	p.gap.started = m.now
 	p.Gap.Since = m.now
+	p.uncopied = false
 	for t := range p.ahead {
 		p.ahead[t].brought = 0
 	}

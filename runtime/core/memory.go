@@ -64,7 +64,14 @@ func (m memory) Suspend(sp *sched.Program) {
 func (m memory) Lend(sp *sched.Program) { m.changed(sp.Owner.(*program)) }
 
 // Moving implements sched.Memory.
-func (m memory) Moving() bool { return len(m.moves) > 0 }
+func (m memory) Moving() bool {
+	for _, p := range m.moves {
+		if p.move.onDevice() {
+			return true
+		}
+	}
+	return false
+}
 
 // Surrender implements sched.Memory.
 func (m memory) Surrender() bool {
@@ -217,7 +224,7 @@ func (m *Machine) changed(p *program) {
 
 // secure says whether the program's memory is safe whatever the policy says.
 func (m *Machine) secure(p *program) {
-	p.Safe = p.busy || p.resident || p.move != nil
+	p.Safe = p.busy || p.resident || p.move.onDevice()
 	kept := programs.Tokens(0)
 	if p.resident {
 		kept = p.Capacity - p.Shared
@@ -277,7 +284,7 @@ func (m *Machine) settle() {
 // trim gives back what the program does not use: cells that are not of its
 // context, the reserve behind them, or everything when no turn will use it.
 func (m *Machine) trim(p *program) {
-	if p.seq == 0 || p.move != nil && (p.move.from == kvpin.Device || p.move.to == kvpin.Device) {
+	if p.seq == 0 || p.move.onDevice() {
 		return // what is being moved is trimmed after that
 	}
 	left, cause := m.ledger.Keepable(p.seq, p.Cells), CauseTrim

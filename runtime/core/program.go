@@ -31,11 +31,12 @@ type program struct {
 
 	// copyOf names the copies on lower tiers, and copied is how many cells, from
 	// the front of the current context, each tier has.
-	copyOf kvpin.Owner
-	copied [kvpin.Disk + 1]programs.Tokens
-	move   *move
-	ahead  [kvpin.Disk + 1]ahead // places in the lanes
-	wanted programs.Time         // when a copy of it was last promoted
+	copyOf   kvpin.Owner
+	copied   [kvpin.Disk + 1]programs.Tokens
+	move     *move
+	uncopied bool                  // a copy could not be made: none is tried until the next turn is over
+	ahead    [kvpin.Disk + 1]ahead // places in the lanes
+	wanted   programs.Time         // when a copy of it was last promoted
 
 	gap      gap
 	said     said

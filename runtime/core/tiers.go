@@ -23,6 +23,11 @@ type move struct {
 	ahead       bool            // no turn waited for it when it began
 }
 
+// onDevice tells whether a move, if there is one, reads or fills a sequence.
+func (v *move) onDevice() bool {
+	return v != nil && (v.from == kvpin.Device || v.to == kvpin.Device)
+}
+
 // tiered tells whether there are lower tiers.
 func (m *Machine) tiered() bool { return m.cfg.Host > 0 }
 
@@ -66,6 +71,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 		m.cutCopies(p, v.first) // what cannot be read is no copy
 	case ev.Failed:
 		m.cutCopy(p, lower, v.first)
+		p.uncopied = true
 	case v.to == kvpin.Device:
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.length = v.last
@@ -87,7 +93,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 // the fastest tier that has more. The sequence has the capacity.
 func (m *Machine) restore(p *program) bool {
 	if p.move != nil {
-		return p.move.to == kvpin.Device || p.move.ahead && p.Below > p.Cells
+		return p.move.to == kvpin.Device || p.Below > p.Cells // what is below follows it
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		if n := min(p.copied[t], p.Turn.Context-1, p.Capacity); n > p.Cells {
@@ -118,7 +124,7 @@ func (t *turn) restored(now programs.Time) {
 // offload begins to copy what lower tiers lack of a program's context, one tier
 // after the other.
 func (m *Machine) offload(p *program) {
-	if !m.tiered() || p.move != nil || p.turn.uncached || p.Phase == programs.Ended {
+	if !m.tiered() || p.move != nil || p.turn.uncached || p.uncopied || p.Phase == programs.Ended {
 		return
 	}
 	cells := p.Cells
@@ -126,10 +132,23 @@ func (m *Machine) offload(p *program) {
 		m.start(p, kvpin.Device, kvpin.Host, p.copied[kvpin.Host], cells, false)
 		return
 	}
-	if n := p.copied[kvpin.Host]; m.cfg.Disk > 0 && n > p.copied[kvpin.Disk] && m.book(p, kvpin.Disk, n) {
-		m.start(p, kvpin.Host, kvpin.Disk, p.copied[kvpin.Disk], n, false)
+	first := p.copied[kvpin.Disk]
+	if last := min(p.copied[kvpin.Host], first+m.piece(kvpin.Disk)); m.cfg.Disk > 0 && last > first && m.book(p, kvpin.Disk, last) {
+		m.start(p, kvpin.Host, kvpin.Disk, first, last, false)
 	}
 }
+
+// piece is how many cells are moved at once where others, or the program's own turn,
+// may come to want the way.
+func (m *Machine) piece(t kvpin.Tier) programs.Tokens {
+	return max(minPiece, programs.Tokens(pieceTime.Seconds()/m.speed.load(t, m.cfg.Geometry.CellBytes)))
+}
+
+// The least of a piece, in cells, and how long it is on its way.
+const (
+	minPiece  = 256
+	pieceTime = 50 * programs.Millisecond
+)
 
 // book makes room for a copy, at the cost of others that were used longer ago.
 func (m *Machine) book(p *program, t kvpin.Tier, n programs.Tokens) bool {
