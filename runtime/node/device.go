@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -130,7 +131,7 @@ func (d *device) piece(m *move) (err error) {
 	}
 	cell := int(d.engine.Geometry().CellBytes)
 	from := m.first + m.bytes()/cell
-	data, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, pieceBytes/cell)))
+	data, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, m.atOnce()/cell)))
 	m.pieces = append(m.pieces, data)
 	return err
 }
@@ -183,7 +184,7 @@ func (d *device) call(c *call) error {
 	case core.ReleaseSeq:
 		return d.engine.Release(c.seq)
 	case core.MoveCells:
-		d.moves = append(d.moves, c.move)
+		d.enqueue(c.move)
 		return nil
 	case core.StartTurn:
 		c.refused = d.engine.SetSampling(c.seq, c.sampling, c.history)
@@ -193,6 +194,17 @@ func (d *device) call(c *call) error {
 		return nil
 	}
 	panic(fmt.Sprintf("node: %v is no call on a sequence", c.kind))
+}
+
+// enqueue lets a move that a turn waits for go before those that none does.
+func (d *device) enqueue(m *move) {
+	at := len(d.moves)
+	if !m.ahead {
+		if i := slices.IndexFunc(d.moves, func(o *move) bool { return o.ahead }); i >= 0 {
+			at = i
+		}
+	}
+	d.moves = slices.Insert(d.moves, at, m)
 }
 
 func (d *device) step(w *work) (core.StepStatus, error) {

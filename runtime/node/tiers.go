@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/kvpin"
@@ -37,8 +38,9 @@ type move struct {
 	seq         engine.Seq
 	from, to    kvpin.Tier
 	first, last int
+	ahead       bool // no turn waits for it
 
-	pieces [][]byte // the cells in order, each piece whole cells and at most pieceBytes
+	pieces [][]byte // the cells in order, each piece whole cells and at most atOnce bytes
 	loaded int      // pieces that the engine has
 	failed bool     // the copy cannot be had, or made
 	err    error    // the engine refused: nothing can follow
@@ -47,6 +49,17 @@ type move struct {
 // pieceBytes is how much is moved between two steps of the engine: a millisecond or
 // so, that running turns wait for.
 const pieceBytes = 4 << 20
+
+// aheadBytes is the same of what no turn waits for: nobody who runs is to notice.
+const aheadBytes = 512 << 10
+
+// atOnce is how much of the move goes between two steps.
+func (m *move) atOnce() int {
+	if m.ahead {
+		return aheadBytes
+	}
+	return pieceBytes
+}
 
 func newTiers(cell int, d *disk) *tiers {
 	return &tiers{
@@ -59,16 +72,14 @@ func newTiers(cell int, d *disk) *tiers {
 func (l *loop) move(e *core.Effect) {
 	m := &move{
 		id: e.Move, program: e.Turn.Program, owner: e.Owner, seq: engine.Seq(e.Seq),
-		from: e.Source, to: e.Tier, first: int(e.First), last: int(e.Cells),
+		from: e.Source, to: e.Tier, first: int(e.First), last: int(e.Cells), ahead: e.Ahead,
 	}
 	l.tiers.moves[m.id] = m
 	if m.from == kvpin.Host {
-		m.pieces = l.tiers.host[m.owner].slice(m.first, m.last, l.tiers.cell)
+		m.pieces = split(l.tiers.host[m.owner].slice(m.first, m.last, l.tiers.cell), m.atOnce(), l.tiers.cell)
 	}
 	switch {
-	case m.from == kvpin.Disk:
-		l.tiers.disk.order(diskJob{move: m})
-	case m.to == kvpin.Disk:
+	case m.from == kvpin.Disk || m.to == kvpin.Disk:
 		l.tiers.disk.order(diskJob{move: m})
 	default:
 		l.order(call{kind: core.MoveCells, move: m})
@@ -80,7 +91,7 @@ func (l *loop) landed(m *move) error {
 	if m.err != nil {
 		return fmt.Errorf("the engine cannot go on: %w", m.err)
 	}
-	if m.from == kvpin.Disk && !m.failed && m.loaded < len(m.pieces) {
+	if m.from == kvpin.Disk && m.to == kvpin.Device && !m.failed && m.loaded < len(m.pieces) {
 		l.order(call{kind: core.MoveCells, move: m})
 		l.submit()
 		return nil
@@ -90,6 +101,9 @@ func (l *loop) landed(m *move) error {
 	case m.failed:
 	case m.to == kvpin.Device:
 		l.node.stats.restored.Add(int64(m.last - m.first))
+		if m.ahead {
+			l.node.stats.ahead.Add(int64(m.last - m.first))
+		}
 	default:
 		l.tiers.keep(m)
 	}
@@ -168,4 +182,12 @@ func (h *hostCopy) slice(first, last, cell int) (pieces [][]byte) {
 		from, to = from-len(p), to-len(p)
 	}
 	return pieces
+}
+
+// split cuts pieces to at most so many bytes, but for one cell at least.
+func split(pieces [][]byte, most, cell int) (cut [][]byte) {
+	for _, p := range pieces {
+		cut = slices.AppendSeq(cut, slices.Chunk(p, max(cell, most/cell*cell)))
+	}
+	return cut
 }

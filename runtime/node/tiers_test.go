@@ -5,11 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/runtime/core"
 )
 
 // TestHostCopy holds a copy of pieces against one of bytes.
@@ -42,6 +44,41 @@ func TestHostCopy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatIsAheadYields has moves that a turn waits for go before those that none does,
+// which go in smaller pieces.
+func TestWhatIsAheadYields(t *testing.T) {
+	d := newDevice(nil)
+	for _, m := range []*move{{id: 1}, {id: 2, ahead: true}, {id: 3, ahead: true}, {id: 4}} {
+		if err := d.call(&call{kind: core.MoveCells, move: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var order []core.MoveID
+	for _, m := range d.moves {
+		order = append(order, m.id)
+	}
+	if want := []core.MoveID{1, 4, 2, 3}; !slices.Equal(order, want) {
+		t.Errorf("moves go in the order %v, want %v", order, want)
+	}
+	const cell = 1000
+	data := [][]byte{make([]byte, 3000*cell), make([]byte, 10*cell)}
+	for _, ahead := range []bool{false, true} {
+		most := (&move{ahead: ahead}).atOnce()
+		pieces := split(data, most, cell)
+		for _, p := range pieces {
+			if len(p) > most || len(p)%cell != 0 || len(p) == 0 {
+				t.Errorf("ahead %v: a piece of %d bytes, of at most %d", ahead, len(p), most)
+			}
+		}
+		if got := len(bytes.Join(pieces, nil)); got != 3010*cell {
+			t.Errorf("ahead %v: %d bytes of %d are left", ahead, got, 3010*cell)
+		}
+	}
+	if got := split(data[1:], 10, cell); len(got) != 10 {
+		t.Errorf("pieces smaller than a cell: %d of them", len(got))
+	}
 }
 
 // TestDisk holds copies on disk against copies in memory.
