@@ -75,14 +75,24 @@ func (m *Machine) foresee(p *program) {
 			m.lanes[t].queue.Remove(&a.place)
 		case !a.place.In() || a.cells != p.copied[t] || a.told != p.gap.told:
 			a.place.Value, a.cells, a.told = p, p.copied[t], p.gap.told
-			m.lanes[t].queue.Put(&a.place, programs.Rank{At: m.due(p, t), Program: p.ID})
+			m.lanes[t].queue.Put(&a.place, m.due(p, t))
 		}
 	}
 }
 
-// lacks is how many cells of an idle program are to be brought from a tier.
+// leave takes a program out of the lanes, as its turn is admitted.
+func (m *Machine) leave(p *program) {
+	for t := range m.lanes {
+		m.lanes[t].queue.Remove(&p.ahead[t].place)
+	}
+}
+
+// lacks is how many cells of a program are to be brought from a tier.
 func (m *Machine) lacks(p *program, t kvpin.Tier) programs.Tokens {
-	if p.Phase != programs.Interlude || p.move != nil || p.resident || p.Retention == sched.Give || p.length != p.Cells {
+	if p.Phase != programs.Interlude && !(p.queued() && t == kvpin.Disk) {
+		return 0
+	}
+	if p.move != nil || p.resident || p.Retention == sched.Give || p.length != p.Cells {
 		return 0
 	}
 	above := p.Cells
@@ -97,19 +107,37 @@ func (m *Machine) lead(p *program, t kvpin.Tier) programs.Duration {
 	return programs.Seconds(leadFactor * m.speed.load(t, m.cfg.Geometry.CellBytes*programs.Bytes(p.copied[t])))
 }
 
-// due is when the next piece is; the end of time when none ever will be.
-func (m *Machine) due(p *program, t kvpin.Tier) programs.Time {
+// queued tells whether the program has a turn that waits.
+func (p *program) queued() bool {
+	return p.Phase == programs.Active && p.Turn.Phase == programs.Waiting
+}
+
+// The classes of a lane.
+const (
+	certain = iota // their turns are there
+	likely
+)
+
+// due is the program's place in the lane, by when its next piece is due; at the end of
+// time when none ever will be.
+func (m *Machine) due(p *program, t kvpin.Tier) programs.Rank {
 	const day = 24 * programs.Hour
+	if p.queued() {
+		return programs.Rank{Class: certain, At: p.Arrived, Program: p.ID}
+	}
+	rank := programs.Rank{Class: likely, At: math.MaxInt64, Program: p.ID}
 	g, lead := &p.gap, m.lead(p, t)
 	if g.exact != 0 {
-		return max(m.now, g.exact.Add(-lead))
+		rank.At = max(m.now, g.exact.Add(-lead))
+		return rank
 	}
 	for at := m.now.Sub(g.pin.Since); at < day; at = kvpin.Reprice(at) {
 		if g.within(at, lead) >= soon {
-			return g.pin.Since.Add(at)
+			rank.At = g.pin.Since.Add(at)
+			break
 		}
 	}
-	return math.MaxInt64
+	return rank
 }
 
 // within is the chance that the gap, when elapsed of it has passed, ends within the
@@ -124,8 +152,11 @@ func (g *gap) within(elapsed, ahead programs.Duration) float64 {
 	return 0
 }
 
-// chance is that an idle program is back within the time ahead.
+// chance is that a program is back within the time ahead.
 func (m *Machine) chance(p *program, ahead programs.Duration) float64 {
+	if p.queued() {
+		return 1
+	}
 	return p.gap.within(m.now.Sub(p.gap.pin.Since), ahead)
 }
 
@@ -143,18 +174,23 @@ func (m *Machine) nextAhead() (at programs.Time, ok bool) {
 // prefetch begins the next piece of each lane, if there is one to begin. What is due
 // and finds no room is looked at again when the prices of seats are, too.
 func (m *Machine) prefetch() {
-	if !m.prefetches() || m.scheduler.Waiting() > 0 {
+	if !m.prefetches() {
 		return
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		l := &m.lanes[t]
 		for top := l.queue.Top(); top != nil && l.moves == 0; top = l.queue.Top() {
-			p, due := top.Value, top.Rank().At <= m.now
-			if m.bring(p, t, due) || !due {
+			p, rank := top.Value, top.Rank()
+			due := rank.At <= m.now
+			if rank.Class == likely && m.scheduler.Waiting() > 0 || m.bring(p, t, due) || !due {
 				break
 			}
-			again := p.gap.pin.Since.Add(kvpin.Reprice(m.now.Sub(p.gap.pin.Since)))
-			l.queue.Put(top, programs.Rank{At: max(again, m.due(p, t)), Program: p.ID})
+			since := p.gap.pin.Since
+			if rank.Class == certain {
+				since = p.Turn.Arrived
+			}
+			rank.At = max(since.Add(kvpin.Reprice(m.now.Sub(since))), m.due(p, t).At)
+			l.queue.Put(top, rank)
 		}
 	}
 }

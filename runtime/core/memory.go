@@ -23,6 +23,7 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 	if !m.fork(p) && !m.extend(p) {
 		return false, false
 	}
+	m.leave(p)
 	copied = m.restore(p)
 	t := &p.turn
 	if t.timing.Started == 0 {

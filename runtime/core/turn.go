@@ -31,6 +31,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	m.secure(p)
 	m.scheduler.Wait(m.now, &p.Program)
 	m.guard(p)
+	m.foresee(p)
 }
 
 // rejects gives the reason not to take the turn in, if there is one.
