@@ -11,11 +11,14 @@ import (
 )
 
 // This file brings cells back ahead of the turn that will want them: from disk to the
-// host, and from the host to the device, while the program's tool still runs. All of it
-// is a guess, so it comes behind everything that is not: it goes on while no turn
-// waits, over a way that nothing else is on, in pieces so small that what comes
-// meanwhile hardly waits for one. What was brought for nothing is taken again without
-// loss, as the copy below stays, and is not brought again for the same turn.
+// host, and from the host to the device, while the program's tool still runs. That is a
+// guess, so it comes behind everything that is not: it goes on while no turn waits, over
+// a way that nothing else is on, in pieces so small that what comes meanwhile hardly
+// waits for one. What was brought for nothing is taken again without loss, as the copy
+// below stays, and is not brought again for the same turn.
+//
+// For a turn that waits it is no guess. What it has on disk alone comes to the host
+// meanwhile, so that, once admitted, it holds memory on the device for less time in vain.
 //
 // # When
 //

@@ -32,7 +32,7 @@ type Effect struct {
 	Source kvpin.Tier      // MoveCells: from where
 	Tier   kvpin.Tier      // MoveCells: to where; DropCopy: on which
 	First  programs.Tokens // MoveCells: cells [First, Cells) are moved
-	Ahead  bool            // MoveCells: no turn waits for them yet
+	Ahead  bool            // MoveCells: no turn is admitted that waits for them
 	Pin    Pin             // PinProgram
 
 	Items []Item // RunStep; valid until its StepDone
