@@ -203,7 +203,7 @@ func (m *Machine) bring(p *program, t kvpin.Tier, due bool) bool {
 	cells := min(m.piece(t), m.lacks(p, t))
 	due = due && m.chance(p, m.lead(p, t)) >= soon
 	switch {
-	case !m.scheduler.Inside(&p.Program):
+	case p.Phase == programs.Interlude && !m.scheduler.Inside(&p.Program):
 		return false
 	case t == kvpin.Disk:
 		return m.promote(p, cells, due)
