@@ -18,7 +18,8 @@ import (
 // below stays, and is not brought again for the same turn.
 //
 // For a turn that waits it is no guess. What it has on disk alone comes to the host
-// meanwhile, so that, once admitted, it holds memory on the device for less time in vain.
+// meanwhile, a piece between those of others, so that, once admitted, it holds memory on
+// the device for less time in vain.
 //
 // # When
 //
@@ -52,7 +53,15 @@ const (
 // lane is the way up from a tier to the one above it.
 type lane struct {
 	queue order.Heap[*program] // idle ones that lack cells above, by when the next piece is due
-	moves int                  // of any kind, that are under way over it
+	moves int                  // of any kind, that are under way over it, and
+	ahead int                  // those of them that no admitted turn waits for
+}
+
+func (l *lane) count(ahead bool, by int) {
+	l.moves += by
+	if ahead {
+		l.ahead += by
+	}
 }
 
 // ahead is what is known of a program in a lane.
@@ -182,8 +191,11 @@ func (m *Machine) prefetch() {
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		l := &m.lanes[t]
-		for top := l.queue.Top(); top != nil && l.moves == 0; top = l.queue.Top() {
+		for top := l.queue.Top(); top != nil && l.ahead == 0; top = l.queue.Top() {
 			p, rank := top.Value, top.Rank()
+			if rank.Class == likely && l.moves > 0 {
+				break
+			}
 			due := rank.At <= m.now
 			if rank.Class == likely && m.scheduler.Waiting() > 0 || m.bring(p, t, due) || !due {
 				break

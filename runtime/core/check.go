@@ -47,13 +47,13 @@ func (m *Machine) Check() error {
 
 // checkMoves audits what is moved between tiers, and what is to be.
 func (m *Machine) checkMoves() error {
-	var moves [kvpin.Disk + 1]int
+	var ways [kvpin.Disk + 1]lane
 	for id, p := range m.moves {
 		v := p.move
 		if v == nil || v.id != id {
 			return fmt.Errorf("core: move %d is not that of %s", id, p.ID)
 		}
-		moves[max(v.from, v.to)]++
+		ways[max(v.from, v.to)].count(v.ahead, 1)
 		switch {
 		case v.to == kvpin.Device && (p.seq == 0 || v.first != p.length || v.last > p.Capacity):
 			return fmt.Errorf("core: cells [%d,%d) are to come behind the %d of %s, which may have %d", v.first, v.last, p.length, p.ID, p.Capacity)
@@ -83,8 +83,8 @@ func (m *Machine) checkMoves() error {
 		}
 	}
 	for t := range m.lanes {
-		if moves[t] != m.lanes[t].moves {
-			return fmt.Errorf("core: %d moves to and from %v are counted, there are %d", m.lanes[t].moves, kvpin.Tier(t), moves[t])
+		if l, w := &m.lanes[t], &ways[t]; l.moves != w.moves || l.ahead != w.ahead || l.ahead > 1 {
+			return fmt.Errorf("core: %d moves to and from %v are counted, %d ahead; there are %d, %d", l.moves, kvpin.Tier(t), l.ahead, w.moves, w.ahead)
 		}
 		places -= m.lanes[t].queue.Len()
 	}

@@ -92,13 +92,13 @@
 //	                                                     and into memory that is free in any case
 //
 // There is a lane from each lower tier to the one above it, a heap of programs by when
-// they are due. It goes on while nobody else is on that way and, for what is only
-// predicted, while no turn waits; in pieces of some 50 ms, so that a restore hardly waits
-// for one; for programs inside the working set alone; and with no more than one context
-// for each gap, so that a prediction which fails costs at most that. A piece makes room
-// at the cost of one idle program whose cells are worth clearly less meanwhile. A turn
-// that is admitted while a piece of its program is on the way joins it: it is Restoring,
-// and what else there is below follows the piece.
+// they are due. It goes on in pieces of some 50 ms, one at a time, so that a restore
+// hardly waits for one, and brings no more than one context for each gap, so that a
+// prediction which fails costs at most that. What is only predicted goes on while no turn
+// waits, nobody else is on the way, and for programs inside the working set alone. A piece
+// makes room at the cost of one idle program whose cells are worth clearly less meanwhile.
+// A turn that is admitted while a piece of its program is on the way joins it: it is
+// Restoring, and what else there is below follows the piece.
 //
 // NextDeadline is when the first program of a lane is due, if nothing happens before.
 //

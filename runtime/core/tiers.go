@@ -35,7 +35,7 @@ func (m *Machine) tiered() bool { return m.cfg.Host > 0 }
 func (m *Machine) start(p *program, from, to kvpin.Tier, first, last programs.Tokens, ahead bool) {
 	m.lastMove++
 	p.move = &move{id: m.lastMove, from: from, to: to, first: first, last: last, since: m.now, cut: allValid, ahead: ahead}
-	m.lanes[max(from, to)].moves++
+	m.lanes[max(from, to)].count(ahead, 1)
 	m.moves[p.move.id] = p
 	for _, t := range [...]kvpin.Tier{from, to} {
 		if t != kvpin.Device {
@@ -58,7 +58,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 	v := p.move
 	delete(m.moves, ev.Move)
 	p.move = nil
-	m.lanes[max(v.from, v.to)].moves--
+	m.lanes[max(v.from, v.to)].count(v.ahead, -1)
 	for _, t := range [...]kvpin.Tier{v.from, v.to} {
 		if t != kvpin.Device {
 			m.ledger.KeepCopy(t, p.copyOf, false, m.copyRank(p))

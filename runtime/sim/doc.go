@@ -15,8 +15,9 @@
 // A step takes what the cost model says of its items. A program's next turn comes its
 // gap after the end of the one before, or when the subagents that it waits for have
 // ended. Moves between memory tiers go one after the other on a link for each lower
-// tier, beside the steps, those ahead of a turn among them. Programs that share a prefix fork it from one that stays in
-// memory. What is left out: the time that the scheduler itself takes, the network,
+// tier, beside the steps, those ahead of a turn among them. Programs that share a prefix
+// fork it from one that stays in memory. What is left out: the time that the scheduler
+// itself takes, what a move takes of the engine's time, the network,
 // and the jitter of a real engine.
 //
 // # Honest comparisons
