@@ -44,7 +44,8 @@
 // makes room for the next.
 //
 //	Device ──copy──▶ Host ──copy──▶ Disk
-//	   ▲               │              │
+//	   ▲               │ ▲            │
+//	   │               │ └──promote───┤
 //	   └───────────────┴───restore────┘
 //
 // # Pins

@@ -112,6 +112,15 @@ func (l *Ledger) CutCopy(t Tier, owner Owner, n programs.Tokens) {
 	}
 }
 
+// FirstToGo is whose copy makes room next on a lower tier, and its size; 0 and 0 when
+// no copy may go.
+func (l *Ledger) FirstToGo(t Tier) (owner Owner, size programs.Bytes) {
+	if top := l.tiers[t].loans.Top(); top != nil {
+		return top.Value.owner, top.Value.bytes
+	}
+	return 0, 0
+}
+
 // TierUsage is the state of a lower tier in bytes: its size, and what copies take.
 func (l *Ledger) TierUsage(t Tier) (size, used programs.Bytes) {
 	return l.tiers[t].size, l.tiers[t].used

@@ -118,6 +118,13 @@ func (s *Scheduler) Waiting() int { return s.waiting }
 // Running counts the turns in memory.
 func (s *Scheduler) Running() int { return len(s.running) }
 
+// Inside tells whether the policy would let a turn of an idle program in, were it to
+// come now.
+func (s *Scheduler) Inside(p *Program) bool {
+	set, ok := s.policy.(interface{ Inside(*Program) bool })
+	return !ok || set.Inside(p)
+}
+
 // Victim is whose memory is taken next.
 func (s *Scheduler) Victim(now programs.Time) *Program { return s.policy.Victim(now) }
 

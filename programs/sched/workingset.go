@@ -158,6 +158,12 @@ func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
 	return next
 }
 
+// Inside tells whether an idle program is in the set.
+func (w *WorkingSet) Inside(p *Program) bool {
+	w.divide()
+	return w.part(p.Tenant).inside(p)
+}
+
 // Victim implements Policy.
 func (w *WorkingSet) Victim(programs.Time) *Program {
 	w.divide()

@@ -1,6 +1,11 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+)
 
 // Check audits the machine, its scheduler and its ledger, and reports the first
 // broken invariant. It visits every program and is meant for tests.
@@ -36,6 +41,55 @@ func (m *Machine) Check() error {
 		case p.runs() && (p.seq == 0 || p.Cells >= p.Turn.Context):
 			return fmt.Errorf("core: %s runs with %d cells of a context of %d", id, p.Cells, p.Turn.Context)
 		}
+	}
+	return m.checkMoves()
+}
+
+// checkMoves audits what is moved between tiers, and what is to be.
+func (m *Machine) checkMoves() error {
+	var ways [kvpin.Disk + 1]lane
+	for id, p := range m.moves {
+		v := p.move
+		if v == nil || v.id != id {
+			return fmt.Errorf("core: move %d is not that of %s", id, p.ID)
+		}
+		ways[max(v.from, v.to)].count(v.ahead, 1)
+		switch {
+		case v.to == kvpin.Device && (p.seq == 0 || v.first != p.length || v.last > p.Capacity):
+			return fmt.Errorf("core: cells [%d,%d) are to come behind the %d of %s, which may have %d", v.first, v.last, p.length, p.ID, p.Capacity)
+		case v.from == kvpin.Device && (p.seq == 0 || v.last > p.length):
+			return fmt.Errorf("core: cells [%d,%d) are read of the %d of %s", v.first, v.last, p.length, p.ID)
+		}
+		for _, t := range [...]kvpin.Tier{v.from, v.to} {
+			if t != kvpin.Device && m.ledger.Copied(t, p.copyOf) < v.last {
+				return fmt.Errorf("core: cells [%d,%d) of %s go from %v to %v, and the copy on %v is of fewer", v.first, v.last, p.ID, v.from, v.to, t)
+			}
+		}
+	}
+	places := 0
+	for id, p := range m.programs {
+		restoring := p.Phase == programs.Active && p.Turn.Phase == programs.Restoring
+		if restoring != (p.turn.restoring != 0) || restoring && p.move == nil && !p.unsettled {
+			return fmt.Errorf("core: %s waits for cells: %v; since %v", id, restoring, p.turn.restoring)
+		}
+		for t := kvpin.Host; t <= kvpin.Disk; t++ {
+			in := p.ahead[t].place.In()
+			if in != (m.prefetches() && m.lacks(p, t) > 0) {
+				return fmt.Errorf("core: %s lacks %d cells above %v, and is in the lane: %v", id, m.lacks(p, t), t, in)
+			}
+			if in {
+				places++
+			}
+		}
+	}
+	for t := range m.lanes {
+		if l, w := &m.lanes[t], &ways[t]; l.moves != w.moves || l.ahead != w.ahead || l.ahead > 1 {
+			return fmt.Errorf("core: %d moves to and from %v are counted, %d ahead; there are %d, %d", l.moves, kvpin.Tier(t), l.ahead, w.moves, w.ahead)
+		}
+		places -= m.lanes[t].queue.Len()
+	}
+	if places != 0 {
+		return fmt.Errorf("core: %d programs are in lanes and not known", -places)
 	}
 	return nil
 }

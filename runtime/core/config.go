@@ -48,6 +48,10 @@ type Config struct {
 	// Host and Disk are the sizes of the lower tiers; 0 is none.
 	Host, Disk programs.Bytes
 
+	// NoPrefetch has cells come back from lower tiers no sooner than the turn that
+	// wants them is admitted.
+	NoPrefetch bool
+
 	// Rates are what is assumed of the engine and the tiers before anything has
 	// been measured.
 	Rates Rates

@@ -78,8 +78,29 @@
 // at any moment, without a wait. A turn that is admitted with fewer cells than there are
 // copies of is Restoring until they are back. MoveCells asks for a copy in either
 // direction; MoveDone says that it was made, or failed: a copy that cannot be read is
-// dropped, and its cells are computed again. Moves go on beside steps, one of a program
-// at a time; the sequence that one reads or fills is not truncated meanwhile.
+// dropped, and its cells are computed again; one that cannot be made is not tried again
+// before the next turn is over. Moves go on beside steps, one of a program at a time; the
+// sequence that one reads or fills is not truncated meanwhile.
+//
+// # Ahead of the turn
+//
+// Cells come back before their turn is admitted, too (ahead.go):
+//
+//	what                    for whom                     when
+//	disk ──▶ host           a turn waits                 at once
+//	disk ──▶ host ──▶ device  an idle program            a reload before its predicted return,
+//	                                                     and into memory that is free in any case
+//
+// There is a lane from each lower tier to the one above it, a heap of programs by when
+// they are due. It goes on in pieces of some 50 ms, one at a time, so that a restore
+// hardly waits for one, and brings no more than one context for each gap, so that a
+// prediction which fails costs at most that. What is only predicted goes on while no turn
+// waits, nobody else is on the way, and for programs inside the working set alone. A piece
+// makes room at the cost of one idle program whose cells are worth clearly less meanwhile.
+// A turn that is admitted while a piece of its program is on the way joins it: it is
+// Restoring, and what else there is below follows the piece.
+//
+// NextDeadline is when the first program of a lane is due, if nothing happens before.
 //
 // # What is learnt
 //

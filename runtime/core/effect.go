@@ -32,6 +32,7 @@ type Effect struct {
 	Source kvpin.Tier      // MoveCells: from where
 	Tier   kvpin.Tier      // MoveCells: to where; DropCopy: on which
 	First  programs.Tokens // MoveCells: cells [First, Cells) are moved
+	Ahead  bool            // MoveCells: no turn is admitted that waits for them
 	Pin    Pin             // PinProgram
 
 	Items []Item // RunStep; valid until its StepDone
@@ -123,6 +124,9 @@ type Timing struct {
 	Started  programs.Time // first StartTurn
 	First    programs.Time // the step that sampled its first token was done
 	Finished programs.Time
+
+	// Restoring is how long the turn, once started, waited for cells from lower tiers.
+	Restoring programs.Duration
 }
 
 // Cause tells why a sequence loses cells.
@@ -163,7 +167,11 @@ func (e Effect) String() string {
 	case ReleaseSeq:
 		return fmt.Sprintf("release #%d of %s (%v)", e.Seq, e.Turn.Program, e.Cause)
 	case MoveCells:
-		return fmt.Sprintf("move %d of %s cells [%d,%d) %v to %v", e.Move, e.Turn.Program, e.First, e.Cells, e.Source, e.Tier)
+		s := fmt.Sprintf("move %d of %s cells [%d,%d) %v to %v", e.Move, e.Turn.Program, e.First, e.Cells, e.Source, e.Tier)
+		if e.Ahead {
+			s += " ahead"
+		}
+		return s
 	case DropCopy:
 		return fmt.Sprintf("drop the copy of %s on %v cells=%d", e.Turn.Program, e.Tier, e.Cells)
 	case PinProgram:

@@ -17,6 +17,7 @@ type gap struct {
 	started  programs.Time
 	exact    programs.Time // when it ends, if that is known
 	estimate *toolpredict.Estimate
+	told     int // estimates so far
 	pin      kvpin.Pin
 	reprice  order.Entry[*program]
 }
@@ -37,6 +38,10 @@ func (m *Machine) begin(p *program, call Call) {
 	p.gap.observed = true
 	p.gap.started = m.now
 	p.Gap.Since = m.now
+	p.uncopied = false
+	for t := range p.ahead {
+		p.ahead[t].brought = 0
+	}
 	m.expect(p, call)
 }
 
@@ -46,6 +51,7 @@ func (m *Machine) expect(p *program, call Call) {
 	if g.estimate == nil {
 		g.estimate = new(toolpredict.Estimate)
 	}
+	g.told++
 	g.call = toolpredict.Call{
 		Program: string(p.ID), Tenant: string(p.Tenant), Tool: call.Tool, Class: call.Class, Human: call.Human,
 		Hint: toolpredict.Seconds(call.Expected.Seconds()),
@@ -73,6 +79,7 @@ func (m *Machine) end(p *program, arrived programs.Time) {
 	}
 	g.observed = false
 	m.reprices.Remove(&g.reprice)
+	m.foresee(p)
 }
 
 // price says what the seat is worth now, and when to ask again.

@@ -104,7 +104,7 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 	if w.Reason != sched.ForNothing {
 		return w, true
 	}
-	if w.Lacks = m.lacks(p); w.Lacks > 0 {
+	if w.Lacks = m.short(p); w.Lacks > 0 {
 		w.Reason = sched.ForMemory
 	} else if p.move != nil && !p.intact() {
 		w.Reason = sched.ForMove
@@ -112,15 +112,15 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 	return w, true
 }
 
-// lacks is how many cells more than can be reclaimed it takes to admit a program, by
+// short is how many cells more than can be reclaimed it takes to admit a program, by
 // itself or as a fork; see memory.Admit.
-func (m *Machine) lacks(p *program) programs.Tokens {
+func (m *Machine) short(p *program) programs.Tokens {
 	g := m.cfg.Geometry
-	short := g.Bytes(p.Turn.Context) - g.Bytes(p.Capacity) - m.ledger.Available(p.seq)
+	lacks := g.Bytes(p.Turn.Context) - g.Bytes(p.Capacity) - m.ledger.Available(p.seq)
 	if shared := m.shareable(p); shared > 0 {
-		short = min(short, g.Bytes(p.Turn.Context)-g.Bytes(shared)-m.ledger.Available(p.turn.parent.seq))
+		lacks = min(lacks, g.Bytes(p.Turn.Context)-g.Bytes(shared)-m.ledger.Available(p.turn.parent.seq))
 	}
-	return programs.Tokens(max(0, short+g.CellBytes-1) / g.CellBytes)
+	return programs.Tokens(max(0, lacks+g.CellBytes-1) / g.CellBytes)
 }
 
 // Ahead lists the programs that stand before a waiting one and take of what it waits

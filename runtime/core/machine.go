@@ -28,6 +28,7 @@ type Machine struct {
 	lastCopy kvpin.Owner
 	alarms   order.Heap[*program]
 	reprices order.Heap[*program] // idle programs, by when their seats are to be priced anew
+	lanes    [kvpin.Disk + 1]lane // up from each lower tier
 	kept     programs.Tokens      // private cells of resident programs
 
 	now       programs.Time
@@ -115,11 +116,11 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 // NextDeadline is when the machine needs a Tick if nothing else happens before;
 // false when it needs none.
 func (m *Machine) NextDeadline() (at programs.Time, ok bool) {
-	first := m.alarms.Top()
-	if first == nil {
-		return 0, false
+	at, ok = m.nextAhead()
+	if first := m.alarms.Top(); first != nil && (!ok || first.Rank().At < at) {
+		return first.Rank().At, true
 	}
-	return first.Rank().At, true
+	return at, ok
 }
 
 // Memory sums up the pool as the ledger has it.

@@ -23,11 +23,15 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 	if !m.fork(p) && !m.extend(p) {
 		return false, false
 	}
+	m.leave(p)
 	copied = m.restore(p)
 	t := &p.turn
 	if t.timing.Started == 0 {
 		t.timing.Started = m.now
 		t.usage.Reused = p.Cells
+	}
+	if copied {
+		t.restoring = m.now
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
 	return true, copied
@@ -51,6 +55,7 @@ func (m memory) Grow(sp *sched.Program) bool {
 // Suspend implements sched.Memory.
 func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
+	p.turn.restored(m.now)
 	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.turn.usage})
 	m.trim(p)
 	m.changed(p)
@@ -60,7 +65,14 @@ func (m memory) Suspend(sp *sched.Program) {
 func (m memory) Lend(sp *sched.Program) { m.changed(sp.Owner.(*program)) }
 
 // Moving implements sched.Memory.
-func (m memory) Moving() bool { return len(m.moves) > 0 }
+func (m memory) Moving() bool {
+	for _, p := range m.moves {
+		if p.move.onDevice() {
+			return true
+		}
+	}
+	return false
+}
 
 // Surrender implements sched.Memory.
 func (m memory) Surrender() bool {
@@ -212,12 +224,13 @@ func (m *Machine) changed(p *program) {
 	if m.programs[p.ID] == p {
 		m.scheduler.Put(m.now, &p.Program)
 	}
+	m.foresee(p)
 	m.guard(p)
 }
 
 // secure says whether the program's memory is safe whatever the policy says.
 func (m *Machine) secure(p *program) {
-	p.Safe = p.busy || p.resident || p.move != nil
+	p.Safe = p.busy || p.resident || p.move.onDevice()
 	kept := programs.Tokens(0)
 	if p.resident {
 		kept = p.Capacity - p.Shared
@@ -258,6 +271,7 @@ func (m *Machine) settle() {
 		if !p.runs() {
 			m.trim(p)
 		}
+		m.restoring(p)
 		m.offload(p)
 		if p.Phase == programs.Ended {
 			m.cutCopies(p, 0)
@@ -276,7 +290,7 @@ func (m *Machine) settle() {
 // trim gives back what the program does not use: cells that are not of its
 // context, the reserve behind them, or everything when no turn will use it.
 func (m *Machine) trim(p *program) {
-	if p.seq == 0 || p.move != nil && (p.move.from == kvpin.Device || p.move.to == kvpin.Device) {
+	if p.seq == 0 || p.move.onDevice() {
 		return // what is being moved is trimmed after that
 	}
 	left, cause := m.ledger.Keepable(p.seq, p.Cells), CauseTrim

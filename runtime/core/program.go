@@ -31,9 +31,12 @@ type program struct {
 
 	// copyOf names the copies on lower tiers, and copied is how many cells, from
 	// the front of the current context, each tier has.
-	copyOf kvpin.Owner
-	copied [kvpin.Disk + 1]programs.Tokens
-	move   *move
+	copyOf   kvpin.Owner
+	copied   [kvpin.Disk + 1]programs.Tokens
+	move     *move
+	uncopied bool                  // a copy could not be made: none is tried until the next turn is over
+	ahead    [kvpin.Disk + 1]ahead // places in the lanes
+	wanted   programs.Time         // when a copy of it was last promoted
 
 	gap      gap
 	said     said
@@ -54,14 +57,15 @@ type turn struct {
 	uncached bool
 	stepping bool // has an item in the step that runs, and wants its result
 
-	parent  *program // to fork from, while parent.edition is edition
+	parent  *program    // to fork from, while parent.edition is edition
+	origin  kvpin.Owner // the parent's name for good
 	edition int
 	shared  programs.Tokens
 
-	next     Call
-	left     Left
-	restored programs.Tokens   // cells that came from lower tiers
-	served   programs.Duration // of steps that the turn had a part in
+	next      Call
+	left      Left
+	restoring programs.Time     // since when it waits for cells from lower tiers; 0 when it does not
+	served    programs.Duration // of steps that the turn had a part in
 
 	usage  programs.Usage
 	timing Timing

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,16 +19,17 @@ import (
 // TestScenarios plays the scripts of testdata/scenarios. A script is a list of commands,
 // each with the effects that it had; go test -rewrite writes them anew.
 //
-//	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=)
+//	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
+//	           host-rate= and disk-rate= in cells a second, before any is measured)
 //	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached; tool= expected= of what it will call)
-//	tool a ls  the call of a has begun (expected=, human)
+//	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens
-//	moved      the first of the moves between tiers that are under way is done (failed)
+//	moved      the first of the moves between tiers that are under way is done, 5 ms later (in=10ms: so much later; failed)
 //	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
 //	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
 //	interrupted, failed   the running step did not happen, or cannot
-//	cancel a/1, ended a, wait 5s
+//	cancel a/1, ended a, wait 5s, wait deadline (until the machine wants a tick)
 //	memory     the pool, in cells
 //
 // A cell is one byte, granules have 16 cells and the first span 64.
@@ -79,18 +81,22 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 	case "ended":
 		s.step(t, &core.ProgramEnded{Program: program(d)})
 	case "wait":
-		s.now = s.now.Add(duration(t, d, d.CmdArgs[0].Key))
+		if at, ok := s.machine.NextDeadline(); ok && d.CmdArgs[0].Key == "deadline" {
+			s.now = at
+		} else {
+			s.now = s.now.Add(duration(t, d, d.CmdArgs[0].Key))
+		}
 		s.step(t, &core.Tick{})
 	case "tool":
 		s.step(t, &core.ToolStarted{Program: program(d), Call: core.Call{
-			Tool: d.CmdArgs[1].Key, Expected: optionalDuration(t, d, "expected"), Human: d.HasArg("human"),
+			Tool: d.CmdArgs[1].Key, Expected: optionalDuration(t, d, "expected"), Exact: d.HasArg("exact"), Human: d.HasArg("human"),
 		}})
 	case "progress":
 		s.step(t, &core.ToolProgress{Program: program(d), Expected: duration(t, d, d.CmdArgs[1].Key)})
 	case "compacted":
 		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
 	case "moved":
-		s.moved(t, d.HasArg("failed"))
+		s.moved(t, cmp.Or(optionalDuration(t, d, "in"), stepTime/2), d.HasArg("failed"))
 	case "memory":
 		u := s.machine.Memory()
 		fmt.Fprintf(&s.out, "free %d, parked %d, held %d, shared %d\n", u.Free(), u.Parked, u.Held, u.Shared)
@@ -117,6 +123,10 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 		ForgetAfter: optionalDuration(t, d, "forget"),
 		Host:        programs.Bytes(integer(t, d, "host", 0)),
 		Disk:        programs.Bytes(integer(t, d, "disk", 0)),
+		Rates: core.Rates{
+			HostBytes: float64(integer(t, d, "host-rate", 0)),
+			DiskBytes: float64(integer(t, d, "disk-rate", 0)),
+		},
 	}
 	if name := sched.Default; d.MaybeScanArgs(t, "policy", &name) {
 		policy, err := sched.ByName(name)
@@ -181,14 +191,14 @@ func (s *script) report(t *testing.T, ev *core.StepDone) {
 	s.step(t, ev)
 }
 
-func (s *script) moved(t *testing.T, failed bool) {
+func (s *script) moved(t *testing.T, took programs.Duration, failed bool) {
 	if len(s.moves) == 0 {
 		fmt.Fprintln(&s.out, "nothing is moved")
 		return
 	}
 	id := s.moves[0]
 	s.moves = s.moves[1:]
-	s.now = s.now.Add(stepTime / 2)
+	s.now = s.now.Add(took)
 	s.step(t, &core.MoveDone{Move: id, Failed: failed})
 }
 

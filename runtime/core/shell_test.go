@@ -86,6 +86,8 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		if rapid.Bool().Draw(t, "disk") {
 			cfg.Disk = 2 * cfg.Host
 		}
+		cfg.Rates.HostBytes, cfg.Rates.DiskBytes = 5000*float64(g.CellBytes), 1000*float64(g.CellBytes)
+		cfg.NoPrefetch = rapid.IntRange(0, 3).Draw(t, "no prefetch") == 0
 	}
 	s := &checkedShell{
 		engine: gputest.NewFake(g),

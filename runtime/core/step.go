@@ -9,6 +9,7 @@ import (
 // plan asks for the next step, if anything can run.
 func (m *Machine) plan() {
 	m.batch = m.scheduler.Plan(m.now, memory{m}, m.batch[:0])
+	m.prefetch()
 	if len(m.batch) == 0 {
 		return
 	}

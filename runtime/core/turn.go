@@ -31,6 +31,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	m.secure(p)
 	m.scheduler.Wait(m.now, &p.Program)
 	m.guard(p)
+	m.foresee(p)
 }
 
 // rejects gives the reason not to take the turn in, if there is one.
@@ -98,7 +99,7 @@ func (m *Machine) newTurn(ev *TurnArrived) turn {
 	}
 	t.final = ev.Context + t.maxNew - 1
 	if parent := m.programs[ev.Parent]; parent != nil && !ev.Uncached {
-		t.parent, t.edition, t.shared = parent, parent.edition, ev.Shared
+		t.parent, t.origin, t.edition, t.shared = parent, parent.copyOf, parent.edition, ev.Shared
 	}
 	return t
 }
@@ -129,6 +130,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	m.scheduler.Leave(&p.Program)
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.turn.timing.Finished = m.now
+	p.turn.restored(m.now)
 	p.turn.parent = nil // do not keep what is forgotten from being collected
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.turn.usage, Timing: p.turn.timing})
 	m.disown(p)

@@ -36,6 +36,7 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = appendCounts(b, e.Owner)
 	b = appendNumbers(b, e.First)
 	b = append(b, byte(e.Source), byte(e.Tier))
+	b = appendBool(b, e.Ahead)
 	b = appendNumbers(b, e.Pin.TTL, e.Pin.Expected, e.Pin.Reload)
 	b = appendCounts(b, uint(len(e.Items)))
 	for i := range e.Items {
@@ -43,14 +44,19 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	}
 	b = append(b, byte(e.Outcome), byte(e.Rejection))
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Prefilled, e.Usage.Generated)
-	return appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Finished)
+	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Finished)
+	return appendNumbers(b, e.Timing.Restoring)
 }
 
 func appendItem(b []byte, i *core.Item) []byte {
 	b = appendCounts(b, i.Seq)
 	b = appendTurn(b, i.Turn)
 	b = appendNumbers(b, i.From, i.Count)
-	if i.Sample {
+	return appendBool(b, i.Sample)
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
 		return append(b, 1)
 	}
 	return append(b, 0)

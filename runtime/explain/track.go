@@ -331,6 +331,12 @@ func (t *track) moved(e *core.Effect, took programs.Duration, failed bool) {
 		t.cells = e.Cells
 		entry.What, entry.Reason = Restored, e.Source.String()
 		entry.Text = fmt.Sprintf("%s cells came back from %v in %s", count(n), e.Source, span(took))
+		if e.Ahead {
+			entry.Text += ", ahead of the turn that is expected"
+		}
+	case e.Ahead:
+		entry.What, entry.Reason = Copied, e.Tier.String()
+		entry.Text = fmt.Sprintf("%s cells were brought from %v to %v in %s, to be at hand for the next turn", count(n), e.Source, e.Tier, span(took))
 	default:
 		entry.What, entry.Reason = Copied, e.Tier.String()
 		entry.Text = fmt.Sprintf("%s cells were copied to %v in %s, so that their memory can be taken without a wait", count(n), e.Tier, span(took))

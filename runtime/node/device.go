@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -129,7 +130,7 @@ func (d *device) piece(m *move) (err error) {
 		return err
 	}
 	from := m.first + m.saved()
-	saved, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, pieceBytes/int(d.engine.Geometry().CellBytes))))
+	saved, err := d.engine.Save(m.seq, from, min(m.last-from, max(1, m.atOnce()/int(d.engine.Geometry().CellBytes))))
 	m.pieces = append(m.pieces, saved)
 	return err
 }
@@ -182,7 +183,7 @@ func (d *device) call(c *call) error {
 	case core.ReleaseSeq:
 		return d.engine.Release(c.seq)
 	case core.MoveCells:
-		d.moves = append(d.moves, c.move)
+		d.enqueue(c.move)
 		return nil
 	case core.StartTurn:
 		c.refused = d.engine.SetSampling(c.seq, c.sampling, c.history)
@@ -192,6 +193,17 @@ func (d *device) call(c *call) error {
 		return nil
 	}
 	panic(fmt.Sprintf("node: %v is no call on a sequence", c.kind))
+}
+
+// enqueue lets a move that a turn waits for go before those that none does.
+func (d *device) enqueue(m *move) {
+	at := len(d.moves)
+	if !m.ahead {
+		if i := slices.IndexFunc(d.moves, func(o *move) bool { return o.ahead }); i >= 0 {
+			at = i
+		}
+	}
+	d.moves = slices.Insert(d.moves, at, m)
 }
 
 func (d *device) step(w *work) (core.StepStatus, error) {

@@ -2,9 +2,13 @@ package node_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -48,6 +52,55 @@ func TestLowerTiers(t *testing.T) {
 			}
 			if with.KVHost == 0 || name == "disk" && with.KVDisk == 0 {
 				t.Errorf("%d bytes are on the host, %d on disk", with.KVHost, with.KVDisk)
+			}
+		})
+	}
+}
+
+// TestCellsComeBackAhead has a program's cells give way to another's, which then ends.
+// Before its next turn comes they are back, from the host, and from disk by way of the
+// host; the turn finds them all.
+func TestCellsComeBackAhead(t *testing.T) {
+	const cell = 64
+	for name, set := range map[string]func(*stage){
+		"host": func(s *stage) { s.HostBytes = 4096 * cell },
+		"disk": func(s *stage) { s.HostBytes, s.DiskBytes, s.DiskDir = 272*cell, 4096*cell, t.TempDir() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ahead []string
+			var started programs.Tokens // cells that the latest turn found
+			play(t, func(s *stage) {
+				s.geometry.PoolBytes = 256 * cell
+				set(s)
+				s.Observe = func(_ programs.Time, _ core.Event, effects []core.Effect) {
+					for _, e := range effects {
+						switch {
+						case e.Kind == core.MoveCells && e.Ahead && e.Turn.Program == "t/a":
+							ahead = append(ahead, fmt.Sprintf("%v to %v", e.Source, e.Tier))
+						case e.Kind == core.StartTurn:
+							started = e.Cells
+						}
+					}
+				}
+			}, func(r *rig) {
+				short := func(w *wire.Turn) { w.Sampling.MaxTokens = 4 }
+				last := func(w *wire.Turn) { w.Lifecycle.Last = true }
+				first := r.finished(r.ask("a", 1, strings.Repeat("a", 60), short))
+				r.finished(r.ask("b", 1, strings.Repeat("b", 210), short))
+				r.finished(r.ask("b", 2, "bye", short, last))
+				time.Sleep(time.Second)
+				before := r.node.Stats()
+				r.finished(r.ask("a", 2, "again", short))
+				after := r.node.Stats()
+				if prompt := first.Usage.PromptTokens; int64(started) < int64(prompt) {
+					r.Errorf("the turn found %d cells; the prompt of the one before had %d tokens", started, prompt)
+				}
+				if before.Ahead == 0 || after.Restored != before.Restored {
+					r.Errorf("%d cells came back ahead of the turn, %d after it", before.Ahead, after.Restored-before.Restored)
+				}
+			})
+			if want := name + " to "; !slices.ContainsFunc(ahead, func(s string) bool { return strings.HasPrefix(s, want) }) {
+				t.Errorf("ahead of its turn: %q", ahead)
 			}
 		})
 	}

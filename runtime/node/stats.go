@@ -24,6 +24,7 @@ type Stats struct {
 	Prefilled int64 // tokens run before one could be sampled
 	Generated int64 // tokens sampled
 	Restored  int64 // cells that came back from lower tiers
+	Ahead     int64 // of these, before their turn did
 
 	Turns    int64 // taken in and not over, now
 	Running  int64 // of these, those in memory
@@ -41,7 +42,7 @@ type stats struct {
 	signals                                          atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
-	host, disk, restored                             atomic.Int64
+	host, disk, restored, ahead                      atomic.Int64
 }
 
 // Stats reads the numbers. Those of one moment belong together within a step or
@@ -65,6 +66,7 @@ func (n *Node) Stats() Stats {
 		Prefilled: s.prefilled.Load(),
 		Generated: s.generated.Load(),
 		Restored:  s.restored.Load(),
+		Ahead:     s.ahead.Load(),
 
 		Turns:    s.turns.Load(),
 		Contexts: s.contexts.Load(),

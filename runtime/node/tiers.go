@@ -37,8 +37,9 @@ type move struct {
 	seq         engine.Seq
 	from, to    kvpin.Tier
 	first, last int
+	ahead       bool // no turn waits for it
 
-	pieces []engine.Saved // the cells in order, each of at most pieceBytes
+	pieces []engine.Saved // the cells in order, each of at most atOnce bytes
 	loaded int            // pieces that the engine has
 	failed bool           // the copy cannot be had, or made
 	err    error          // the engine refused: nothing can follow
@@ -47,6 +48,17 @@ type move struct {
 // pieceBytes is how much is moved between two steps of the engine: a millisecond or
 // so, that running turns wait for.
 const pieceBytes = 4 << 20
+
+// aheadBytes is the same of what no turn waits for: nobody who runs is to notice.
+const aheadBytes = 512 << 10
+
+// atOnce is how much of the move goes between two steps.
+func (m *move) atOnce() int {
+	if m.ahead {
+		return aheadBytes
+	}
+	return pieceBytes
+}
 
 // packer keeps copies in about as much memory as their cells take.
 type packer struct {
@@ -75,20 +87,26 @@ func newTiers(p packer, d *disk) *tiers {
 func (l *loop) move(e *core.Effect) {
 	m := &move{
 		id: e.Move, program: e.Turn.Program, owner: e.Owner, seq: engine.Seq(e.Seq),
-		from: e.Source, to: e.Tier, first: int(e.First), last: int(e.Cells),
+		from: e.Source, to: e.Tier, first: int(e.First), last: int(e.Cells), ahead: e.Ahead,
 	}
 	l.tiers.moves[m.id] = m
 	if m.from == kvpin.Host {
 		m.pieces = l.tiers.host[m.owner].slice(m.first, m.last)
 	}
 	switch {
-	case m.from == kvpin.Disk:
-		l.tiers.disk.order(diskJob{move: m})
-	case m.to == kvpin.Disk:
+	case m.from == kvpin.Disk || m.to == kvpin.Disk:
 		l.tiers.disk.order(diskJob{move: m})
 	default:
-		l.order(call{kind: core.MoveCells, move: m})
+		l.toEngine(m)
 	}
+}
+
+// toEngine hands a move on to the engine, a little at once.
+func (l *loop) toEngine(m *move) {
+	if m.to == kvpin.Device {
+		m.pieces = split(m.pieces, max(1, m.atOnce()/l.tiers.packer.cell))
+	}
+	l.order(call{kind: core.MoveCells, move: m})
 }
 
 // landed takes a move back. What was read from disk goes on to the engine.
@@ -96,8 +114,8 @@ func (l *loop) landed(m *move) error {
 	if m.err != nil {
 		return fmt.Errorf("the engine cannot go on: %w", m.err)
 	}
-	if m.from == kvpin.Disk && !m.failed && m.loaded < len(m.pieces) {
-		l.order(call{kind: core.MoveCells, move: m})
+	if m.from == kvpin.Disk && m.to == kvpin.Device && !m.failed && m.loaded < len(m.pieces) {
+		l.toEngine(m)
 		l.submit()
 		return nil
 	}
@@ -106,6 +124,9 @@ func (l *loop) landed(m *move) error {
 	case m.failed:
 	case m.to == kvpin.Device:
 		l.node.stats.restored.Add(int64(m.last - m.first))
+		if m.ahead {
+			l.node.stats.ahead.Add(int64(m.last - m.first))
+		}
 	default:
 		l.tiers.keep(m)
 	}
@@ -124,7 +145,9 @@ func (t *tiers) keep(m *move) {
 		if t.host[m.owner] == nil {
 			t.host[m.owner] = &hostCopy{}
 		}
-		t.host[m.owner].pieces = append(t.host[m.owner].pieces, m.pieces...)
+		for _, p := range m.pieces {
+			t.host[m.owner].pieces = append(t.host[m.owner].pieces, t.packer.trim(p))
+		}
 	}
 }
 
@@ -183,4 +206,14 @@ func (h *hostCopy) slice(first, last int) (pieces []engine.Saved) {
 		first, last = first-p.Cells, last-p.Cells
 	}
 	return pieces
+}
+
+// split parts pieces into such of at most so many cells.
+func split(pieces []engine.Saved, most int) (parts []engine.Saved) {
+	for _, p := range pieces {
+		for at := 0; at < p.Cells; at += most {
+			parts = append(parts, p.Part(at, min(most, p.Cells-at)))
+		}
+	}
+	return parts
 }

@@ -6,12 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/runtime/core"
 )
 
 // cell is the size of the cells that these tests save, in planes: the first bytes of all
@@ -86,6 +88,47 @@ func TestHostCopy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatIsAheadYields has moves that a turn waits for go before those that none does,
+// which go in smaller pieces.
+func TestWhatIsAheadYields(t *testing.T) {
+	d := newDevice(nil)
+	for _, m := range []*move{{id: 1}, {id: 2, ahead: true}, {id: 3, ahead: true}, {id: 4}} {
+		if err := d.call(&call{kind: core.MoveCells, move: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var order []core.MoveID
+	for _, m := range d.moves {
+		order = append(order, m.id)
+	}
+	if want := []core.MoveID{1, 4, 2, 3}; !slices.Equal(order, want) {
+		t.Errorf("moves go in the order %v, want %v", order, want)
+	}
+	if urgent, ahead := (&move{}).atOnce(), (&move{ahead: true}).atOnce(); ahead*4 > urgent {
+		t.Errorf("%d bytes go at once where nobody waits, %d where somebody does", ahead, urgent)
+	}
+}
+
+// TestSplit parts pieces and loses nothing.
+func TestSplit(t *testing.T) {
+	cells := bytes.Repeat([]byte("abcdefgh"), 30)
+	for i := range cells {
+		cells[i] += byte(i / cell)
+	}
+	pieces := []engine.Saved{planes(cells[:20*cell]).Part(3, 17), planes(cells[20*cell:])}
+	for most, want := range map[int]int{1: 27, 4: 5 + 3, 17: 2, 100: 2} {
+		parts := split(pieces, most)
+		for _, p := range parts {
+			if p.Cells < 1 || p.Cells > most {
+				t.Errorf("a part of %d cells, of at most %d", p.Cells, most)
+			}
+		}
+		if len(parts) != want || !bytes.Equal(plain(parts...), cells[3*cell:]) {
+			t.Errorf("%d parts of at most %d cells, want %d; or other cells", len(parts), most, want)
+		}
+	}
 }
 
 // TestDisk holds copies on disk against copies in memory.

@@ -19,6 +19,7 @@ type Arm struct {
 	full    bool // steps are always filled with prompt, as published systems do
 	know    Knowledge
 	endless bool // a pool that holds every context
+	late    bool // cells come back from lower tiers no sooner than their turn is admitted
 }
 
 // Kind says what an arm is for.
@@ -38,7 +39,9 @@ func Arms() []Arm {
 		{Name: sched.Default, Kind: Ours},
 		{Name: "interlude/full-steps", Says: "ours, with steps filled with prompt", Kind: Ablation, policy: sched.NewInterlude, full: true},
 		{Name: "interlude/no-guard", Says: "ours, without guards", Kind: Ablation, policy: sched.NewWorkingSet},
+		{Name: "interlude/no-prefetch", Says: "ours, with cells fetched for admitted turns alone", Kind: Ablation, policy: sched.NewInterlude, late: true},
 		{Name: "interlude/gaps-known", Says: "ours, told how long each tool will take", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true}},
+		{Name: "interlude/gaps-known/no-prefetch", Says: "the same, with cells fetched for admitted turns alone", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true}, late: true},
 		{Name: "interlude/work-known", Says: "ours, told the engine time that is left", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Work: true}},
 		{Name: "interlude/both-known", Says: "ours, told both", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true, Work: true}},
 		{Name: "endless-pool", Says: "ours, with a pool for all contexts", Kind: Clairvoyant, policy: sched.NewInterlude, endless: true},
@@ -48,9 +51,9 @@ func Arms() []Arm {
 		case sched.Default:
 			arms[0].Says, arms[0].policy = p.Says, p.New
 		case "working-set":
-			arms = append(arms, Arm{Name: p.Name, Says: p.Says + ", full steps", Kind: Ablation, policy: p.New, full: true})
+			arms = append(arms, Arm{Name: p.Name, Says: p.Says + ", full steps", Kind: Ablation, policy: p.New, full: true, late: true})
 		default:
-			arms = append(arms, Arm{Name: p.Name, Says: p.Says, Kind: Baseline, policy: p.New, full: true})
+			arms = append(arms, Arm{Name: p.Name, Says: p.Says, Kind: Baseline, policy: p.New, full: true, late: true})
 		}
 	}
 	for _, name := range [...]string{"program-fcfs", "thunder"} {
@@ -58,14 +61,14 @@ func Arms() []Arm {
 		if err != nil {
 			panic(err) // the names above are of policies there are
 		}
-		arms = append(arms, Arm{Name: name + "/paced", Says: p.Says + ", with our steps", Kind: Ablation, policy: p.New})
+		arms = append(arms, Arm{Name: name + "/paced", Says: p.Says + ", with our steps", Kind: Ablation, policy: p.New, late: true})
 	}
 	return arms
 }
 
 // config is a simulation under the arm.
 func (a *Arm) config(c Config) Config {
-	c.Policy, c.FixedSteps, c.Know = a.policy, a.full, a.know
+	c.Policy, c.FixedSteps, c.NoPrefetch, c.Know = a.policy, a.full, a.late, a.know
 	if a.endless {
 		c.Pool, c.Host, c.Disk = endless(c), 0, 0
 	}

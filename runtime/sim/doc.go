@@ -15,8 +15,9 @@
 // A step takes what the cost model says of its items. A program's next turn comes its
 // gap after the end of the one before, or when the subagents that it waits for have
 // ended. Moves between memory tiers go one after the other on a link for each lower
-// tier, beside the steps. Programs that share a prefix fork it from one that stays in
-// memory. What is left out: the time that the scheduler itself takes, the network,
+// tier, beside the steps, those ahead of a turn among them. Programs that share a prefix
+// fork it from one that stays in memory. What is left out: the time that the scheduler
+// itself takes, what a move takes of the engine's time, the network,
 // and the jitter of a real engine.
 //
 // # Honest comparisons
@@ -25,6 +26,8 @@
 // seed. A baseline runs as published: with its own order, its own retention, and steps
 // filled with prompt up to their budget of tokens. What of our own comes from pacing
 // prompts shows in the ablations, which give others our steps, or take them from us.
+// Cells come back ahead of their turns in ours alone, and interlude/no-prefetch is ours
+// without.
 // The clairvoyant arms are told what no policy can know, and no schedule whatever stays
 // below the bound (cost.LowerBound).
 //

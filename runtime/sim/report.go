@@ -69,6 +69,8 @@ type ArmReport struct {
 	P50JCT      float64    `json:"jct_p50"`
 	P95JCT      float64    `json:"jct_p95"`
 	P99JCT      float64    `json:"jct_p99"`
+	MeanTTFT    float64    `json:"ttft_mean"`
+	P50TTFT     float64    `json:"ttft_p50"`
 	P99TTFT     float64    `json:"ttft_p99"`
 	MaxTTFT     float64    `json:"ttft_max"`
 	NewTTFT     float64    `json:"ttft_first_turn_p99"`
@@ -76,6 +78,9 @@ type ArmReport struct {
 	HitRate     float64    `json:"hit_rate"`
 	Preemptions float64    `json:"preemptions"`
 	Evictions   float64    `json:"evictions"`
+	Restored    float64    `json:"restored_turns"` // that waited for cells from lower tiers
+	Restoring   float64    `json:"restoring_mean"` // how long each of them did
+	Ahead       float64    `json:"moved_ahead_bytes"`
 	MovedHost   float64    `json:"moved_host_bytes"`
 	MovedDisk   float64    `json:"moved_disk_bytes"`
 	Digest      string     `json:"digest"` // of all decisions of all seeds
@@ -168,16 +173,21 @@ func (s *Study) armReport(a int, rs []*Result, ours []float64) ArmReport {
 	r.P50JCT = stat.Mean(quantiles(rs, jcts, 0.5), nil)
 	r.P95JCT = stat.Mean(quantiles(rs, jcts, 0.95), nil)
 	r.P99JCT = stat.Mean(quantiles(rs, jcts, 0.99), nil)
+	r.P50TTFT = stat.Mean(quantiles(rs, ttfts, 0.5), nil)
 	r.P99TTFT = stat.Mean(quantiles(rs, ttfts, 0.99), nil)
 	r.MaxTTFT = stat.Mean(quantiles(rs, ttfts, 1), nil)
 	r.NewTTFT = stat.Mean(quantiles(rs, func(r *Result) []programs.Duration { return r.New }, 0.99), nil)
 	d := newDigest()
 	for _, one := range rs {
 		n := float64(len(rs))
+		r.MeanTTFT += mean(one.TTFT) / n
 		r.Throughput += one.Throughput() / n
 		r.HitRate += one.HitRate() / n
 		r.Preemptions += float64(one.Preemptions) / n
 		r.Evictions += float64(one.Evictions) / n
+		r.Restored += float64(one.Restored) / n
+		r.Restoring += one.Restoring.Seconds() / float64(max(1, one.Restored)) / n
+		r.Ahead += float64(one.Ahead) / n
 		r.MovedHost += float64(one.MovedHost) / n
 		r.MovedDisk += float64(one.MovedDisk) / n
 		d.add(one.Digest)

@@ -28,6 +28,9 @@ type Result struct {
 	Generated   programs.Tokens
 	Preemptions int
 	Evictions   int
+	Restored    int               // turns that waited for cells from lower tiers, once admitted
+	Restoring   programs.Duration // that they did so in all
+	Ahead       programs.Bytes    // of what was moved, ahead of a turn
 	MovedHost   programs.Bytes
 	MovedDisk   programs.Bytes
 }
@@ -95,6 +98,10 @@ func (t *tally) turn(e *core.Effect) {
 	r.TTFT = append(r.TTFT, wait)
 	if e.Turn.Turn == 1 {
 		r.New = append(r.New, wait)
+	}
+	if e.Timing.Restoring > 0 {
+		r.Restored++
+		r.Restoring += e.Timing.Restoring
 	}
 	r.Reused += e.Usage.Reused
 	r.Prefilled += e.Usage.Prefilled

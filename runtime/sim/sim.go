@@ -24,6 +24,7 @@ type Config struct {
 	Policy     func(sched.Env) sched.Policy
 	Know       Knowledge
 	FixedSteps bool // see core.Config
+	NoPrefetch bool
 	Programs   []workload.Program
 	Arrivals   []programs.Time // of the programs without a parent, in their order
 
@@ -152,6 +153,7 @@ func CoreConfig(cfg Config) core.Config {
 		MaxRunning: cfg.Running,
 		Policy:     cfg.Policy,
 		FixedSteps: cfg.FixedSteps,
+		NoPrefetch: cfg.NoPrefetch,
 		Host:       cell * programs.Bytes(cfg.Host),
 		Disk:       cell * programs.Bytes(cfg.Disk),
 		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.HostBytes, DiskBytes: cfg.Engine.DiskBytes},
@@ -419,6 +421,9 @@ func (s *simulation) move(e *core.Effect) {
 	}
 	l.queue = append(l.queue, t)
 	s.tally.moved[lower-kvpin.Host] += size
+	if e.Ahead {
+		s.tally.result.Ahead += size
+	}
 }
 
 // digest is a fingerprint of a simulation's decisions.

@@ -110,7 +110,7 @@ func (s *Study) config(ps []workload.Program, arrivals []programs.Time) Config {
 // reference is load 1, in programs a second.
 func (s *Study) reference(ctx context.Context) (float64, error) {
 	ps := s.draw(0)
-	at := Arm{policy: sched.NewWorkingSet, full: true}
+	at := Arm{policy: sched.NewWorkingSet, full: true, late: true}
 	r, err := Run(ctx, at.config(s.config(ps, make([]programs.Time, roots(ps)))))
 	if err != nil {
 		return 0, fmt.Errorf("find what the engine can do at most: %w", err)

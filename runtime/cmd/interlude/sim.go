@@ -190,11 +190,11 @@ func printStudy(out io.Writer, r *sim.Report) error {
 		l := &r.Loads[i]
 		fmt.Fprintf(out, "\nload %s\n", l.Load)
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(w, "policy\tkind\tJCT mean s\t±\tover ours\tp50\tp95\tp99\tTTFT p99\tmax\tprograms/s\thit\tpreempt\tGB moved\t")
+		fmt.Fprintln(w, "policy\tkind\tJCT mean s\t±\tover ours\tp50\tp95\tp99\tTTFT mean\tp99\tmax\tprograms/s\thit\tpreempt\tGB moved\t")
 		for _, a := range l.Ranked() {
-			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%.3f\t%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t%.5f\t%.3f\t%.1f\t%.1f\t\n",
+			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%.3f\t%.1f\t%.1f\t%.1f\t%.3f\t%.2f\t%.1f\t%.5f\t%.3f\t%.1f\t%.1f\t\n",
 				a.Name, a.Kind, a.MeanJCT, a.MeanJCTHalf, a.OverOurs, a.P50JCT, a.P95JCT, a.P99JCT,
-				a.P99TTFT, a.MaxTTFT, a.Throughput, a.HitRate, a.Preemptions, (a.MovedHost+a.MovedDisk)/1e9)
+				a.MeanTTFT, a.P99TTFT, a.MaxTTFT, a.Throughput, a.HitRate, a.Preemptions, (a.MovedHost+a.MovedDisk)/1e9)
 		}
 		if err := w.Flush(); err != nil {
 			return err
