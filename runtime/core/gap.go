@@ -75,7 +75,11 @@ func (m *Machine) expect(p *program, call Call) {
 func (m *Machine) end(p *program, arrived programs.Time) {
 	g := &p.gap
 	if g.observed && g.exact == 0 && arrived >= g.started {
-		m.tools.Observe(g.call, toolpredict.Seconds(arrived.Sub(g.started).Seconds()))
+		call := g.call
+		if call.Hint > 0 { // it was of what was left then, and the length is of the whole
+			call.Hint += toolpredict.Seconds(g.pin.Since.Sub(g.started).Seconds())
+		}
+		m.tools.Observe(call, toolpredict.Seconds(arrived.Sub(g.started).Seconds()))
 	}
 	g.observed = false
 	m.reprices.Remove(&g.reprice)
