@@ -288,6 +288,19 @@ var setQuestions = []question{
 		next: "a b p",
 	},
 	{
+		name:   "working set: of a part that is too small for anybody one runs",
+		policy: sched.NewWorkingSet,
+		env:    sched.Env{Shares: map[programs.TenantID]sched.Share{"gold": {Weight: 9}, "bounded": {Quota: 5}}},
+		pool:   100,
+		programs: []string{
+			"x runs cells=80 tenant=gold", "y waits arrived=3 context=20 tenant=gold",
+			"a waits arrived=1 context=15", "b waits arrived=2 context=15",
+			"c waits arrived=4 context=10 tenant=bounded", "d waits arrived=5 context=10 tenant=bounded",
+		},
+		next:  "a c",
+		waits: "b for share [a], d for quota [c], y for share [x]",
+	},
+	{
 		name:     "working set: no more than the quota",
 		policy:   sched.NewWorkingSet,
 		env:      sched.Env{Shares: map[programs.TenantID]sched.Share{"": {Quota: 50}}},

@@ -291,7 +291,8 @@ func (w *WorkingSet) learn(p *Program) {
 
 // divide parts the pool among the tenants: by weight, no part larger than its
 // tenant needs or its quota, and what one leaves goes to the others by weight
-// again (max-min fairness). A tenant alone has all of it.
+// again (max-min fairness). A tenant alone has all of it. See yield for a part that is
+// too small.
 func (w *WorkingSet) divide() {
 	left := w.rules.Pool * float64(w.env.Pool())
 	w.open = w.open[:0]
@@ -305,6 +306,7 @@ func (w *WorkingSet) divide() {
 	}
 	if len(w.open) == 1 {
 		w.open[0].limit = w.open[0].share.bound(int64(left))
+		w.open[0].yield()
 		return
 	}
 	slices.SortStableFunc(w.open, func(a, b *part) int {
@@ -314,6 +316,17 @@ func (w *WorkingSet) divide() {
 		t.limit = min(t.share.bound(t.needs()), int64(left*t.share.Weight/weights))
 		left -= float64(t.limit)
 		weights -= t.share.Weight
+		t.yield()
+	}
+}
+
+// yield lets the first of a part in however large its context is, when nothing of
+// the part runs: a share or a quota that is smaller makes the tenant's turns run one by
+// one, and none of them wait for ever.
+func (t *part) yield() {
+	head := first(&t.waiting)
+	if head != nil && len(t.running) == 0 && t.order.Before(head.seat.Rank()) == 0 {
+		t.limit = max(t.limit, head.seat.Weight())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Config struct {
 	HostBytes   int64         // memory for copies of contexts that leave the engine; 0: none
 	DiskBytes   int64         // and beyond that on disk, which wants HostBytes; 0: none
 	DiskDir     string        // where; "": the folder for temporary files
+	Shares      []Share       // of tenants in the cache; those not named have weight 1 and no quota
 	Grace       time.Duration // for running turns, when the node is to stop; 0: none
 	FinishTime  time.Duration // for storing a result; 0: 30 s
 
@@ -45,6 +47,15 @@ type Config struct {
 	// of it. It is called by the goroutine that drives the core and must not
 	// keep what it gets.
 	Observe func(now programs.Time, ev core.Event, effects []core.Effect)
+}
+
+// Share is a tenant's part of the cache where tenants compete for it: in proportion to
+// their weights, but no part larger than its tenant can use, or than its quota. It
+// binds policies that know of tenants, the default among them.
+type Share struct {
+	Tenant  string
+	Weight  float64 // more than 0; 0 is 1
+	KVBytes int64   // quota; 0 is none
 }
 
 // Node serves turns on one engine. See the package documentation.
@@ -81,6 +92,11 @@ func New(cfg Config) (*Node, error) {
 		return nil, errors.New("node: a limit or a time is negative")
 	case cfg.HostBytes < 0 || cfg.DiskBytes < 0 || cfg.DiskBytes > 0 && cfg.HostBytes == 0:
 		return nil, fmt.Errorf("node: HostBytes is %d and DiskBytes %d; neither is below 0, and copies go to disk from the host", cfg.HostBytes, cfg.DiskBytes)
+	}
+	for _, s := range cfg.Shares {
+		if !(s.Weight >= 0) || math.IsInf(s.Weight, 1) || s.KVBytes < 0 {
+			return nil, fmt.Errorf("node: the share of tenant %q has weight %v and %d bytes; a weight is above 0, a quota not below", s.Tenant, s.Weight, s.KVBytes)
+		}
 	}
 	n := &Node{
 		cfg:     cfg,
@@ -129,7 +145,17 @@ func (n *Node) Core() core.Config {
 		FixedSteps:  n.cfg.FixedSteps,
 		Host:        programs.Bytes(n.cfg.HostBytes),
 		Disk:        programs.Bytes(n.cfg.DiskBytes),
+		Shares:      shares(n.cfg.Shares, g.CellBytes),
 	}
+}
+
+// shares are the tenants' as the scheduler counts them, in cells.
+func shares(of []Share, cellBytes int64) map[programs.TenantID]sched.Share {
+	by := make(map[programs.TenantID]sched.Share, len(of))
+	for _, s := range of {
+		by[programs.TenantID(s.Tenant)] = sched.Share{Weight: s.Weight, Quota: programs.Tokens((s.KVBytes + cellBytes - 1) / cellBytes)}
+	}
+	return by
 }
 
 // geometry is what the ledger needs to know of the engine.

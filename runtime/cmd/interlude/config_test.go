@@ -3,11 +3,14 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/interlude-run/interlude/runtime/node"
 )
 
 // parse is what a command line makes of the flags, with a configuration file of
@@ -105,6 +108,11 @@ func TestRefusals(t *testing.T) {
 		{"a device", "", nil, []string{"serve", "--device=tpu"}, []string{"tpu", "vulkan"}},
 		{"an external server's flags without one", "", nil, []string{"serve", "--creds=a.creds"}, []string{"--creds", "--nats"}},
 		{"an embedded server's flags beside another", "", nil, []string{"serve", "--nats=nats://there", "--tenants=t.json"}, []string{"--tenants", "--nats"}},
+		{"a weight that is none", "", nil, []string{"serve", "--tenant-weights=acme=0"}, []string{"acme", "weight"}},
+		{"a quota of nothing", "", nil, []string{"serve", "--tenant-kv-bytes=acme=0"}, []string{"acme", "quota"}},
+		{"a share of nobody", "", nil, []string{"serve", "--tenant-weights=3"}, []string{"TENANT=VALUE"}},
+		{"a share of who cannot be", "", nil, []string{"serve", "--tenant-weights=a.b=3"}, []string{"a.b"}},
+		{"two shares of one", "", nil, []string{"serve", "--tenant-weights=a=3,a=4"}, []string{"twice"}},
 		{"a promise that an external server does not keep", "", nil, []string{"serve", "--nats=nats://there", "--sync-always"}, []string{"--sync-always", "--nats"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,6 +126,19 @@ func TestRefusals(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Weights and quotas of tenants come together, from wherever they are set.
+func TestShares(t *testing.T) {
+	c, err := parse(t, "tenant-kv-bytes: b=1GiB,a=512MiB\n", map[string]string{"INTERLUDE_TENANT_WEIGHTS": "c=0.5, b=3"}, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := shares(c.Serve.TenantWeights, c.Serve.TenantQuotas)
+	want := []node.Share{{Tenant: "a", KVBytes: 512 << 20}, {Tenant: "b", Weight: 3, KVBytes: 1 << 30}, {Tenant: "c", Weight: 0.5}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

@@ -22,16 +22,18 @@ import (
 
 // nodeFlags say how turns are served.
 type nodeFlags struct {
-	MaxQueue  int           `help:"Turns accepted and not finished; beyond it clients are told to come again." default:"1024" env:"INTERLUDE_MAX_QUEUE"`
-	MaxTokens int           `help:"Longest answer of a turn that does not say." default:"1024" env:"INTERLUDE_MAX_TOKENS"`
-	MaxAge    time.Duration `help:"How long turns and results are kept." default:"168h" env:"INTERLUDE_MAX_AGE"`
-	AckWait   time.Duration `help:"A node unheard of for so long loses its turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
-	Policy    string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
-	HostKV    byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
-	DiskKV    byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
-	DiskKVDir string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
-	EventLog  string        `help:"Write what the scheduler is told to a file, for explain and sim --replay: FILE, FILE.gz, or a folder, in which each start has a file of its own. There is no text of prompts or answers in it." placeholder:"FILE" env:"INTERLUDE_EVENT_LOG"`
-	Drain     time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
+	MaxQueue      int           `help:"Turns accepted and not finished; beyond it clients are told to come again." default:"1024" env:"INTERLUDE_MAX_QUEUE"`
+	MaxTokens     int           `help:"Longest answer of a turn that does not say." default:"1024" env:"INTERLUDE_MAX_TOKENS"`
+	MaxAge        time.Duration `help:"How long turns and results are kept." default:"168h" env:"INTERLUDE_MAX_AGE"`
+	AckWait       time.Duration `help:"A node unheard of for so long loses its turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
+	Policy        string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
+	HostKV        byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
+	DiskKV        byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
+	DiskKVDir     string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
+	TenantWeights tenantWeights `help:"Parts of the cache that tenants have where they compete for it, as NAME=WEIGHT,…; those not named have weight 1." name:"tenant-weights" placeholder:"NAME=W,..." env:"INTERLUDE_TENANT_WEIGHTS"`
+	TenantQuotas  tenantQuotas  `help:"The most memory of the cache that tenants' working sets may have, as NAME=SIZE,…" name:"tenant-kv-bytes" placeholder:"NAME=SIZE,..." env:"INTERLUDE_TENANT_KV_BYTES"`
+	EventLog      string        `help:"Write what the scheduler is told to a file, for explain and sim --replay: FILE, FILE.gz, or a folder, in which each start has a file of its own. There is no text of prompts or answers in it." placeholder:"FILE" env:"INTERLUDE_EVENT_LOG"`
+	Drain         time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
 }
 
 // host is a node with all that it runs on.
@@ -90,6 +92,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		Name: name, Engine: h.engine, Template: template, Vocabulary: vocab, Turns: h.jobs,
 		MaxTokens: c.MaxTokens, Grace: c.Drain, Log: c.log,
 		Policy: c.Policy, HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
+		Shares: shares(c.TenantWeights, c.TenantQuotas),
 	}
 	adjust(&cfg)
 	if c.EventLog != "" {
