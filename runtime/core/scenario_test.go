@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,9 @@ import (
 // each with the effects that it had; go test -rewrite writes them anew.
 //
 //	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
-//	           host-rate= and disk-rate= in cells a second, before any is measured)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached; tool= expected= of what it will call)
+//	           host-rate= and disk-rate= in cells a second, before any is measured;
+//	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached tenant=; tool= expected= of what it will call)
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens
@@ -128,6 +130,13 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 			DiskBytes: float64(integer(t, d, "disk-rate", 0)),
 		},
 	}
+	cfg.Shares = map[programs.TenantID]sched.Share{}
+	pairs(t, d, "weights", func(tenant programs.TenantID, x float64) { cfg.Shares[tenant] = sched.Share{Weight: x} })
+	pairs(t, d, "quotas", func(tenant programs.TenantID, x float64) {
+		share := cfg.Shares[tenant]
+		share.Quota = programs.Tokens(x)
+		cfg.Shares[tenant] = share
+	})
 	if name := sched.Default; d.MaybeScanArgs(t, "policy", &name) {
 		policy, err := sched.ByName(name)
 		if err != nil {
@@ -141,6 +150,19 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 		return
 	}
 	s.machine, s.now, s.running, s.moves = m, 0, nil, nil
+}
+
+// pairs reads a list of names and numbers.
+func pairs(t *testing.T, d *datadriven.TestData, key string, each func(programs.TenantID, float64)) {
+	for _, arg := range d.CmdArgs {
+		for i := 0; arg.Key == key && i < len(arg.Vals); i += 2 {
+			x, err := strconv.ParseFloat(arg.Vals[i+1], 64)
+			if err != nil {
+				d.Fatalf(t, "%s: %v", key, err)
+			}
+			each(programs.TenantID(arg.Vals[i]), x)
+		}
+	}
 }
 
 func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
@@ -157,6 +179,9 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 	var parent string
 	d.MaybeScanArgs(t, "parent", &parent)
 	ev.Parent = programs.ProgramID(parent)
+	var tenant string
+	d.MaybeScanArgs(t, "tenant", &tenant)
+	ev.Tenant = programs.TenantID(tenant)
 	d.MaybeScanArgs(t, "tool", &ev.Next.Tool)
 	ev.Next.Expected = optionalDuration(t, d, "expected")
 	if d.HasArg("deadline") {

@@ -13,6 +13,7 @@ import (
 type benchCmd struct {
 	Engine benchEngineCmd `cmd:"" help:"The engine beside libllama, and a node's own share of a turn."`
 	Steps  benchStepsCmd  `cmd:"" help:"Steps of the engine beside the simulator's model of them."`
+	Gaps   benchGapsCmd   `cmd:"" help:"Predictions of how long tools take, scored out of sample beside simpler ones."`
 	Replay benchReplayCmd `cmd:"" help:"Agent runs with real text under memory pressure, policies side by side."`
 }
 

@@ -112,7 +112,7 @@ func (c *simCmd) study() (*sim.Study, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := c.set()
+	set, err := recordedOrDrawn(c.Traces, c.Workload)
 	if err != nil {
 		return nil, err
 	}
@@ -153,22 +153,23 @@ func (c *simCmd) study() (*sim.Study, error) {
 	return s, nil
 }
 
-// set takes recorded runs where there are some.
-func (c *simCmd) set() (*workload.Set, error) {
-	dir := c.Traces
-	if dir == "" {
-		dir = filepath.Join("..", "shared", "traces")
+// recordedOrDrawn takes recorded runs from the folder where there are some, and draws
+// programs with their statistics where not. No folder is the one beside the source tree.
+func recordedOrDrawn(dir, name string, opts ...workload.Option) (*workload.Set, error) {
+	from := dir
+	if from == "" {
+		from = filepath.Join("..", "shared", "traces")
 	}
-	set, err := workload.Load(dir, c.Workload)
-	if err == nil || c.Traces != "" && !errors.Is(err, os.ErrNotExist) {
+	set, err := workload.Load(from, name, opts...)
+	if err == nil || dir != "" && !errors.Is(err, os.ErrNotExist) {
 		return set, err
 	}
-	if c.Traces != "" {
-		if _, err := os.Stat(c.Traces); err != nil {
+	if dir != "" {
+		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("--traces: %w", err)
 		}
 	}
-	return workload.Generate(c.Workload, 1, 400)
+	return workload.Generate(name, 1, 400, opts...)
 }
 
 func parseLoad(s string) (l sim.Load, err error) {

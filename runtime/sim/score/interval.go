@@ -6,7 +6,10 @@ import (
 )
 
 // Interval is a mean and half the width of its 95 % confidence interval.
-type Interval struct{ Mean, Half float64 }
+type Interval struct {
+	Mean float64 `json:"mean"`
+	Half float64 `json:"half"`
+}
 
 // sums are what programs' gaps add up to, by program. Gaps of one program are alike,
 // so it is programs that are resampled and not gaps.

@@ -36,22 +36,25 @@ func Predictors() []Named {
 
 // Report is how predictors did on the same gaps.
 type Report struct {
-	Workload string
-	Source   string
-	Mode     string
-	Gaps     int // that count
-	Programs int // that they are of
-	Scores   []Score
+	Workload string  `json:"workload"`
+	Source   string  `json:"source"`
+	Mode     string  `json:"mode"`
+	Gaps     int     `json:"gaps"`     // that count
+	Programs int     `json:"programs"` // that they are of
+	Scores   []Score `json:"scores"`
 }
 
 // Score is how one predictor did; less is better.
 type Score struct {
-	Predictor string
-	Log       Interval // nats
-	CRPS      Interval // seconds
+	Predictor string   `json:"predictor"`
+	Log       Interval `json:"log_score"` // nats
+	CRPS      Interval `json:"crps"`      // seconds
 
 	// Behind is by how much it did worse than the first predictor, gap by gap.
-	Behind struct{ Log, CRPS Interval }
+	Behind struct {
+		Log  Interval `json:"log_score"`
+		CRPS Interval `json:"crps"`
+	} `json:"behind"`
 }
 
 // Online scores predictors that start from nothing, on all gaps.
