@@ -341,6 +341,9 @@ func (t *track) moved(e *core.Effect, took programs.Duration, failed bool) {
 		entry.What, entry.Reason = Copied, e.Tier.String()
 		entry.Text = fmt.Sprintf("%s cells were copied to %v in %s, so that their memory can be taken without a wait", count(n), e.Tier, span(took))
 	}
+	if !failed && e.Tier != kvpin.Device { // what the same event takes from the device is there now
+		t.view.Copied[e.Tier] = e.Cells
+	}
 	t.tell(entry)
 }
 
