@@ -52,10 +52,6 @@ type Memory interface {
 	// Moving tells whether memory is safe just now that will not be when a move
 	// between tiers has ended.
 	Moving() bool
-
-	// Surrender gives up one of the things that were to stay in memory for good;
-	// false when there is none.
-	Surrender() bool
 }
 
 // Slice is a program's part of the next step: the Count tokens of its context
@@ -171,8 +167,6 @@ func (s *Scheduler) unpin(now programs.Time, mem Memory, p *Program) bool {
 		return true
 	case mem.Moving():
 		return false
-	case mem.Surrender():
-		return true
 	}
 	panic(fmt.Sprintf("sched: %s runs alone and finds no memory", p.ID))
 }
@@ -203,7 +197,7 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 				mem.Lend(held)
 			} else if !alone || mem.Moving() {
 				return
-			} else if !mem.Surrender() {
+			} else {
 				panic(fmt.Sprintf("sched: nothing runs and %s finds no memory", p.ID))
 			}
 			ok, copied = mem.Admit(p)

@@ -104,7 +104,7 @@ func (m *Machine) lacks(p *program, t kvpin.Tier) programs.Tokens {
 	if p.Phase != programs.Interlude && !(p.queued() && t == kvpin.Disk) {
 		return 0
 	}
-	if p.move != nil || p.resident || p.Retention == sched.Give || p.length != p.Cells {
+	if p.move != nil || p.Retention == sched.Give || p.length != p.Cells {
 		return 0
 	}
 	above := p.Cells
@@ -269,21 +269,21 @@ func (m *Machine) outdated(p *program, short programs.Bytes) bool {
 }
 
 // lift brings cells from the host to the device. A program that has no sequence any
-// longer begins one, with what it shares with its parent if that is there.
+// longer begins one, with what it shares with its family if that is there.
 func (m *Machine) lift(p *program, cells programs.Tokens, due bool) bool {
 	g := m.cfg.Geometry
 	first, capacity := p.Cells, p.Capacity
-	parent := m.origin(p)
-	if parent != nil {
-		first = g.Shared(min(p.turn.shared, parent.Cells, p.copied[kvpin.Host]))
+	from, shared := p.stem()
+	if from != nil {
+		first = g.Shared(min(shared, p.copied[kvpin.Host]))
 		capacity = first
 	}
 	last := min(first+cells, p.copied[kvpin.Host])
-	if last == first || !m.spare(p, parent, g.Bytes(last)-g.Bytes(capacity), due) {
+	if last == first || !m.spare(p, from, g.Bytes(last)-g.Bytes(capacity), due) {
 		return false
 	}
 	if p.seq == 0 {
-		m.open(p, parent, first)
+		m.open(p, from, first)
 	}
 	m.reserve(p, last)
 	p.ahead[kvpin.Host].brought += last - first
@@ -291,17 +291,8 @@ func (m *Machine) lift(p *program, cells programs.Tokens, due bool) bool {
 	return true
 }
 
-// origin is the program whose first cells an idle one that has no sequence may share.
-func (m *Machine) origin(p *program) *program {
-	parent := m.owners[p.turn.origin]
-	if p.seq != 0 || parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
-		return nil
-	}
-	return parent
-}
-
-// open begins the sequence of an idle program, with whole spans of its parent's.
-func (m *Machine) open(p, parent *program, shared programs.Tokens) {
+// open begins the sequence of an idle program, with whole spans of another's.
+func (m *Machine) open(p, from *program, shared programs.Tokens) {
 	m.lastSeq++
 	if shared == 0 {
 		m.ledger.Open(m.lastSeq)
@@ -309,14 +300,14 @@ func (m *Machine) open(p, parent *program, shared programs.Tokens) {
 		m.emit(Effect{Kind: OpenSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq})
 		return
 	}
-	must(m.ledger.Fork(parent.seq, m.lastSeq, shared))
+	must(m.ledger.Fork(from.seq, m.lastSeq, shared))
 	m.own(p, m.lastSeq, shared)
-	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: parent.seq, Cells: shared})
+	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: from.seq, Cells: shared})
 }
 
 // spare makes room on the device, of what is free or, for what is due, at the cost of
 // one other idle program.
-func (m *Machine) spare(p, parent *program, need programs.Bytes, due bool) bool {
+func (m *Machine) spare(p, from *program, need programs.Bytes, due bool) bool {
 	u := m.ledger.Usage()
 	if need+u.Pool/spared <= u.Free() {
 		return true
@@ -324,7 +315,7 @@ func (m *Machine) spare(p, parent *program, need programs.Bytes, due bool) bool 
 	if !due || u.Free()+u.Parked < need+u.Pool/spared {
 		return false
 	}
-	for _, own := range [...]*program{p, parent} {
+	for _, own := range [...]*program{p, from} {
 		if own != nil {
 			m.setBusy(own, true)
 			defer m.setBusy(own, false)

@@ -42,7 +42,44 @@ func (m *Machine) Check() error {
 			return fmt.Errorf("core: %s runs with %d cells of a context of %d", id, p.Cells, p.Turn.Context)
 		}
 	}
+	if err := m.checkFamilies(); err != nil {
+		return err
+	}
 	return m.checkMoves()
+}
+
+// checkFamilies audits who shares what with whom.
+func (m *Machine) checkFamilies() error {
+	members := map[*family]int{}
+	for id, p := range m.programs {
+		f := p.kin.of
+		if f == nil {
+			if p.kin.place.In() {
+				return fmt.Errorf("core: %s has a place in no family", id)
+			}
+			continue
+		}
+		members[f]++
+		switch n := p.common(); {
+		case p.kin.place.In() != (n > 0):
+			return fmt.Errorf("core: %s has %d cells of its family's and is offered: %v", id, n, p.kin.place.In())
+		case n > 0 && p.kin.place.Rank().At != -programs.Time(n):
+			return fmt.Errorf("core: %s has %d cells of its family's and is offered with %d", id, n, -p.kin.place.Rank().At)
+		case f.parent != nil && m.programs[f.name] != f.parent:
+			return fmt.Errorf("core: %s is of a family whose parent is forgotten", id)
+		}
+	}
+	for f, n := range members {
+		if f.members != n || f.holders.Len() > n {
+			return fmt.Errorf("core: the family of %s has %d members and counts %d, %d of them with cells", f.name, n, f.members, f.holders.Len())
+		}
+	}
+	for name, f := range m.families {
+		if members[f] == 0 || f.name != name {
+			return fmt.Errorf("core: the family of %s has no members, or is known as %s's", f.name, name)
+		}
+	}
+	return nil
 }
 
 // checkMoves audits what is moved between tiers, and what is to be.

@@ -71,6 +71,13 @@
 // preempted, and a turn that could not have the pool to itself is rejected at once, so
 // every turn finishes.
 //
+// # What programs begin with
+//
+// A program that names a parent takes over the parent's cells, as far as both contexts
+// are the same; so do all others that name it, from the parent or from each other, whoever
+// has most (family.go). What they have in common is held once, as long as any of them
+// holds it.
+//
 // # Tiers
 //
 // Where there is a host tier, what a turn has added to a context is copied there when

@@ -40,7 +40,9 @@ type TurnArrived struct {
 
 	// Parent is the program that this one was forked from, if any, and Shared
 	// how many tokens from the start of the context are the same as in the
-	// parent's, as the shell knows it now. They count on a program's first turn.
+	// parent's, as the shell knows it now. A turn that names none leaves what was said
+	// before it. The parent need not be known to the machine: to programs that begin
+	// with the same text its name may stand for that text.
 	Parent programs.ProgramID
 	Shared programs.Tokens
 
@@ -50,10 +52,6 @@ type TurnArrived struct {
 
 	// Uncached turns start from nothing and leave nothing in the cache.
 	Uncached bool
-
-	// Resident says that the program's cells stay in memory until it ends,
-	// whatever others need: it is what others begin with.
-	Resident bool
 
 	// Next is what the client knows of the call that will follow the turn; the
 	// zero Call is nothing.

@@ -94,9 +94,6 @@ func (m *Machine) price(p *program) {
 	g.pin.Compute, g.pin.Load = programs.Seconds(compute), programs.Seconds(load)
 	p.Gap.Reload = g.pin.Reload()
 	p.Seat = g.pin.Worth(m.now, m.pool(), forecast{g})
-	if p.resident {
-		p.Seat = 0 // it is not of the set's pool
-	}
 	at := g.pin.Since.Add(kvpin.Reprice(m.now.Sub(g.pin.Since)))
 	g.reprice.Value = p
 	m.reprices.Put(&g.reprice, programs.Rank{At: at, Program: p.ID})

@@ -118,7 +118,8 @@ func (m *Machine) short(p *program) programs.Tokens {
 	g := m.cfg.Geometry
 	lacks := g.Bytes(p.Turn.Context) - g.Bytes(p.Capacity) - m.ledger.Available(p.seq)
 	if shared := m.shareable(p); shared > 0 {
-		lacks = min(lacks, g.Bytes(p.Turn.Context)-g.Bytes(shared)-m.ledger.Available(p.turn.parent.seq))
+		from, _ := p.stem()
+		lacks = min(lacks, g.Bytes(p.Turn.Context)-g.Bytes(shared)-m.ledger.Available(from.seq))
 	}
 	return programs.Tokens(max(0, lacks+g.CellBytes-1) / g.CellBytes)
 }

@@ -23,13 +23,13 @@ type Machine struct {
 	holders  map[kvpin.Seq]*program   // of every sequence that is open
 	owners   map[kvpin.Owner]*program // of every program that is known, or whose sequence is open
 	moves    map[MoveID]*program      // under way
+	families map[programs.ProgramID]*family
 	lastSeq  kvpin.Seq
 	lastMove MoveID
 	lastCopy kvpin.Owner
 	alarms   order.Heap[*program]
 	reprices order.Heap[*program] // idle programs, by when their seats are to be priced anew
 	lanes    [kvpin.Disk + 1]lane // up from each lower tier
-	kept     programs.Tokens      // private cells of resident programs
 
 	now       programs.Time
 	stepped   programs.Time                    // when the step began
@@ -66,6 +66,7 @@ func New(cfg Config) (*Machine, error) {
 		holders:  map[kvpin.Seq]*program{},
 		owners:   map[kvpin.Owner]*program{},
 		moves:    map[MoveID]*program{},
+		families: map[programs.ProgramID]*family{},
 	}
 	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool, Shares: cfg.Shares}),
 		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, ShortFirst: cfg.shortFirst()}, m.pacer())
@@ -140,7 +141,7 @@ func (m *Machine) pacer() sched.Pacer {
 // pool is how many cells there are for private use.
 func (m *Machine) pool() programs.Tokens {
 	g := m.cfg.Geometry
-	return programs.Tokens((g.PoolBytes-m.ledger.Usage().Shared)/g.CellBytes) - m.kept
+	return programs.Tokens((g.PoolBytes - m.ledger.Usage().Shared) / g.CellBytes)
 }
 
 // expire ends what has had its time: turns at their deadline, and programs that

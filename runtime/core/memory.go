@@ -74,51 +74,32 @@ func (m memory) Moving() bool {
 	return false
 }
 
-// Surrender implements sched.Memory.
-func (m memory) Surrender() bool {
-	var last *program
-	for _, p := range m.programs {
-		if p.resident && p.seq != 0 && !p.runs() && (last == nil || p.copyOf > last.copyOf) {
-			last = p
-		}
-	}
-	if last == nil {
-		return false
-	}
-	last.resident = false
-	m.changed(last)
-	return true
-}
-
-// shareable is what a program could have of its parent's cells.
+// shareable is what a program could have of its family's cells, in whole spans.
 func (m *Machine) shareable(p *program) programs.Tokens {
-	parent := p.turn.parent
-	if p.seq != 0 || parent == nil || parent.seq == 0 || parent.edition != p.turn.edition {
-		return 0
-	}
-	return m.cfg.Geometry.Shared(min(p.turn.shared, parent.Cells, p.Turn.Context-1))
+	_, n := p.stem()
+	return m.cfg.Geometry.Shared(min(n, p.Turn.Context-1))
 }
 
 // fork begins the sequence of a program that has none with the cells that it
-// shares with its parent, when they are there and make up a span at least. The
-// parent's cells are safe meanwhile.
+// shares with its family, when they are there and make up a span at least. Whose they
+// are is safe meanwhile.
 func (m *Machine) fork(p *program) bool {
 	shared := m.shareable(p)
 	if shared == 0 {
 		return false
 	}
-	parent := p.turn.parent
-	n := min(p.turn.shared, parent.Cells, p.Turn.Context-1)
-	m.setBusy(parent, true)
+	from, n := p.stem()
+	n = min(n, p.Turn.Context-1)
+	m.setBusy(from, true)
 	capacity, ok := m.reclaim(p, shared, p.Turn.Context)
 	if ok {
 		m.lastSeq++
-		must(m.ledger.Fork(parent.seq, m.lastSeq, n))
+		must(m.ledger.Fork(from.seq, m.lastSeq, n))
 		m.own(p, m.lastSeq, n)
-		m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: parent.seq, Cells: n})
+		m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: from.seq, Cells: n})
 		m.reserve(p, capacity)
 	}
-	m.setBusy(parent, false)
+	m.setBusy(from, false)
 	return ok
 }
 
@@ -229,15 +210,7 @@ func (m *Machine) changed(p *program) {
 }
 
 // secure says whether the program's memory is safe whatever the policy says.
-func (m *Machine) secure(p *program) {
-	p.Safe = p.busy || p.resident || p.move.onDevice()
-	kept := programs.Tokens(0)
-	if p.resident {
-		kept = p.Capacity - p.Shared
-	}
-	m.kept += kept - p.kept
-	p.kept = kept
-}
+func (m *Machine) secure(p *program) { p.Safe = p.busy || p.move.onDevice() }
 
 // guard books what the policy says of the program's memory.
 func (m *Machine) guard(p *program) {

@@ -25,9 +25,7 @@ type program struct {
 	length programs.Tokens
 	valid  programs.Tokens
 
-	// edition counts the rewrites of the context: what was found to be shared
-	// with one edition need not be shared with the next.
-	edition int
+	kin kin // its place among those that begin as it does
 
 	// copyOf names the copies on lower tiers, and copied is how many cells, from
 	// the front of the current context, each tier has.
@@ -38,11 +36,9 @@ type program struct {
 	ahead    [kvpin.Disk + 1]ahead // places in the lanes
 	wanted   programs.Time         // when a copy of it was last promoted
 
-	gap      gap
-	said     said
-	resident bool            // its memory stays until it ends
-	kept     programs.Tokens // of it, what nobody shares
-	busy     bool            // its memory is read from just now
+	gap  gap
+	said said
+	busy bool // its memory is read from just now
 
 	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
@@ -57,11 +53,6 @@ type turn struct {
 	uncached bool
 	stepping bool // has an item in the step that runs, and wants its result
 
-	parent  *program    // to fork from, while parent.edition is edition
-	origin  kvpin.Owner // the parent's name for good
-	edition int
-	shared  programs.Tokens
-
 	next      Call
 	left      Left
 	restoring programs.Time     // since when it waits for cells from lower tiers; 0 when it does not
@@ -75,7 +66,7 @@ type turn struct {
 const allValid = programs.Tokens(math.MaxInt64)
 
 func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
-	p := &program{valid: allValid, copyOf: owner, resident: ev.Resident}
+	p := &program{valid: allValid, copyOf: owner}
 	p.ID = ev.Turn.Program
 	p.Tenant = ev.Tenant
 	p.Arrived = ev.Arrived
@@ -85,7 +76,10 @@ func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
 }
 
 // sync brings Cells up to date with length and valid.
-func (p *program) sync() { p.Cells = min(p.length, p.valid) }
+func (p *program) sync() {
+	p.Cells = min(p.length, p.valid)
+	p.offer()
+}
 
 // syncCopies brings Below up to date with the copies.
 func (p *program) syncCopies() { p.Below = max(p.copied[kvpin.Host], p.copied[kvpin.Disk]) }

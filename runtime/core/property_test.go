@@ -78,7 +78,6 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 		MaxNew:   programs.Tokens(rapid.IntRange(0, 150).Draw(t, "new")),
 		Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,
 		Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
-		Resident: rapid.IntRange(0, 19).Draw(t, "resident") == 0,
 		Tenant:   rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
 		Next:     drawCall(t),
 		Left:     core.Left{Turns: rapid.IntRange(0, 9).Draw(t, "left")},
@@ -87,8 +86,11 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 		ev.Deadline = s.now.Add(programs.Duration(rapid.IntRange(-1, 150).Draw(t, "in")) * programs.Millisecond)
 	}
 	from := text.tokens
-	if parent := programs.ProgramID(rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "parent")); len(from) == 0 && parent != id {
-		ev.Parent, from = parent, s.text(parent).tokens
+	if parent := programs.ProgramID(rapid.SampledFrom([]string{"", "a", "b", "c", "d"}).Draw(t, "parent")); parent != "" && parent != id {
+		ev.Parent = parent
+		if len(from) == 0 {
+			from = s.text(parent).tokens
+		}
 	}
 	prompt := slices.Clone(from)
 	if rapid.IntRange(0, 3).Draw(t, "rewrite") == 0 {

@@ -11,12 +11,16 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	}
 	if p == nil {
 		m.lastCopy++
+		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
 		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
 		m.resume(p, ev)
 	}
 	p.turn = m.newTurn(ev)
+	if ev.Parent != "" && ev.Parent != p.ID && ev.Shared > 0 && !ev.Uncached {
+		m.join(p, ev.Parent, ev.Shared)
+	}
 	p.Turn.Number = ev.Turn.Turn
 	p.Turn.Phase = programs.Waiting
 	p.Turn.Arrived = ev.Arrived
@@ -57,7 +61,7 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
 	m.end(p, ev.Arrived)
 	if ev.Keep < p.Turn.Context {
-		p.edition++
+		m.rewritten(p, ev.Keep)
 	}
 	p.valid = min(p.valid, ev.Keep, ev.Context-1)
 	if ev.Uncached {
@@ -68,13 +72,19 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 	m.unsettle(p)
 }
 
+// rewritten says that a program's context is another behind its first keep tokens.
+func (m *Machine) rewritten(p *program, keep programs.Tokens) {
+	p.kin.trunk = min(p.kin.trunk, keep)
+	m.orphan(p.ID)
+}
+
 // contextRewritten lets go of what a compaction leaves behind.
 func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	p := m.programs[ev.Program]
 	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep >= p.Turn.Context {
 		return
 	}
-	p.edition++
+	m.rewritten(p, ev.Keep)
 	p.valid = min(p.valid, ev.Keep)
 	p.sync()
 	m.cutCopies(p, p.valid)
@@ -98,9 +108,6 @@ func (m *Machine) newTurn(ev *TurnArrived) turn {
 		t.maxNew = min(ev.MaxNew, room)
 	}
 	t.final = ev.Context + t.maxNew - 1
-	if parent := m.programs[ev.Parent]; parent != nil && !ev.Uncached {
-		t.parent, t.origin, t.edition, t.shared = parent, parent.copyOf, parent.edition, ev.Shared
-	}
 	return t
 }
 
@@ -131,7 +138,6 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.turn.timing.Finished = m.now
 	p.turn.restored(m.now)
-	p.turn.parent = nil // do not keep what is forgotten from being collected
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.turn.usage, Timing: p.turn.timing})
 	m.disown(p)
 	if p.turn.uncached {
@@ -162,7 +168,10 @@ func (m *Machine) forget(p *program) {
 	m.wake(p, 0)
 	m.reprices.Remove(&p.gap.reprice)
 	m.scheduler.Drop(&p.Program)
-	p.resident = false
+	m.part(p)
+	if f := m.families[p.ID]; f != nil {
+		f.parent = nil
+	}
 	m.tools.Forget(string(p.ID))
 	m.words.proved(p.Tenant, p.said, p.Turns)
 	m.changed(p)

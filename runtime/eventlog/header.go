@@ -21,7 +21,7 @@ type Header struct {
 
 const (
 	format  = "interlude event log"
-	version = 1
+	version = 2
 )
 
 // headerLine is a Header in a log.

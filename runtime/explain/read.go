@@ -284,7 +284,7 @@ func (r *reader) find() error {
 	return nil
 }
 
-// forked gives the parent's cells that a turn starts with.
+// forked gives the cells of another program that a turn starts with.
 func forked(before []core.Effect, start *core.Effect) (cells programs.Tokens) {
 	for i := range before {
 		if e := &before[i]; e.Kind == core.ForkSeq && e.Turn.Program == start.Turn.Program {

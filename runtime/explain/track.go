@@ -239,7 +239,7 @@ func (t *track) start(e *core.Effect, forked programs.Tokens) {
 	t.cells = e.Cells
 	text := fmt.Sprintf("started with %s cells in the cache", count(e.Cells))
 	if forked > 0 {
-		text += ", which its parent has too"
+		text += ", which another that begins with the same text has too"
 	}
 	t.tell(Entry{What: Started, Turn: t.turn, Cells: e.Cells, Of: t.context, Text: text})
 }

@@ -16,8 +16,8 @@
 // gap after the end of the one before, or when the subagents that it waits for have
 // ended. Moves between memory tiers go one after the other on a link for each lower
 // tier, beside the steps, those ahead of a turn among them. Programs that share a prefix
-// fork it from one that stays in memory. What is left out: the time that the scheduler
-// itself takes, what a move takes of the engine's time, the network,
+// fork it from one another, as long as any of them has it. What is left out: the time
+// that the scheduler itself takes, what a move takes of the engine's time, the network,
 // and the jitter of a real engine.
 //
 // # Honest comparisons

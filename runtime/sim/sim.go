@@ -87,8 +87,7 @@ type agent struct {
 	turn    int // index of the turn in progress, or the next
 	arrived programs.Time
 	left    []programs.Duration // engine time after each turn
-	prefix  programs.ProgramID  // the program that it begins with
-	root    bool                // it is such a program itself
+	prefix  programs.ProgramID  // of the program, or the name of the text, that it begins with
 	parent  *agent              // that waits for it
 	waiting int                 // children that the next turn waits for
 	place   order.Entry[*agent]
@@ -131,8 +130,7 @@ func newSimulation(cfg Config) (*simulation, error) {
 	}
 	s := &simulation{cfg: cfg, machine: machine, byID: map[programs.ProgramID]*agent{}, digest: newDigest()}
 	s.links[0].tier, s.links[1].tier = kvpin.Host, kvpin.Disk
-	s.agents = make([]agent, 0, 2*len(cfg.Programs)) // never grows: agents are pointed to
-	s.plant()
+	s.agents = make([]agent, 0, len(cfg.Programs)) // never grows: agents are pointed to
 	for i := range cfg.Programs {
 		s.add(&cfg.Programs[i])
 	}
@@ -157,27 +155,6 @@ func CoreConfig(cfg Config) core.Config {
 		Host:       cell * programs.Bytes(cfg.Host),
 		Disk:       cell * programs.Bytes(cfg.Disk),
 		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.HostBytes, DiskBytes: cfg.Engine.DiskBytes},
-	}
-}
-
-// plant begins the prefixes that programs share, each as a program of its own that
-// stays: the longest of those that name it.
-func (s *simulation) plant() {
-	longest := map[string]programs.Tokens{}
-	var keys []string
-	for i := range s.cfg.Programs {
-		p := &s.cfg.Programs[i]
-		if p.SharedKey == "" || p.SharedPrefix == 0 {
-			continue
-		}
-		if longest[p.SharedKey] == 0 {
-			keys = append(keys, p.SharedKey)
-		}
-		longest[p.SharedKey] = max(longest[p.SharedKey], p.SharedPrefix)
-	}
-	for _, key := range keys {
-		root := &workload.Program{ID: "prefix/" + key, Turns: []workload.Turn{{Input: longest[key], Output: 1}}}
-		s.expect(s.enlist(agent{program: root, id: programs.ProgramID(root.ID), root: true}), 0)
 	}
 }
 
@@ -284,16 +261,15 @@ func (s *simulation) arrive(a *agent) {
 	}
 	ev := &s.arrival
 	*ev = core.TurnArrived{
-		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
-		Arrived:  s.now,
-		Context:  t.Prefix + t.Input,
-		Keep:     a.kept(t),
-		MaxNew:   t.Output,
-		Parent:   a.prefix,
-		Shared:   a.shared(t),
-		Last:     a.turn == len(a.program.Turns)-1 && !a.root,
-		Resident: a.root,
-		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
+		Turn:    programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
+		Arrived: s.now,
+		Context: t.Prefix + t.Input,
+		Keep:    a.kept(t),
+		MaxNew:  t.Output,
+		Parent:  a.prefix,
+		Shared:  a.shared(t),
+		Last:    a.turn == len(a.program.Turns)-1,
+		Next:    core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
 	}
 	if s.cfg.Know.Gaps {
 		ev.Next.Expected, ev.Next.Exact = max(t.Gap, 1), true
@@ -376,9 +352,6 @@ func (s *simulation) run(items []core.Item) {
 
 // finish sends the agent's tool off, or ends the agent.
 func (s *simulation) finish(a *agent, e *core.Effect) {
-	if a.root {
-		return
-	}
 	s.tally.turn(e)
 	t := &a.program.Turns[a.turn]
 	a.turn++

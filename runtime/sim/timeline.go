@@ -46,7 +46,7 @@ func newRecorder(most int) *recorder {
 
 // observe is a Config.Observe.
 func (r *recorder) observe(now programs.Time, ev core.Event, effects []core.Effect) {
-	if a, ok := ev.(*core.TurnArrived); ok && !a.Resident {
+	if a, ok := ev.(*core.TurnArrived); ok {
 		r.arrive(now, a)
 	}
 	for i := range effects {
