@@ -46,7 +46,7 @@ func (m *pool) Suspend(p *sched.Program) {
 
 func (m *pool) Lend(p *sched.Program) { m.note("lend %s", p) }
 
-func (m *pool) Moving() bool    { return false }
+func (m *pool) Moving() bool { return false }
 
 func (m *pool) note(format string, p *sched.Program) {
 	m.log = append(m.log, fmt.Sprintf(format, p.ID))

@@ -17,7 +17,7 @@ import (
 // any policy, before an engine that keeps real tokens, and then lets it run out:
 // every turn that was taken in finishes. See checkedShell for what must hold.
 //
-// It is 10⁵ events; go test -rapid.checks=25000 makes it 10⁷.
+// It is 10⁵ events; go test -rapid.checks=10000 makes it 10⁷.
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newCheckedShell(t)
