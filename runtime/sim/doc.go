@@ -34,6 +34,7 @@
 // # Determinism
 //
 // Time is counted in nanoseconds, everything random follows from seeds, and ties have a
-// total order: the same Study gives the same Report, byte by byte, on any machine and
-// any number of processors. Result.Digest is a fingerprint of the decisions.
+// total order: the same Study gives the same Report, byte by byte, on any number of
+// processors. Between architectures the last bits of a float may differ, as some compute
+// a product and a sum in one rounding. Result.Digest is a fingerprint of the decisions.
 package sim
