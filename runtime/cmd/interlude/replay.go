@@ -185,6 +185,7 @@ func (c *benchReplayCmd) playNode(ctx context.Context, o *obtained, i int, a arm
 	defer h.close()
 	g := h.engine.Geometry()
 	r.KVTokens = g.PoolBytes / g.CellBytes
+	r.KVTokensF16 = g.PoolBytes / int64(2*2*g.Layers*g.KVHeads*g.HeadDim)
 	client, err := sdk.Connect(h.url)
 	if err != nil {
 		return err
@@ -205,18 +206,19 @@ func (c *benchReplayCmd) playNode(ctx context.Context, o *obtained, i int, a arm
 	})
 }
 
-// replayKVType is the type of cached keys, in our engine as in llama-server; values are
-// f16 in both.
+// replayKVType is the type of our cached keys, the one that serve has unless it is told
+// otherwise; values are f16.
 const replayKVType = "q8_0"
 
-// playLlama has a llama-server with as many cells do the runs. It divides them evenly
-// between slots: as many as have room for the longest context.
+// playLlama has a llama-server do the runs in as many bytes of cache, of the types that it
+// has unless it is told otherwise, f16, with which it is also fastest here. It divides
+// them evenly between slots: as many as have room for the longest context.
 func (c *benchReplayCmd) playLlama(ctx context.Context, o *obtained, i int, a arm, r *replay.Report, drive drive) error {
 	const margin = 64 // a template of its own may be a little longer
-	slots := max(int(r.KVTokens)/(r.Longest+margin), 1)
+	cells := int(r.KVTokensF16)
 	s, err := replay.StartLlamaServer(ctx, replay.LlamaOptions{
-		Path: c.LlamaServer, Model: o.model.Path, Threads: c.Threads, Cells: int(r.KVTokens), Slots: slots,
-		KType: replayKVType, VType: "f16", HostMiB: int(a.host >> 20),
+		Path: c.LlamaServer, Model: o.model.Path, Threads: c.Threads, Cells: cells,
+		Slots: max(cells/(r.Longest+margin), 1), HostMiB: int(a.host >> 20),
 	})
 	if err != nil {
 		return err

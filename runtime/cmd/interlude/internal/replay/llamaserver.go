@@ -31,10 +31,8 @@ type LlamaOptions struct {
 	Path    string // of llama-server
 	Model   string // GGUF file
 	Threads int
-	Cells   int    // of its cache, all slots together
-	Slots   int    // how many conversations have cells at once
-	KType   string // of the cache's keys, in llama.cpp's name
-	VType   string
+	Cells   int // of its cache, all slots together
+	Slots   int // how many conversations have cells at once
 	HostMiB int // of its prompt cache in host memory; 0: none
 }
 
@@ -51,7 +49,7 @@ func StartLlamaServer(ctx context.Context, o LlamaOptions) (*LlamaServer, error)
 	cmd := exec.CommandContext(living, o.Path,
 		"--model", o.Model, "--host", host, "--port", port, "--threads", threads, "--threads-batch", threads,
 		"--ctx-size", strconv.Itoa(o.Cells), "--parallel", strconv.Itoa(o.Slots),
-		"--cache-type-k", o.KType, "--cache-type-v", o.VType, "--cache-ram", strconv.Itoa(o.HostMiB),
+		"--cache-ram", strconv.Itoa(o.HostMiB),
 		"--gpu-layers", "0")
 	cmd.Stdout, cmd.Stderr = s.says, s.says
 	if err := cmd.Start(); err != nil {

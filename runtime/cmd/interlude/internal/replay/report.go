@@ -16,6 +16,7 @@ type Report struct {
 	Machine     string  `json:"machine"`
 	KVBytes     int64   `json:"kv_bytes"`
 	KVTokens    int64   `json:"kv_tokens"`
+	KVTokensF16 int64   `json:"kv_tokens_f16"` // as many bytes, with keys and values in f16
 	Source      string  `json:"source"`
 	Runs        int     `json:"runs"`
 	Turns       int     `json:"turns"`
