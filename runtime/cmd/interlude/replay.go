@@ -26,12 +26,12 @@ type benchReplayCmd struct {
 	Threads     int           `help:"Compute threads; 0: one per processor." default:"0"`
 	Policies    []string      `help:"Compare with these; interlude is always there, with /full-steps behind it with steps as other systems fill them, with /host with a host tier." default:"program-fcfs,request-fcfs,interlude/host" placeholder:"NAME"`
 	LlamaServer string        `help:"Compare with this llama-server too, without its cache in host memory and with it." placeholder:"PATH" name:"llama-server" type:"existingfile"`
-	Runs        int           `help:"Agent runs." default:"12"`
+	Runs        int           `help:"Agent runs." default:"24"`
 	Turns       int           `help:"Most turns of a run." default:"12"`
-	Chars       int           `help:"Most characters of what a tool prints." default:"400"`
-	Tokens      int           `help:"Most tokens of an answer." default:"16"`
-	Gaps        float64       `help:"Factor for the tools' times." default:"0.1"`
-	KVBytes     byteSize      `help:"Memory for the cache; small, so that not all runs fit." default:"80MiB" name:"kv-bytes"`
+	Chars       int           `help:"Most characters of what a tool prints." default:"120"`
+	Tokens      int           `help:"Most tokens of an answer." default:"4"`
+	Gaps        float64       `help:"Factor for the tools' times." default:"0.03"`
+	KVBytes     byteSize      `help:"Memory for the cache; small, so that not all runs fit." default:"32MiB" name:"kv-bytes"`
 	HostBytes   byteSize      `help:"Memory of the host tier, and of llama-server's cache in host memory." default:"1GiB" name:"host-kv-bytes"`
 	Stagger     time.Duration `help:"Between the beginnings of two runs." default:"100ms"`
 	Repetitions int           `help:"How often all is done, arms taking turns to be first." default:"3"`
@@ -47,8 +47,8 @@ func (*benchReplayCmd) Help() string {
 // Run replays everything and prints what it took.
 func (c *benchReplayCmd) Run(ctx context.Context) error {
 	if c.Quick {
-		c.Runs, c.Turns, c.Repetitions = min(c.Runs, 6), min(c.Turns, 10), 1
-		c.Chars, c.Tokens, c.KVBytes = min(c.Chars, 200), min(c.Tokens, 8), min(c.KVBytes, 30<<20)
+		c.Runs, c.Turns, c.Repetitions = min(c.Runs, 9), min(c.Turns, 6), 1
+		c.Chars, c.Tokens, c.KVBytes = min(c.Chars, 100), min(c.Tokens, 2), min(c.KVBytes, 12<<20)
 		c.Policies = []string{"program-fcfs", "request-fcfs"}
 	}
 	arms, err := c.arms()
