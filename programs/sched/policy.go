@@ -61,7 +61,7 @@ func (r Retention) String() string { return [...]string{"lend", "hold", "give"}[
 // Env is what a policy may know of its surroundings.
 type Env struct {
 	// Pool is how many cells there are for private use: all, less those that are
-	// shared or kept for good. It may change over time.
+	// shared. It may change over time.
 	Pool func() programs.Tokens
 
 	// Shares are the tenants' weights and quotas; those not named have weight 1
