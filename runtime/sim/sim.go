@@ -225,9 +225,12 @@ func (s *simulation) next() error {
 	if top := s.arriving.Top(); top != nil {
 		consider(top.Rank().At, 2)
 	}
+	if t, ok := s.machine.NextDeadline(); ok {
+		consider(max(t, s.now), 3)
+	}
 	for i := range s.links {
 		if len(s.links[i].queue) > 0 {
-			consider(s.links[i].queue[0].ends, 3+i)
+			consider(s.links[i].queue[0].ends, 4+i)
 		}
 	}
 	s.now = at
@@ -241,8 +244,10 @@ func (s *simulation) next() error {
 		a := s.arriving.Top().Value
 		s.arriving.Remove(&a.place)
 		s.arrive(a)
+	case 3:
+		s.tell(&core.Tick{})
 	default:
-		l := &s.links[kind-3]
+		l := &s.links[kind-4]
 		id := l.queue[0].id
 		l.queue = l.queue[1:]
 		if len(l.queue) > 0 {
