@@ -200,7 +200,9 @@ func printStudy(out io.Writer, r *sim.Report) error {
 		if err := w.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "no policy stays below a mean of %.1f s\n", l.BoundMean)
+		if l.BoundMean > 0 {
+			fmt.Fprintf(out, "no policy stays below a mean of %.1f s\n", l.BoundMean)
+		}
 	}
 	fmt.Fprintln(out, "\nworst over the loads")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
