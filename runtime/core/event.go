@@ -17,7 +17,8 @@ type TurnArrived struct {
 	Tenant programs.TenantID
 
 	// Arrived is when the turn came in, not after the Step's now. That of a
-	// program's first turn is the program's own arrival.
+	// program's first turn is the program's own arrival, unless it has a parent that is
+	// known: a sub-agent is a part of its parent's run, and takes its place in the order.
 	Arrived programs.Time
 
 	// Context is the length of the whole prompt, what earlier turns left in it

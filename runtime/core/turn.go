@@ -13,6 +13,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
+		if parent := m.programs[ev.Parent]; parent != nil { // which waits for it, and comes first
+			p.Arrived = min(p.Arrived, parent.Arrived)
+		}
 		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
 		m.resume(p, ev)
