@@ -14,6 +14,12 @@ type Named struct {
 	New  func(Env) Policy
 }
 
+// Shares tells whether the policy divides memory between tenants, see Env.Shares.
+func (n Named) Shares() bool {
+	_, ok := n.New(Env{}).(*WorkingSet)
+	return ok
+}
+
 // Default is the name of the policy that serves unless another is chosen.
 const Default = "interlude"
 

@@ -112,6 +112,7 @@ func TestRefusals(t *testing.T) {
 		{"a quota of nothing", "", nil, []string{"serve", "--tenant-kv-bytes=acme=0"}, []string{"acme", "quota"}},
 		{"a share of nobody", "", nil, []string{"serve", "--tenant-weights=3"}, []string{"TENANT=VALUE"}},
 		{"a share of who cannot be", "", nil, []string{"serve", "--tenant-weights=a.b=3"}, []string{"a.b"}},
+		{"shares under a policy that has none", "", nil, []string{"serve", "--policy=program-fcfs", "--tenant-weights=a=3"}, []string{"--tenant-weights", "program-fcfs"}},
 		{"two shares of one", "", nil, []string{"serve", "--tenant-weights=a=3,a=4"}, []string{"twice"}},
 		{"a promise that an external server does not keep", "", nil, []string{"serve", "--nats=nats://there", "--sync-always"}, []string{"--sync-always", "--nats"}},
 	} {

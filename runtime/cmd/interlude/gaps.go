@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/interlude-run/interlude/runtime/sim/score"
@@ -22,8 +23,10 @@ func (*benchGapsCmd) Help() string {
 	return "Scores predictions of how long tools take on gaps that the predictor has not seen: online, learning from nothing, and for programs that none of what was learnt is from. The log score is in nats, the CRPS in seconds, less is better; \"behind\" is the difference to toolpredict, ± half of a 95 % interval from resampled programs."
 }
 
-// Run scores all predictors on each workload.
-func (c *benchGapsCmd) Run(context.Context) error {
+// Run prints how all predictors do on each workload.
+func (c *benchGapsCmd) Run(context.Context) error { return c.score(os.Stdout) }
+
+func (c *benchGapsCmd) score(out io.Writer) error {
 	var reports []score.Report
 	for _, name := range c.Workloads {
 		set, err := recordedOrDrawn(c.Traces, name, workload.MaxGap(0))
@@ -33,12 +36,14 @@ func (c *benchGapsCmd) Run(context.Context) error {
 		reports = append(reports, score.Online(set, c.Seed), score.Unseen(set, c.Seed))
 	}
 	if c.JSON {
-		return json.NewEncoder(os.Stdout).Encode(struct {
+		return json.NewEncoder(out).Encode(struct {
 			Reports []score.Report `json:"reports"`
 		}{reports})
 	}
 	for _, r := range reports {
-		fmt.Println(r)
+		if _, err := fmt.Fprintln(out, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }

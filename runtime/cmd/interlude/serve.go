@@ -20,7 +20,12 @@ type serveCmd struct {
 }
 
 // Validate is called by kong.
-func (c *serveCmd) Validate() error { return c.natsFlags.check() }
+func (c *serveCmd) Validate() error {
+	if err := c.natsFlags.check(); err != nil {
+		return err
+	}
+	return c.nodeFlags.check()
+}
 
 // Run serves until it is interrupted, then drains.
 func (c *serveCmd) Run(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -63,6 +64,18 @@ func byTenant[V any](text []byte, value func(string) (V, error)) (map[string]V, 
 		all[name] = v
 	}
 	return all, nil
+}
+
+// check refuses shares that would be without effect under the policy.
+func (f *nodeFlags) check() error {
+	policy, err := sched.ByName(f.Policy)
+	if err != nil {
+		return err
+	}
+	if len(f.TenantWeights)+len(f.TenantQuotas) > 0 && !policy.Shares() {
+		return fmt.Errorf("--tenant-weights and --tenant-kv-bytes are without effect under --policy %s, which does not divide the cache between tenants", f.Policy)
+	}
+	return nil
 }
 
 // shares puts weights and quotas together, in the order of the tenants' names.
