@@ -16,6 +16,7 @@ type span struct {
 	cells   programs.Tokens
 	holders int // accounts
 	held    int // those of them that are held
+	names   Seq // of the holders, summed up: the name of the last that is left
 }
 
 func (l *Ledger) capacity(a *account) programs.Tokens {

@@ -9,7 +9,10 @@ import (
 // Check recounts the pool from its accounts and reports the first invariant that
 // does not hold. It visits every account and is meant for tests.
 func (l *Ledger) Check() error {
-	type seen struct{ holders, held int }
+	type seen struct {
+		holders, held int
+		names         Seq
+	}
 	spans := map[*span]seen{}
 	var used, safe, shared programs.Tokens
 	for seq, a := range l.accounts {
@@ -23,6 +26,7 @@ func (l *Ledger) Check() error {
 		for _, sp := range a.spans {
 			s := spans[sp]
 			s.holders++
+			s.names += seq
 			if a.held {
 				s.held++
 			}
@@ -30,8 +34,9 @@ func (l *Ledger) Check() error {
 		}
 	}
 	for sp, s := range spans {
-		if sp.holders != s.holders || sp.held != s.held {
-			return fmt.Errorf("ledger: a span counts %d holders, %d held, and has %d, %d", sp.holders, sp.held, s.holders, s.held)
+		if sp.holders != s.holders || sp.held != s.held || sp.names != s.names {
+			return fmt.Errorf("ledger: a span counts %d holders, %d held, named %d in sum, and has %d, %d, %d",
+				sp.holders, sp.held, sp.names, s.holders, s.held, s.names)
 		}
 		used += sp.cells
 		if s.held > 0 {

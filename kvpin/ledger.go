@@ -20,6 +20,8 @@ type Ledger struct {
 	used   programs.Tokens // cells reserved, shared ones once
 	safe   programs.Tokens // of those, cells that a held account holds
 	shared programs.Tokens // of used, cells that more than one account holds
+
+	alone []Seq // see Alone
 }
 
 // New makes a ledger of an empty pool.
@@ -124,6 +126,17 @@ func (l *Ledger) Capacity(seq Seq) programs.Tokens { return l.capacity(l.account
 // too.
 func (l *Ledger) Common(seq Seq) programs.Tokens { return l.common(l.account(seq)) }
 
+// Alone visits the accounts whose Common has become less since it was last called,
+// because others have let go, in the order in which that happened.
+func (l *Ledger) Alone(visit func(Seq)) {
+	for _, seq := range l.alone {
+		if l.Has(seq) {
+			visit(seq)
+		}
+	}
+	l.alone = l.alone[:0]
+}
+
 // Keepable rounds n down to where a cut does not go through a span that other
 // accounts hold too.
 func (l *Ledger) Keepable(seq Seq, n programs.Tokens) programs.Tokens {
@@ -213,7 +226,7 @@ func (l *Ledger) growOwn(a *account, by programs.Tokens) {
 // makeSpan turns the first of an account's own cells into a span.
 func (l *Ledger) makeSpan(a *account) {
 	k := len(a.spans)
-	sp := &span{cells: l.geometry.spanStart(k+1) - l.geometry.spanStart(k), holders: 1}
+	sp := &span{cells: l.geometry.spanStart(k+1) - l.geometry.spanStart(k), holders: 1, names: a.seq}
 	if a.held {
 		sp.held = 1
 	}
@@ -224,6 +237,7 @@ func (l *Ledger) makeSpan(a *account) {
 // join makes a held account a holder of the span that follows those it has.
 func (l *Ledger) join(a *account, sp *span) {
 	a.spans = append(a.spans, sp)
+	sp.names += a.seq
 	if sp.holders++; sp.holders == 2 {
 		l.shared += sp.cells
 	}
@@ -239,9 +253,13 @@ func (l *Ledger) leaveLast(a *account) {
 	if a.held {
 		l.holdSpan(sp, -1)
 	}
+	sp.names -= a.seq
 	switch sp.holders--; sp.holders {
 	case 1:
 		l.shared -= sp.cells
+		if n := len(l.alone); n == 0 || l.alone[n-1] != sp.names {
+			l.alone = append(l.alone, sp.names)
+		}
 	case 0:
 		l.used -= sp.cells
 	}

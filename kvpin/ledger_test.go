@@ -109,6 +109,9 @@ func randomCall(t *rapid.T, l *kvpin.Ledger, m *model, next kvpin.Seq) kvpin.Seq
 	case "reclaim":
 		reclaim(t, l, m, programs.Bytes(upTo(200))*small.CellBytes)
 	}
+	if err := m.note(l, seq, next-1); err != nil {
+		t.Fatal(err)
+	}
 	return next
 }
 
@@ -129,6 +132,9 @@ func reclaim(t *rapid.T, l *kvpin.Ledger, m *model, need programs.Bytes) {
 			delete(m.accounts, seq)
 		}
 		if err := m.compare(l); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.note(l, seq); err != nil {
 			t.Fatal(err)
 		}
 	})

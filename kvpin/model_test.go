@@ -12,7 +12,8 @@ import (
 type model struct {
 	geometry kvpin.Geometry
 	accounts map[kvpin.Seq]*modelAccount
-	made     int // cells so far; the next one's name
+	made     int                           // cells so far; the next one's name
+	common   map[kvpin.Seq]programs.Tokens // as noted by whoever only hears of it from the ledger
 }
 
 type modelAccount struct {
@@ -22,7 +23,26 @@ type modelAccount struct {
 }
 
 func newModel(g kvpin.Geometry) *model {
-	return &model{geometry: g, accounts: map[kvpin.Seq]*modelAccount{}}
+	return &model{geometry: g, accounts: map[kvpin.Seq]*modelAccount{}, common: map[kvpin.Seq]programs.Tokens{}}
+}
+
+// note follows what accounts have in common with others: the one of the name is asked
+// after, of all others the ledger must tell.
+func (m *model) note(l *kvpin.Ledger, seqs ...kvpin.Seq) error {
+	for _, seq := range seqs {
+		if l.Has(seq) {
+			m.common[seq] = l.Common(seq)
+		} else {
+			delete(m.common, seq)
+		}
+	}
+	l.Alone(func(seq kvpin.Seq) { m.common[seq] = l.Common(seq) })
+	for seq := range m.accounts {
+		if got, want := m.common[seq], l.Common(seq); got != want {
+			return fmt.Errorf("sequence %d has %d cells in common with others, and %d as far as was told", seq, want, got)
+		}
+	}
+	return nil
 }
 
 // fresh makes the cells that bring an account of `from` cells to capacity for n.
@@ -93,7 +113,7 @@ func (m *model) usage() kvpin.Usage {
 
 // copy lets a test try a change before it is made.
 func (m *model) copy() *model {
-	c := &model{geometry: m.geometry, accounts: map[kvpin.Seq]*modelAccount{}, made: m.made}
+	c := &model{geometry: m.geometry, accounts: map[kvpin.Seq]*modelAccount{}, made: m.made, common: m.common}
 	for seq, a := range m.accounts {
 		c.accounts[seq] = &modelAccount{cells: append([]int(nil), a.cells...), held: a.held, rank: a.rank}
 	}

@@ -140,6 +140,9 @@ func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
 	if now < w.resume && !alone {
 		return nil
 	}
+	for _, t := range w.parts {
+		w.weigh(t)
+	}
 	w.divide()
 	var next, waiting *Program
 	for _, t := range w.parts {
@@ -180,6 +183,14 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 		waiting = later(waiting, first(&t.queued))
 	}
 	return cmp.Or(outside, idle, waiting)
+}
+
+// weigh has the first that waits of a part take what it needs by what is known of
+// growth now, which may have been learnt since it was put in.
+func (w *WorkingSet) weigh(t *part) {
+	if p := first(&t.waiting); p != nil {
+		t.order.Put(&p.seat, p.seat.Rank(), w.need(p))
+	}
 }
 
 // need is what the program takes of the set.

@@ -302,6 +302,7 @@ func (m *Machine) open(p, from *program, shared programs.Tokens) {
 	}
 	must(m.ledger.Fork(from.seq, m.lastSeq, shared))
 	m.own(p, m.lastSeq, shared)
+	m.changed(from) // which shares them from now on
 	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: from.seq, Cells: shared})
 }
 

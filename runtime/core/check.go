@@ -22,6 +22,8 @@ func (m *Machine) Check() error {
 			return fmt.Errorf("core: sequence %d is booked to %s, which has %d", seq, p.ID, p.seq)
 		case m.ledger.Capacity(seq) != p.Capacity:
 			return fmt.Errorf("core: %s has capacity %d, its sequence %d", p.ID, p.Capacity, m.ledger.Capacity(seq))
+		case m.ledger.Common(seq) != p.Shared:
+			return fmt.Errorf("core: %s shares %d cells, its sequence %d", p.ID, p.Shared, m.ledger.Common(seq))
 		case p.length > p.Capacity:
 			return fmt.Errorf("core: %s has %d cells written of %d", p.ID, p.length, p.Capacity)
 		case !known && !p.unsettled && p.move == nil:

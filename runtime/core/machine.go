@@ -39,7 +39,8 @@ type Machine struct {
 	wanted    int                              // items whose turn still wants the result
 	unsettled []*program                       // see settle
 	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and
-	victim    func() kvpin.Seq                 // m.nextVictim, bound once
+	victim    func() kvpin.Seq                 // m.nextVictim, and
+	alone     func(kvpin.Seq)                  // m.unshared, bound once
 	taker     *program                         // whom memory is reclaimed for
 	witness   func(Loss)                       // see Witness
 
@@ -72,7 +73,7 @@ func New(cfg Config) (*Machine, error) {
 		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, ShortFirst: cfg.shortFirst()}, m.pacer())
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)
-	m.evict, m.victim = m.evicted, m.nextVictim
+	m.evict, m.victim, m.alone = m.evicted, m.nextVictim, m.unshared
 	return m, nil
 }
 

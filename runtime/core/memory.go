@@ -293,6 +293,7 @@ func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
 	p.Capacity = m.ledger.Capacity(p.seq)
 	p.sync()
 	m.emit(Effect{Kind: TruncateSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cells: n, Cause: cause})
+	m.ledger.Alone(m.alone)
 }
 
 // lose follows the ledger in closing a program's sequence.
@@ -301,10 +302,14 @@ func (m *Machine) lose(p *program, cause Cause) {
 	delete(m.holders, p.seq)
 	p.seq, p.length, p.valid, p.Capacity, p.Shared = 0, 0, allValid, 0, 0
 	p.sync()
+	m.ledger.Alone(m.alone)
 }
 
 // share brings what the program shares up to date.
 func (m *Machine) share(p *program) { p.Shared = m.ledger.Common(p.seq) }
+
+// unshared follows the ledger in that nobody else has a sequence's cells any longer.
+func (m *Machine) unshared(seq kvpin.Seq) { m.changed(m.holders[seq]) }
 
 // must holds the machine to what it has made sure of.
 func must(err error) {

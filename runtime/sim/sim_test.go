@@ -345,5 +345,5 @@ func Example() {
 	}
 	// Output:
 	// 350 turns, 0 % of what could be found was, a program took 594 s
-	// 350 turns, 79 % of what could be found was, a program took 380 s
+	// 350 turns, 80 % of what could be found was, a program took 381 s
 }
