@@ -39,7 +39,8 @@
 // rank. With a Pacer the budget is one of time as well. Prompts that share a step with
 // decodes get so much of it as the step takes in any case: on an engine whose decodes
 // are bound by memory and whose prompts by arithmetic, that much is nearly free, and
-// what is beyond it holds up everybody who decodes.
+// what is beyond it holds up everybody who decodes. While memory is plenty, a prompt that
+// is late all the same goes before the others and fills the step.
 //
 // # Memory
 //

@@ -50,6 +50,7 @@ type Turn struct {
 	Number    programs.TurnNumber
 	Phase     programs.TurnPhase
 	Arrived   programs.Time
+	Admitted  programs.Time   // to memory, the last time
 	Context   programs.Tokens // prompt and generated tokens
 	Preempted bool            // it has run, and lost its place in memory
 	Shared    programs.Tokens // of the context, what a parent's cells will give it

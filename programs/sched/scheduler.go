@@ -2,7 +2,6 @@ package sched
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/interlude-run/interlude/programs"
@@ -16,17 +15,6 @@ type Limits struct {
 	// ShortFirst lets prompts with so many tokens left or fewer go before longer
 	// ones in a step; 0 keeps all in order.
 	ShortFirst programs.Tokens
-}
-
-// Pacer knows how long steps take. A step that prompts share with decodes is filled
-// as long as that pays, see package core; without a pacer, to the last token.
-type Pacer interface {
-	// Beside is how many seconds of prompt a step should take in beside decodes,
-	// when so many turns are at their prompts.
-	Beside(decodes []Slice, prompts int) float64
-
-	// Prompt is the seconds that a prompt token takes at the position.
-	Prompt(at programs.Tokens) float64
 }
 
 // Memory is what a scheduler asks of whoever owns the memory. Every method
@@ -54,13 +42,6 @@ type Memory interface {
 	Moving() bool
 }
 
-// Slice is a program's part of the next step: the Count tokens of its context
-// that follow its cells.
-type Slice struct {
-	Program *Program
-	Count   programs.Tokens
-}
-
 // Scheduler holds the running turns in their order, and has the policy hold the
 // others. It has one owner.
 type Scheduler struct {
@@ -68,13 +49,15 @@ type Scheduler struct {
 	limits  Limits
 	pacer   Pacer
 	waiting int
-	running []runner // first in rank first
+	running []runner      // first in rank first
+	crowded programs.Time // when a turn was last left waiting; 0 is never
 }
 
 // runner is a running program at the rank that it was admitted with.
 type runner struct {
 	rank    programs.Rank
 	program *Program
+	late    bool // and served as such in the step that is composed
 }
 
 // New makes a scheduler without programs. The pacer may be nil.
@@ -133,7 +116,10 @@ func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
 	if preempted := s.grow(now, mem); !preempted {
 		s.admit(now, mem)
 	}
-	return s.batch(batch)
+	if s.waiting > 0 {
+		s.crowded = now
+	}
+	return s.batch(now, batch)
 }
 
 // grow sees to it that every running turn can take one more token. When memory
@@ -208,6 +194,7 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 			phase = programs.Restoring
 		}
 		p.Turn.Phase = p.Turn.Phase.To(phase)
+		p.Turn.Admitted = now
 		s.run(p)
 		s.policy.Put(now, p)
 	}
@@ -218,66 +205,6 @@ func (s *Scheduler) run(p *Program) {
 	r := runner{rank: s.policy.Rank(p), program: p}
 	at, _ := slices.BinarySearchFunc(s.running, r, func(a, b runner) int { return a.rank.Compare(b.rank) })
 	s.running = slices.Insert(s.running, at, r)
-}
-
-// batch composes the step: first every turn with one token left, which no
-// prompt may stall; then prompts in order, each as far as the budget goes
-// (Sarathi-Serve: Agrawal et al., OSDI 2024).
-func (s *Scheduler) batch(batch []Slice) []Slice {
-	for _, r := range s.running {
-		if p := r.program; p.left() == 1 && p.ready() {
-			batch = append(batch, Slice{Program: p, Count: 1})
-		}
-	}
-	b := budget{tokens: s.limits.StepTokens - programs.Tokens(len(batch)), seconds: math.Inf(1)}
-	if s.pacer != nil && len(batch) > 0 {
-		b.seconds = s.pacer.Beside(batch, s.prompting())
-	}
-	if s.limits.ShortFirst > 0 {
-		batch = s.prompts(batch, &b, 1, s.limits.ShortFirst)
-	}
-	return s.prompts(batch, &b, s.limits.ShortFirst, math.MaxInt64)
-}
-
-// prompting counts the running turns that are at their prompts.
-func (s *Scheduler) prompting() (n int) {
-	for _, r := range s.running {
-		if r.program.left() > 1 {
-			n++
-		}
-	}
-	return n
-}
-
-// budget is what is left of a step for prompts.
-type budget struct {
-	tokens  programs.Tokens
-	seconds float64
-}
-
-// prompts adds the prompts that have more than over and at most upTo tokens left,
-// in order, as far as the budget goes. A step without any other part has a prompt
-// of one token at least.
-func (s *Scheduler) prompts(batch []Slice, b *budget, over, upTo programs.Tokens) []Slice {
-	over = max(over, 1)
-	for _, r := range s.running {
-		p := r.program
-		if b.tokens <= 0 || b.seconds <= 0 {
-			break
-		}
-		if p.left() <= over || p.left() > upTo || !p.ready() {
-			continue
-		}
-		count := min(p.left(), p.Capacity-p.Cells, b.tokens)
-		if !math.IsInf(b.seconds, 1) {
-			rate := s.pacer.Prompt(p.Cells)
-			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
-			b.seconds -= float64(count) * rate
-		}
-		batch = append(batch, Slice{Program: p, Count: count})
-		b.tokens -= count
-	}
-	return batch
 }
 
 // Check reports the first invariant that does not hold. It visits every running

@@ -98,6 +98,7 @@ func (m *Machine) advance(p *program, item Item, result ItemResult) {
 	}
 	if t.timing.First == 0 {
 		t.timing.First = m.now
+		m.speed.first(m.now.Sub(p.Turn.Admitted))
 	}
 	t.usage.Generated++
 	p.Turn.Context++
