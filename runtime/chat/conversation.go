@@ -25,6 +25,7 @@ type transcript struct {
 	text     string         // as rendered, answers included
 	tokens   []engine.Token // of the text
 	pieces   []piece
+	opening  int  // tokens, see Prompt
 	open     bool // the last piece is an answer that no template has written yet
 	guarded  bool // some content spells a control token
 }
@@ -63,6 +64,10 @@ type Prompt struct {
 	// the beginning of Tokens.
 	Rewritten bool
 
+	// Opening is how many of Tokens are the system prompt and the tools: all
+	// conversations that have the same begin with the same tokens.
+	Opening int
+
 	next transcript
 }
 
@@ -79,7 +84,8 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	}
 	next.messages = append(next.messages, turn.Messages...)
 
-	r, err := c.template.render(input{messages: next.messages, tools: next.tools, now: c.now})
+	in := input{messages: next.messages, tools: next.tools, now: c.now}
+	r, err := c.template.render(in)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +99,16 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	} else {
 		rewritten = c.keep(&next)
 	}
-	if len(next.pieces) == 0 {
+	done, anew := next.end(), len(next.pieces) == 0
+	if anew {
 		next.tokens = c.template.begin(r.text)
 	}
-	done := next.end()
 	next.tokens = append(next.tokens, c.template.tokenize(r.from(done.text))...)
 	next.pieces = append(next.pieces, piece{text: len(r.text), tokens: len(next.tokens)})
-	return &Prompt{Tokens: next.tokens, Rewritten: rewritten, next: next}, nil
+	if next.opening = c.past.opening; anew {
+		next.opening = c.template.opening(in, next.tokens)
+	}
+	return &Prompt{Tokens: next.tokens, Rewritten: rewritten, Opening: next.opening, next: next}, nil
 }
 
 // Beginning renders the conversation with its first n messages alone. What the tokens of

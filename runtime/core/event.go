@@ -41,11 +41,17 @@ type TurnArrived struct {
 
 	// Parent is the program that this one was forked from, if any, and Shared
 	// how many tokens from the start of the context are the same as in the
-	// parent's, as the shell knows it now. A turn that names none leaves what was said
-	// before it. The parent need not be known to the machine: to programs that begin
-	// with the same text its name may stand for that text.
+	// parent's, as the shell knows it now. The parent need not be known to the machine.
 	Parent programs.ProgramID
 	Shared programs.Tokens
+
+	// Opening names a text that contexts of other programs begin with too, such as a
+	// system prompt, by a name that no program has, and Opens is how many tokens of it
+	// the context begins with. A program shares cells with those of its parent or with
+	// those of its opening, of whichever it has more; a turn that has tokens of neither
+	// leaves what was said before it.
+	Opening programs.ProgramID
+	Opens   programs.Tokens
 
 	// Last says that no turn of the program will follow: its memory is given
 	// back when this one finishes.

@@ -6,17 +6,17 @@ import (
 )
 
 // This file is what programs have in common from their first token on. A program that
-// names a parent begins as the parent does, and so as all others that name it: whoever
-// of them has the cells gives them to the next. So what is shared stays in memory as long
-// as anybody uses it, and needs no pin of its own: the parent may lose its cells or end,
-// or be no more than a name for a text that programs begin with.
+// names a parent begins as the parent does, and so as all others that name it, and one
+// that names an opening as all others that name that: whoever of them has the cells
+// gives them to the next. So what is shared stays in memory as long as anybody uses it,
+// and needs no pin of its own: the parent may lose its cells or end.
 
-// family are the programs that named a parent while its context was not rewritten. It
-// only grew meanwhile, so that what they have in common with it they have in common with
-// each other.
+// family are the programs that named an opening, or a parent while its context was not
+// rewritten. It only grew meanwhile, so that what they have in common with it they have in
+// common with each other.
 type family struct {
 	name    programs.ProgramID
-	parent  *program             // nil when the machine does not know it, or not any longer
+	parent  *program             // nil when it is an opening, or a program that is not known, or not any longer
 	members int                  // children that are known
 	holders order.Heap[*program] // those with cells that are the parent's as well, whoever has most first
 }
@@ -26,6 +26,15 @@ type kin struct {
 	of    *family
 	trunk programs.Tokens // from the start of the context, the same as in the parent's
 	place order.Entry[*program]
+}
+
+// family is whose the turn's program is, by a name, and how many tokens it has in common
+// with the others.
+func (ev *TurnArrived) family() (name programs.ProgramID, shared programs.Tokens) {
+	if ev.Opens > ev.Shared {
+		return ev.Opening, ev.Opens
+	}
+	return ev.Parent, ev.Shared
 }
 
 // join makes p a child of the named parent, with which it has so many tokens in common.

@@ -92,6 +92,9 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 			from = s.text(parent).tokens
 		}
 	}
+	if len(from) == 0 && rapid.Bool().Draw(t, "opening") {
+		from = opening
+	}
 	prompt := slices.Clone(from)
 	if rapid.IntRange(0, 3).Draw(t, "rewrite") == 0 {
 		prompt = prompt[:rapid.IntRange(0, len(prompt)).Draw(t, "keep")]
@@ -103,10 +106,16 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	ev.Context = programs.Tokens(len(prompt))
 	ev.Keep = common(prompt, text.tokens)
 	ev.Shared = common(prompt, s.text(ev.Parent).tokens)
+	if ev.Opens = common(prompt, opening); ev.Opens > 0 {
+		ev.Opening = "opening:1"
+	}
 
 	s.arriving = prompt
 	s.step(t, ev)
 }
+
+// opening is a text that some programs begin with.
+var opening = slices.Repeat([]engine.Token{7, 3, 5}, 50)
 
 func drawCall(t *rapid.T) core.Call {
 	return core.Call{

@@ -176,9 +176,11 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Last:     d.HasArg("last"),
 		Uncached: d.HasArg("uncached"),
 	}
-	var parent string
+	var parent, opening string
 	d.MaybeScanArgs(t, "parent", &parent)
-	ev.Parent = programs.ProgramID(parent)
+	d.MaybeScanArgs(t, "opening", &opening)
+	ev.Parent, ev.Opening = programs.ProgramID(parent), programs.ProgramID(opening)
+	ev.Opens = programs.Tokens(integer(t, d, "opens", 0))
 	var tenant string
 	d.MaybeScanArgs(t, "tenant", &tenant)
 	ev.Tenant = programs.TenantID(tenant)

@@ -64,11 +64,11 @@ const (
 	leastShare = 0.8      // of D/h, that steps have of prompts
 	piledUp    = 1.0 / 10 // of it, that each prompt adds
 	scaleGain  = 1.0 / 16 // how much of a sample a common factor takes
-	hiddenGain = 1.0 / 64
-	wayGain    = 1.0 / 8 // how much of it a tier's speed takes
-	latePart   = 1.0 / 8
-	lateGain   = 1.0 / 20
-	probeEvery = 256 // mixed steps, after which one is full and one has no prompt
+	hiddenGain = 1.0 / 64 // how much of one h takes
+	wayGain    = 1.0 / 8  // and a tier's speed
+	latePart   = 1.0 / 8  // of turns are late
+	lateGain   = 1.0 / 20 // step of the approximation to it
+	probeEvery = 256      // mixed steps, after which one is full and one has no prompt
 )
 
 func newSpeed(r Rates, stepTokens programs.Tokens) speed {

@@ -21,8 +21,8 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.resume(p, ev)
 	}
 	p.turn = m.newTurn(ev)
-	if ev.Parent != "" && ev.Parent != p.ID && ev.Shared > 0 && !ev.Uncached {
-		m.join(p, ev.Parent, ev.Shared)
+	if name, shared := ev.family(); shared > 0 && name != p.ID && !ev.Uncached {
+		m.join(p, name, shared)
 	}
 	p.Turn.Number = ev.Turn.Turn
 	p.Turn.Phase = programs.Waiting

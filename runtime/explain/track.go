@@ -110,6 +110,8 @@ func (t *track) arrivalText(ev *core.TurnArrived, keep programs.Tokens, known bo
 		if below := min(max(t.view.Copied[kvpin.Host], t.view.Copied[kvpin.Disk]), ev.Keep, ev.Context-1); below > keep {
 			text += fmt.Sprintf(" and %s on lower tiers", count(below))
 		}
+	case ev.Opens > ev.Shared:
+		text += fmt.Sprintf(", %s of them shared with all that begin with the same system prompt", count(ev.Opens))
 	case ev.Parent != "":
 		text += fmt.Sprintf(", %s of them shared with %s", count(ev.Shared), ev.Parent)
 	}

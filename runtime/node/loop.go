@@ -9,6 +9,7 @@ import (
 
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
@@ -185,15 +186,7 @@ func (l *loop) arrive(t *turn) {
 }
 
 // common is how many tokens a and b begin with in common.
-func common(a, b []engine.Token) programs.Tokens {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return programs.Tokens(i)
-		}
-	}
-	return programs.Tokens(n)
-}
+func common(a, b []engine.Token) programs.Tokens { return programs.Tokens(chat.Common(a, b)) }
 
 // settle takes back work that the device has done, and reports its step.
 func (l *loop) settle(w *work) error {

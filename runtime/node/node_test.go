@@ -209,6 +209,43 @@ func TestFork(t *testing.T) {
 	})
 }
 
+// TestOpening: programs of a tenant that begin with the same system prompt share it, without
+// a word of their client, also when the first of them has ended; a sub-agent has its own and
+// not its parent's; and other tenants share nothing.
+func TestOpening(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		prompt := strings.Repeat("abc ", 20)
+		opening := len(chattest.Tokenizer{}.Tokenize("<|im_start|>system\n"+prompt+"<|im_end|>\n<|im_start|>user\n", false, true))
+		with := func(tenant, parent, prompt string) func(*wire.Turn) {
+			return func(w *wire.Turn) {
+				w.Tenant, w.Lifecycle.Parent = tenant, parent
+				w.Messages = append([]wire.Message{{Role: "system", Content: wire.Content(prompt)}}, w.Messages...)
+			}
+		}
+		last := func(w *wire.Turn) { w.Lifecycle.Last = true }
+		for _, c := range []struct {
+			program string
+			change  []func(*wire.Turn)
+			reused  int
+		}{
+			{"first", []func(*wire.Turn){with("t", "", prompt)}, 0},
+			{"second", []func(*wire.Turn){with("t", "", prompt)}, opening},
+			{"other", []func(*wire.Turn){with("u", "", prompt)}, 0},
+			{"parent", []func(*wire.Turn){with("t", "", strings.Repeat("xyz ", 20))}, 0},
+			{"child", []func(*wire.Turn){with("t", "parent", prompt), last}, opening},
+		} {
+			got := r.finished(r.ask(c.program, 1, "question of "+c.program, c.change...))
+			if got.Usage.ReusedTokens != c.reused {
+				t.Errorf("%s: usage %+v, want %d reused", c.program, got.Usage, c.reused)
+			}
+		}
+		r.finished(r.ask("first", 2, "goodbye", last))
+		if got := r.finished(r.ask("third", 1, "hello", with("t", "", prompt))); got.Usage.ReusedTokens != opening {
+			t.Errorf("the first has ended: usage %+v, want %d reused", got.Usage, opening)
+		}
+	})
+}
+
 // TestTogether: programs that run at once get the texts that they get alone.
 func TestTogether(t *testing.T) {
 	question := func(i int) string { return fmt.Sprintf("question %d, %s", i, strings.Repeat("x", 7*i)) }

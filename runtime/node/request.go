@@ -1,6 +1,9 @@
 package node
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -23,6 +26,21 @@ func turnID(w *wire.Turn) programs.TurnID {
 // has a slash.
 func programID(tenant, program string) programs.ProgramID {
 	return programs.ProgramID(tenant + "/" + program)
+}
+
+// openingID is the name of a text that the tenant's programs begin with, which is no
+// program's: it has no slash. Tenants do not share, so that none can tell from the time to
+// its first token what another's agents are told.
+func openingID(tenant string, text []engine.Token) programs.ProgramID {
+	if len(text) == 0 {
+		return ""
+	}
+	b := make([]byte, 0, 4*len(text))
+	for _, token := range text {
+		b = binary.LittleEndian.AppendUint32(b, uint32(token))
+	}
+	sum := sha256.Sum256(b)
+	return programs.ProgramID(tenant + ":" + hex.EncodeToString(sum[:16]))
 }
 
 // said is what the turn adds to the conversation.

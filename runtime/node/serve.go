@@ -175,6 +175,8 @@ func (n *Node) newTurn(job Job, prompt *chat.Prompt) (*turn, error) {
 			Deadline: n.deadline(w),
 			Next:     next(w.Lifecycle.ToolHint),
 			Left:     core.Left{Turns: w.Lifecycle.RemainingTurns},
+			Opening:  openingID(w.Tenant, prompt.Tokens[:prompt.Opening]),
+			Opens:    programs.Tokens(prompt.Opening),
 		},
 		prompt:   prompt,
 		sampling: options.sampling,

@@ -87,8 +87,9 @@ type agent struct {
 	turn    int // index of the turn in progress, or the next
 	arrived programs.Time
 	left    []programs.Duration // engine time after each turn
-	prefix  programs.ProgramID  // of the program, or the name of the text, that it begins with
 	parent  *agent              // that waits for it
+	forked  programs.ProgramID  // of the parent, or of what was it
+	opening programs.ProgramID  // the name of the text that it begins with
 	waiting int                 // children that the next turn waits for
 	place   order.Entry[*agent]
 }
@@ -161,11 +162,11 @@ func CoreConfig(cfg Config) core.Config {
 // add makes the agent of a program.
 func (s *simulation) add(p *workload.Program) {
 	a := agent{program: p, id: programs.ProgramID(p.ID)}
-	switch {
-	case p.Parent >= 0 && p.Turns[0].Prefix > 0:
-		a.prefix = programs.ProgramID(s.cfg.Programs[p.Parent].ID)
-	case p.SharedKey != "" && p.SharedPrefix > 0:
-		a.prefix = programs.ProgramID("prefix/" + p.SharedKey)
+	if p.Parent >= 0 {
+		a.forked = programs.ProgramID(s.cfg.Programs[p.Parent].ID)
+	}
+	if p.SharedKey != "" {
+		a.opening = programs.ProgramID("opening:" + p.SharedKey)
 	}
 	if s.cfg.Know.Work {
 		a.left = s.remaining(p)
@@ -271,8 +272,10 @@ func (s *simulation) arrive(a *agent) {
 		Context: t.Prefix + t.Input,
 		Keep:    a.kept(t),
 		MaxNew:  t.Output,
-		Parent:  a.prefix,
-		Shared:  a.shared(t),
+		Parent:  a.forked,
+		Shared:  a.begins(t, a.program.Turns[0].Prefix),
+		Opening: a.opening,
+		Opens:   a.begins(t, a.program.SharedPrefix),
 		Last:    a.turn == len(a.program.Turns)-1,
 		Next:    core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
 	}
@@ -283,7 +286,7 @@ func (s *simulation) arrive(a *agent) {
 		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
 		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
 	}
-	s.tally.prompt(t, max(ev.Keep, ev.Shared))
+	s.tally.prompt(t, max(ev.Keep, ev.Shared, ev.Opens))
 	s.tell(ev)
 }
 
@@ -295,17 +298,13 @@ func (a *agent) kept(t *workload.Turn) programs.Tokens {
 	return t.Prefix
 }
 
-// shared is how much of the turn's context is that of the program's parent, or of all
-// that have the same prefix: of later turns, as far as they were not rewritten.
-func (a *agent) shared(t *workload.Turn) programs.Tokens {
-	switch first := &a.program.Turns[0]; {
-	case a.prefix == "":
-		return 0
-	case a.turn > 0:
-		return min(max(first.Prefix, a.program.SharedPrefix), t.Prefix)
-	default:
-		return min(max(first.Prefix, a.program.SharedPrefix), t.Context()-1)
+// begins is how many of the first n tokens of the program's first context the turn's
+// begins with: of later turns, as far as they were not rewritten.
+func (a *agent) begins(t *workload.Turn, n programs.Tokens) programs.Tokens {
+	if a.turn > 0 {
+		return min(n, t.Prefix)
 	}
+	return min(n, t.Context()-1)
 }
 
 // tell takes an event to the core and does what it answers.
