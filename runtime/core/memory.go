@@ -80,18 +80,16 @@ func (m *Machine) shareable(p *program) programs.Tokens {
 	return m.cfg.Geometry.Shared(min(n, p.Turn.Context-1))
 }
 
-// fork begins the sequence of a program that has none with the cells that it
-// shares with its family, when they are there and make up a span at least. Whose they
-// are is safe meanwhile.
+// fork begins the sequence of a program that has none with the cells that it has in
+// common with its family, when they are there: whole spans are shared, the rest is copied,
+// which is nothing beside computing it. Whose they are is safe meanwhile.
 func (m *Machine) fork(p *program) bool {
-	shared := m.shareable(p)
-	if shared == 0 {
+	from, n := p.stem()
+	if n = min(n, p.Turn.Context-1); n == 0 {
 		return false
 	}
-	from, n := p.stem()
-	n = min(n, p.Turn.Context-1)
 	m.setBusy(from, true)
-	capacity, ok := m.reclaim(p, shared, p.Turn.Context)
+	capacity, ok := m.reclaim(p, m.cfg.Geometry.Shared(n), p.Turn.Context)
 	if ok {
 		m.lastSeq++
 		must(m.ledger.Fork(from.seq, m.lastSeq, n))

@@ -58,6 +58,44 @@ func TestPrintedExample(t *testing.T) {
 	}
 }
 
+// TestSharedSystemPrompt: on the real engine a program begins with the cells of another
+// that has the same system prompt, and its answer is the one that it gives without them.
+func TestSharedSystemPrompt(t *testing.T) {
+	fetched(t)
+	node := serve(t, "--listen=127.0.0.1:0", "--store="+t.TempDir(), "--kv-bytes=64MiB", "--deterministic")
+	defer node.kill()
+	client, err := sdk.Connect(node.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+
+	system := sdk.System(strings.Repeat("You review changes to a program. Say what is wrong, and where. ", 20))
+	ask := func(program, question string, cache sdk.Cache) *sdk.Result {
+		t.Helper()
+		a, err := client.Program(program).Turn(t.Context(), sdk.Turn{
+			Messages: []sdk.Message{system, sdk.User(question)}, Sampling: sdk.Sampling{MaxTokens: 16}, Cache: cache,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := a.Result(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	ask("first", "Is a nil map writable?", sdk.Reuse)
+	shared := ask("second", "Does defer run after panic?", sdk.Reuse)
+	alone := ask("third", "Does defer run after panic?", sdk.NoCache)
+	if prompt := shared.Usage.PromptTokens; shared.Usage.ReusedTokens < 250 || shared.Usage.ReusedTokens > prompt-8 {
+		t.Errorf("%d of %d tokens are the first's", shared.Usage.ReusedTokens, prompt)
+	}
+	if alone.Usage.ReusedTokens != 0 || alone.Text != shared.Text {
+		t.Errorf("alone, with %d reused: %q; shared: %q", alone.Usage.ReusedTokens, alone.Text, shared.Text)
+	}
+}
+
 // TestEventLog serves with a log, which is not written over, and replays it.
 func TestEventLog(t *testing.T) {
 	fetched(t)
