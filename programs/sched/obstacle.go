@@ -39,16 +39,17 @@ const (
 	ForMove                  // memory is being copied to another tier: its own cells, or what it needs
 	ForCells                 // it has its memory, and its cells come back from a lower tier
 	ForSteps                 // it has its memory; steps are full with decodes and prompts before its own
+	ForPrefix                // another computes what it begins with
 )
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForMemory, ForMove, ForCells, ForSteps,
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "memory", "move", "cells", "pacing"}
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "memory", "move", "cells", "pacing", "prefix"}
 	if int(r) < len(names) {
 		return names[r]
 	}

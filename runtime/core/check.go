@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -56,10 +57,13 @@ func (m *Machine) checkFamilies() error {
 	for id, p := range m.programs {
 		f := p.kin.of
 		if f == nil {
-			if p.kin.place.In() {
+			if p.kin.place.In() || p.turn.behind {
 				return fmt.Errorf("core: %s has a place in no family", id)
 			}
 			continue
+		}
+		if p.turn.behind != slices.Contains(f.behind, p) || p.turn.behind && (f.leader == nil || p.seq != 0 || p.Turn.Phase != programs.Waiting) {
+			return fmt.Errorf("core: %s stands behind %v: %v", id, f.leader, p.turn.behind)
 		}
 		members[f]++
 		switch n := p.common(); {

@@ -18,6 +18,8 @@ type family struct {
 	name    programs.ProgramID
 	parent  *program             // nil when it is an opening, or a program that is not known, or not any longer
 	members int                  // children that are known
+	leader  *program             // the child that others stand behind, see behind.go; nil when none does
+	behind  []*program           // those, in the order in which they came
 	holders order.Heap[*program] // those with cells that are the parent's as well, whoever has most first
 }
 

@@ -95,6 +95,8 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 		return Wait{Reason: sched.ForMove}, true
 	case p.Turn.Phase != programs.Waiting:
 		return Wait{}, false
+	case p.turn.behind:
+		return p.waitBehind(), true
 	}
 	o := m.scheduler.Obstacle(now, &p.Program)
 	w = Wait{Reason: o.Reason, Limit: o.Limit, Running: o.Running, Before: o.Before, Need: o.Need}
@@ -130,6 +132,9 @@ func (m *Machine) Ahead(id programs.ProgramID) (ahead []programs.ProgramID) {
 	p := m.programs[id]
 	if p == nil || p.Phase != programs.Active || p.Turn.Phase != programs.Waiting {
 		return nil
+	}
+	if p.turn.behind {
+		return []programs.ProgramID{p.kin.of.leader.ID}
 	}
 	m.scheduler.Ahead(&p.Program, func(other *sched.Program) { ahead = append(ahead, other.ID) })
 	return ahead

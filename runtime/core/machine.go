@@ -24,6 +24,8 @@ type Machine struct {
 	owners   map[kvpin.Owner]*program // of every program that is known, or whose sequence is open
 	moves    map[MoveID]*program      // under way
 	families map[programs.ProgramID]*family
+	led      []*family // that have a leader, and
+	behind   int       // how many turns stand behind one
 	lastSeq  kvpin.Seq
 	lastMove MoveID
 	lastCopy kvpin.Owner
@@ -109,6 +111,7 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 	m.expire()
 	if !m.stepping {
 		m.settle()
+		m.follow()
 		m.reprice()
 		m.plan()
 	}

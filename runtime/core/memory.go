@@ -34,6 +34,7 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 		t.restoring = m.now
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
+	m.leads(p)
 	return true, copied
 }
 
@@ -200,7 +201,7 @@ func (m *Machine) changed(p *program) {
 		m.share(p)
 	}
 	m.secure(p)
-	if m.programs[p.ID] == p {
+	if m.programs[p.ID] == p && !p.turn.behind {
 		m.scheduler.Put(m.now, &p.Program)
 	}
 	m.foresee(p)

@@ -51,6 +51,7 @@ type turn struct {
 	final    programs.Tokens // cells when all are generated
 	last     bool
 	uncached bool
+	behind   bool // stands behind its family's leader, and is not before the scheduler
 	stepping bool // has an item in the step that runs, and wants its result
 
 	next      Call

@@ -9,7 +9,8 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: reason})
 		return
 	}
-	if p == nil {
+	newcomer := p == nil
+	if newcomer {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
@@ -28,7 +29,6 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	p.Turn.Phase = programs.Waiting
 	p.Turn.Arrived = ev.Arrived
 	p.Turn.Context = ev.Context
-	p.Turn.Shared = m.shareable(p)
 	p.Turn.Preempted = false
 	p.Work = m.words.hint(p.Tenant, ev.Left)
 	if p.said.turns == 0 && ev.Left.Turns > 0 {
@@ -36,7 +36,11 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	}
 	m.wake(p, ev.Deadline)
 	m.secure(p)
-	m.scheduler.Wait(m.now, &p.Program)
+	if newcomer && p.stays() {
+		m.stand(p)
+	} else {
+		m.enlist(p)
+	}
 	m.guard(p)
 	m.foresee(p)
 }
@@ -52,7 +56,7 @@ func (m *Machine) rejects(p *program, ev *TurnArrived) (reason programs.Rejectio
 		return programs.TooLarge, true
 	case p != nil && p.Phase == programs.Active:
 		return programs.Busy, true
-	case m.cfg.MaxWaiting > 0 && m.scheduler.Waiting() >= m.cfg.MaxWaiting:
+	case m.cfg.MaxWaiting > 0 && m.scheduler.Waiting()+m.behind >= m.cfg.MaxWaiting:
 		return programs.Overloaded, true
 	}
 	return 0, false
@@ -137,7 +141,9 @@ func (m *Machine) programEnded(ev *ProgramEnded) {
 // finish gives the turn in progress its outcome. Its cells stay with the program
 // unless no turn may use them.
 func (m *Machine) finish(p *program, outcome programs.Outcome) {
-	m.scheduler.Leave(&p.Program)
+	if !m.leaveBehind(p) {
+		m.scheduler.Leave(&p.Program)
+	}
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.turn.timing.Finished = m.now
 	p.turn.restored(m.now)
