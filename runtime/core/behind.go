@@ -9,18 +9,24 @@ import (
 
 // This file lets newcomers wait for what they begin with. When a workflow starts many
 // agents at once, none of them finds the system prompt in memory, and each would compute
-// it. So while the first is at it, those of its family that come after it stand behind it
-// and do not come before the scheduler; then they begin with its cells. The engine is not
-// idle meanwhile, and they lose nothing: what they wait for is the first thing that they
-// would have to compute, beside the other who does.
+// it. So until the first has done so, those of its family that come after it stand behind
+// it and do not come before the scheduler; then they begin with its cells. They lose
+// nothing: they would come after it in any case, and what they wait for is what they would
+// have to compute first, beside the one who does.
 
-// leads makes an admitted program that computes what its family begins with the one that
-// others wait for, unless there is one.
+// leads makes a turn that is to compute, or computes, what its family begins with the one
+// that others stand behind, unless there is one.
 func (m *Machine) leads(p *program) {
-	if f := p.kin.of; f != nil && f.leader == nil && p.common() < p.aim() {
+	if f := p.kin.of; f != nil && f.leader == nil && p.seeks() {
 		f.leader = p
 		m.led = append(m.led, f)
 	}
+}
+
+// seeks tells whether a program has less of what its family begins with than it will have.
+func (p *program) seeks() bool {
+	_, n := p.stem()
+	return max(n, p.common())+leastBehind <= p.aim()
 }
 
 // aim is how many cells of its family's the program will have when its prompt is computed.
@@ -31,16 +37,23 @@ func (p *program) aim() programs.Tokens {
 	return min(p.kin.trunk, p.Turn.Context-1)
 }
 
+// led tells whether the family has a leader that still is to compute, or computes, what
+// others stand behind it for.
+func (f *family) led() bool {
+	p := f.leader
+	return p != nil && p.kin.of == f && p.Phase == programs.Active && !p.Turn.Preempted && p.common() < p.aim()
+}
+
 // stays tells whether a program that the machine has not known stands behind another: one
 // that comes before it in any case, and will have more of what it begins with, by enough to
 // wait for, than anybody has.
 func (p *program) stays() bool {
 	f := p.kin.of
-	if f == nil || f.leader == nil || f.leader.Arrived > p.Arrived {
+	if f == nil || !f.led() || f.leader.Arrived > p.Arrived {
 		return false
 	}
 	_, n := p.stem()
-	return min(f.leader.aim(), p.aim()) >= n+leastBehind
+	return n+leastBehind <= min(f.leader.aim(), p.aim())
 }
 
 // leastBehind is how many tokens are enough to wait for.
@@ -66,26 +79,41 @@ func (m *Machine) leaveBehind(p *program) (stood bool) {
 }
 
 // follow lets those go on whose leader has computed what they begin with, or does not
-// any longer.
+// any longer, or has had to give way.
 func (m *Machine) follow() {
-	m.led = slices.DeleteFunc(m.led, func(f *family) bool {
-		if p := f.leader; p.kin.of == f && p.runs() && p.common() < p.aim() {
-			return false
+	for i := 0; i < len(m.led); {
+		f := m.led[i]
+		if f.led() {
+			i++
+			continue
 		}
+		m.led = slices.Delete(m.led, i, i+1)
 		f.leader = nil
-		for len(f.behind) > 0 {
-			p := f.behind[0]
-			m.leaveBehind(p)
-			m.enlist(p)
+		m.release(f)
+	}
+}
+
+// release brings those before the scheduler that stood behind a leader, but for those that
+// stand behind the first of them now: it begins with more than the leader did.
+func (m *Machine) release(f *family) {
+	behind := f.behind
+	f.behind = nil
+	for _, p := range behind {
+		if p.stays() {
+			f.behind = append(f.behind, p)
+			continue
 		}
-		return true
-	})
+		p.turn.behind = false
+		m.behind--
+		m.enlist(p)
+	}
 }
 
 // enlist brings a turn before the scheduler.
 func (m *Machine) enlist(p *program) {
 	p.Turn.Shared = m.shareable(p)
 	m.scheduler.Wait(m.now, &p.Program)
+	m.leads(p)
 }
 
 // waitBehind is what a turn waits for that stands behind another.

@@ -38,7 +38,7 @@ func reasonText(w core.Wait, ahead company) string {
 	case sched.ForCells:
 		return "for its cells to come back from a lower tier"
 	case sched.ForPrefix:
-		return fmt.Sprintf("for what it begins with, which %s was computing", w.Head)
+		return fmt.Sprintf("for what it begins with, which %s was to compute, or computing", w.Head)
 	case sched.ForSteps:
 		return "for room in the steps, which were full with decodes and prompts before its own"
 	}
