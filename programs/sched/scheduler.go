@@ -51,6 +51,7 @@ type Scheduler struct {
 	waiting int
 	running []runner      // first in rank first
 	crowded programs.Time // when a turn was last left waiting; 0 is never
+	tried   []*Program    // in admit, in vain
 }
 
 // runner is a running program at the rank that it was admitted with.
@@ -169,24 +170,19 @@ func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 	return p
 }
 
-// admit lets waiting turns run, in order, as long as they fit.
+// admit lets waiting turns run, in order, as long as they fit. Looking for memory for one
+// may show the policy that another is next; it ends at one that was tried before.
 func (s *Scheduler) admit(now programs.Time, mem Memory) {
+	s.tried = s.tried[:0]
 	for s.waiting > 0 && len(s.running) < s.limits.Running {
-		alone := len(s.running) == 0
-		p := s.policy.Next(now, alone)
-		if p == nil {
+		p := s.policy.Next(now, len(s.running) == 0)
+		if p == nil || slices.Contains(s.tried, p) {
 			return
 		}
-		ok, copied := mem.Admit(p)
-		for !ok {
-			if held := s.policy.Blocked(now, p, alone); held != nil {
-				mem.Lend(held)
-			} else if !alone || mem.Moving() {
-				return
-			} else {
-				panic(fmt.Sprintf("sched: nothing runs and %s finds no memory", p.ID))
-			}
-			ok, copied = mem.Admit(p)
+		ok, copied := s.place(now, mem, p)
+		if !ok {
+			s.tried = append(s.tried, p)
+			continue
 		}
 		s.waiting--
 		phase := programs.Prefilling
@@ -197,6 +193,25 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 		p.Turn.Admitted = now
 		s.run(p)
 		s.policy.Put(now, p)
+	}
+}
+
+// place finds memory for the next to run, what is held included when nothing runs.
+func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, copied bool) {
+	alone := len(s.running) == 0
+	for {
+		if ok, copied = mem.Admit(p); ok {
+			return ok, copied
+		}
+		held := s.policy.Blocked(now, p, alone)
+		switch {
+		case held != nil:
+			mem.Lend(held)
+		case !alone || mem.Moving():
+			return false, false
+		default:
+			panic(fmt.Sprintf("sched: nothing runs and %s finds no memory", p.ID))
+		}
 	}
 }
 

@@ -76,7 +76,8 @@
 // A program that names a parent takes over the parent's cells, as far as both contexts
 // are the same; so do all others that name it, from the parent or from each other, whoever
 // has most, and so do all that name the same opening, such as a system prompt (family.go).
-// What they have in common is held once, as long as any of them holds it.
+// What they have in common is held once, as long as any of them holds it; less than a span
+// of it is copied. Newcomers wait until the first of them has computed it (behind.go).
 //
 // # Tiers
 //
