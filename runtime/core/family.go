@@ -39,7 +39,8 @@ func (ev *TurnArrived) family() (name programs.ProgramID, shared programs.Tokens
 	return ev.Parent, ev.Shared
 }
 
-// join makes p a child of the named parent, with which it has so many tokens in common.
+// join makes p a child of the named parent, or opening, with which it has so many tokens
+// in common.
 func (m *Machine) join(p *program, name programs.ProgramID, shared programs.Tokens) {
 	m.part(p)
 	f := m.families[name]

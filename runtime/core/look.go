@@ -37,7 +37,7 @@ type Seat struct {
 // Wait is what a turn waits for.
 type Wait struct {
 	Reason sched.Reason
-	Head   programs.ProgramID // who is to be admitted before it; of sched.ForOrder
+	Head   programs.ProgramID // who is to be admitted before it, of sched.ForOrder; whom it stands behind, of sched.ForPrefix
 
 	// Of sched.ForPool, ForQuota and ForShare; see sched.Obstacle.
 	Limit, Running, Before, Need programs.Tokens

@@ -35,7 +35,7 @@ func (s *checkedShell) look(t *rapid.T, effects []core.Effect) {
 			t.Fatalf("%s waits for nothing, and was not admitted", id)
 		case waits && w.Limit > 0 && w.Running <= w.Limit && w.Running+w.Before+w.Need <= w.Limit:
 			t.Fatalf("%s does not fit, by %+v", id, w)
-		case w.Reason == sched.ForOrder && (w.Head == "" || w.Head == id):
+		case (w.Reason == sched.ForOrder || w.Reason == sched.ForPrefix) && (w.Head == "" || w.Head == id):
 			t.Fatalf("%s waits behind %q", id, w.Head)
 		case slices.Contains(ahead, id):
 			t.Fatalf("%s is before itself: %v", id, ahead)

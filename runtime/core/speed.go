@@ -20,7 +20,9 @@ import (
 // Each has a common factor beside, which follows every sample, so that an engine that
 // has become slower as a whole shows at once at every length. A step that is prompt for
 // the most part counts as one of prompts alone, with its decodes as so many tokens more:
-// on a busy engine there is no other.
+// on a busy engine there is no other. Where decodes take long beside prompts and hide
+// little of them, prompts seem dearer for it than they are, and h is too high: by a
+// quarter or so where nothing hides, see TestStepsTakeInWhatHides.
 //
 // # How full a step is
 //
