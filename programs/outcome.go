@@ -34,11 +34,29 @@ func (r Rejection) String() string {
 	return name(r, []string{"empty", "too_long", "too_large", "busy", "overloaded"})
 }
 
-// Usage is what a turn cost, in tokens. Reused and Prefilled add up to the
-// prompt unless the turn was preempted; what is run again after that counts in
-// Prefilled again.
+// Usage is what a turn cost, in tokens. Once its prompt is computed,
+//
+//	Reused + Restored + Prefilled = the tokens of the prompt
+//
+// whatever the outcome, unless the turn was preempted. For example, a turn of 610
+// tokens finds 112 of them on the device, has 488 brought back from disk and runs the
+// last 10.
+//
+//   - Cells that the turn takes over from another program, as a fork of its parent or
+//     as one of many with the same system prompt, are Reused.
+//   - Cells that came back from a lower tier before the turn was admitted, because it
+//     was expected or because it waited, are on the device by then: they are Reused.
+//     Where such a piece is still on its way at the admission, the turn waits for it,
+//     and it is Restored.
+//   - Cells that were to come back and could not be read are computed: they are Prefilled.
+//   - Preemption takes nothing off. When the turn is admitted again, what comes back
+//     counts in Restored again, and what is run again, tokens of the answer included,
+//     in Prefilled again; what it finds on the device then counts nowhere, as it was
+//     counted before. So the sum may be larger or smaller than the prompt.
+//   - A turn that ends before its prompt is computed has a sum of at most the prompt.
 type Usage struct {
-	Reused    Tokens // of the prompt, found in the cache when the turn was first admitted
+	Reused    Tokens // of the prompt, found on the device when the turn was first admitted
+	Restored  Tokens // brought back from lower tiers since then
 	Prefilled Tokens // run through the model before a token could be sampled
 	Generated Tokens // sampled, the one that ended the turn included
 }

@@ -182,8 +182,12 @@ func (e Effect) String() string {
 	case SuspendTurn:
 		return fmt.Sprintf("suspend %v generated=%d", e.Turn, e.Usage.Generated)
 	case FinishTurn:
-		return fmt.Sprintf("finish %v %v reused=%d prefilled=%d generated=%d",
-			e.Turn, e.Outcome, e.Usage.Reused, e.Usage.Prefilled, e.Usage.Generated)
+		restored := ""
+		if e.Usage.Restored > 0 {
+			restored = fmt.Sprintf(" restored=%d", e.Usage.Restored)
+		}
+		return fmt.Sprintf("finish %v %v reused=%d%s prefilled=%d generated=%d",
+			e.Turn, e.Outcome, e.Usage.Reused, restored, e.Usage.Prefilled, e.Usage.Generated)
 	case RejectTurn:
 		return fmt.Sprintf("reject %v %v", e.Turn, e.Rejection)
 	case ForgetProgram:

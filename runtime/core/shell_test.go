@@ -23,6 +23,7 @@ import (
 //   - a turn is suspended only while another runs;
 //   - while a step runs nothing happens to sequences, but what moves bring back;
 //   - lower tiers hold what the ledger says, and no more than they can;
+//   - the usage of a turn adds up to its prompt;
 //   - a second machine given the same events answers the same.
 type checkedShell struct {
 	machine, twin *core.Machine
@@ -32,9 +33,10 @@ type checkedShell struct {
 	texts     map[programs.ProgramID]*text
 	order     []programs.ProgramID     // of texts, by first appearance
 	open      map[programs.TurnID]bool // taken in and not finished; true when it runs
-	arriving  []engine.Token           // prompt of the turn that arrives in this step
-	flight    []flight                 // the step under way
-	moves     []core.Effect            // under way
+	costs     map[programs.TurnID]*cost
+	arriving  []engine.Token // prompt of the turn that arrives in this step
+	flight    []flight       // the step under way
+	moves     []core.Effect  // under way
 	copies    map[place][]engine.Saved
 	lastToken engine.Token
 	losses    []core.Loss // of the step at hand, as the machine told of them
@@ -52,6 +54,13 @@ type text struct {
 	tokens  []engine.Token      // its prompt and what it generated
 	arrived programs.Time       // of the first turn
 	known   bool                // to the machine
+}
+
+// cost is what is to be true of an open turn's usage.
+type cost struct {
+	prompt    programs.Tokens
+	computed  bool // the whole prompt
+	preempted bool
 }
 
 // flight is an item as it was when the step was asked for.
@@ -93,6 +102,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		engine: gputest.NewFake(g),
 		texts:  map[programs.ProgramID]*text{},
 		open:   map[programs.TurnID]bool{},
+		costs:  map[programs.TurnID]*cost{},
 		copies: map[place][]engine.Saved{},
 	}
 	var err, err2 error
@@ -181,6 +191,7 @@ func (s *checkedShell) accept(t *rapid.T, ev *core.TurnArrived) {
 	}
 	text.turn, text.tokens = ev.Turn.Turn, s.arriving
 	s.open[ev.Turn] = false
+	s.costs[ev.Turn] = &cost{prompt: ev.Context}
 }
 
 func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
@@ -245,6 +256,7 @@ func (s *checkedShell) suspended(t *rapid.T, e core.Effect) {
 		t.Fatalf("%v does not run", e)
 	}
 	s.open[e.Turn] = false
+	s.costs[e.Turn].preempted = true
 	for _, running := range s.open {
 		if running {
 			return
@@ -298,6 +310,23 @@ func (s *checkedShell) finished(t *rapid.T, e core.Effect) {
 		t.Fatalf("%v is not open", e)
 	}
 	delete(s.open, e.Turn)
+	s.checkUsage(t, e)
+}
+
+// checkUsage holds a turn's usage to what package programs says of it.
+func (s *checkedShell) checkUsage(t *rapid.T, e core.Effect) {
+	c, u := s.costs[e.Turn], e.Usage
+	delete(s.costs, e.Turn)
+	sum := u.Reused + u.Restored + u.Prefilled
+	switch {
+	case u.Reused < 0 || u.Restored < 0 || u.Prefilled < 0 || u.Generated < 0:
+		t.Fatalf("%v: a part of %+v is negative", e, u)
+	case c.preempted:
+	case c.computed && sum != c.prompt:
+		t.Fatalf("%v: %+v adds up to %d, and the prompt has %d tokens", e, u, sum, c.prompt)
+	case !c.computed && (sum > c.prompt || u.Generated > 0):
+		t.Fatalf("%v: %+v, and the prompt of %d tokens was not computed", e, u, c.prompt)
+	}
 }
 
 func (s *checkedShell) forgotten(t *rapid.T, e core.Effect) {
@@ -351,6 +380,9 @@ func (s *checkedShell) done(t *rapid.T, trouble bool) {
 	}
 	ev := &core.StepDone{Results: make([]core.ItemResult, len(items))}
 	for i, f := range s.flight {
+		if c := s.costs[f.item.Turn]; c != nil && f.item.Sample {
+			c.computed = true
+		}
 		switch {
 		case trouble && i == 0:
 			ev.Results[i] = core.ItemFailed

@@ -76,6 +76,9 @@ func (m *Machine) moveDone(ev *MoveDone) {
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.length = v.last
 		p.sync()
+		if p.turn.timing.Started != 0 { // what comes before that is found at the admission
+			p.turn.usage.Restored += v.last - v.first
+		}
 	default:
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.copied[v.to] = v.last

@@ -21,7 +21,7 @@ type Header struct {
 
 const (
 	format  = "interlude event log"
-	version = 2
+	version = 3
 )
 
 // headerLine is a Header in a log.

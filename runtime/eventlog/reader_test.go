@@ -191,7 +191,7 @@ func TestUnreadable(t *testing.T) {
 		{"cut in the header", header[:50], "before the header does"},
 		{"no log", "hello\n", "no event log"},
 		{"other JSON", "{}\n", "no event log"},
-		{"another version", strings.Replace(header, `"version":2`, `"version":1`, 1) + "\n", "version 1"},
+		{"another version", strings.Replace(header, `"version":3`, `"version":1`, 1) + "\n", "version 1"},
 		{"an unknown field", strings.Replace(header, `"MaxContext"`, `"MostContext"`, 1) + "\n", "MostContext"},
 		{"an unknown policy", strings.Replace(header, `"interlude"`, `"magic"`, 1) + "\n", "magic"},
 		{"no cells", strings.Replace(header, `"CellBytes":3`, `"CellBytes":0`, 1) + "\n", "CellBytes"},

@@ -39,12 +39,14 @@ type Program struct {
 	WorstTurn programs.TurnNumber `json:"worst_turn"`
 	WaitedFor map[string]float64  `json:"waited_for"` // by reason: one of sched.Reasons, or "intake" before the scheduler knew of the turn
 
+	// Sums of the turns' programs.Usage.
 	Reused     programs.Tokens `json:"reused"`
+	Restored   programs.Tokens `json:"restored"`
 	Prefilled  programs.Tokens `json:"prefilled"`
 	Generated  programs.Tokens `json:"generated"`
 	Evicted    programs.Tokens `json:"evicted"`    // cells taken for others
 	Recomputed programs.Tokens `json:"recomputed"` // of Prefilled, had before
-	Restored   programs.Tokens `json:"restored"`   // cells that came back from lower tiers
+	Ahead      programs.Tokens `json:"ahead"`      // cells that came back from lower tiers while no turn had its place
 }
 
 // mostly is the reason that it waited for longest.
@@ -67,10 +69,10 @@ func (r *Report) Print(out io.Writer) error {
 	ranked := slices.Clone(r.Programs)
 	slices.SortStableFunc(ranked, func(a, b *Program) int { return cmp.Compare(b.Waited, a.Waited) })
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "program\tturns\twaited s\tworst s\tmostly for\tpreempted\treused\tprefilled\tevicted\trecomputed\trestored\tstate at the end\t")
+	fmt.Fprintln(w, "program\tturns\twaited s\tworst s\tmostly for\tpreempted\treused\trestored\tprefilled\tevicted\trecomputed\tahead\tstate at the end\t")
 	for _, p := range ranked {
-		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.ID, p.Turns, p.Waited, p.Worst, p.mostly(),
-			p.Preempted, count(p.Reused), count(p.Prefilled), count(p.Evicted), count(p.Recomputed), count(p.Restored), p.State)
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.ID, p.Turns, p.Waited, p.Worst, p.mostly(),
+			p.Preempted, count(p.Reused), count(p.Restored), count(p.Prefilled), count(p.Evicted), count(p.Recomputed), count(p.Ahead), p.State)
 	}
 	return w.Flush()
 }

@@ -39,13 +39,14 @@ func TestSimulated(t *testing.T) {
 					sum.Turns += p.Turns
 					sum.Preempted += p.Preempted
 					sum.Reused += p.Reused
+					sum.Restored += p.Restored
 					sum.Prefilled += p.Prefilled
 					sum.Generated += p.Generated
 					sum.Recomputed += p.Recomputed
 					sum.Evicted += p.Evicted
 				}
 				if sum.Turns < result.Turns || sum.Preempted != preempted || sum.Reused < result.Reused ||
-					sum.Prefilled < result.Prefilled || sum.Generated < result.Generated {
+					sum.Restored < result.Restored || sum.Prefilled < result.Prefilled || sum.Generated < result.Generated {
 					t.Errorf("told of %+v, simulated %+v", sum, result)
 				}
 				if policy.Name != "no-retention" && sum.Recomputed > sum.Evicted {

@@ -22,6 +22,7 @@ type track struct {
 	turn     programs.TurnNumber
 	context  programs.Tokens // of the turn's prompt
 	open     bool            // a turn is taken in and not over
+	started  bool            // it has its place, or had it
 	uncached bool
 	arrived  programs.Time
 	tally    turnTally
@@ -68,7 +69,7 @@ type waitSpan struct {
 func (t *track) arrive(ev *core.TurnArrived) {
 	known := t.idle != 0
 	t.Turns++
-	t.turn, t.context, t.arrived, t.open = ev.Turn.Turn, ev.Context, ev.Arrived, true
+	t.turn, t.context, t.arrived, t.open, t.started = ev.Turn.Turn, ev.Context, ev.Arrived, true, false
 	t.tally, t.spans, t.waits = turnTally{}, nil, false
 	before := t.had
 	keep := min(t.view.Cells, ev.Keep, ev.Context-1)
@@ -238,7 +239,7 @@ func (t *track) settle(still bool) {
 // start takes in that the turn has its place.
 func (t *track) start(e *core.Effect, forked programs.Tokens) {
 	t.settle(false)
-	t.cells = e.Cells
+	t.cells, t.started = e.Cells, true
 	text := fmt.Sprintf("started with %s cells in the cache", count(e.Cells))
 	if forked > 0 {
 		text += ", which another that begins with the same text has too"
@@ -267,11 +268,19 @@ func (t *track) preempted(by programs.ProgramID) {
 
 func (t *track) finish(e *core.Effect) {
 	t.settle(false)
-	t.open, t.spans, t.waits = false, nil, false
+	t.open, t.started, t.spans, t.waits = false, false, nil, false
 	t.Reused += e.Usage.Reused
+	t.Restored += e.Usage.Restored
 	t.Prefilled += e.Usage.Prefilled
 	t.Generated += e.Usage.Generated
-	text := fmt.Sprintf("finished (%v): %s tokens; %s prefilled", e.Outcome, count(e.Usage.Generated), count(e.Usage.Prefilled))
+	text := fmt.Sprintf("finished (%v): %s tokens; ", e.Outcome, count(e.Usage.Generated))
+	if e.Usage.Reused > 0 {
+		text += count(e.Usage.Reused) + " reused, "
+	}
+	if e.Usage.Restored > 0 {
+		text += count(e.Usage.Restored) + " restored, "
+	}
+	text += count(e.Usage.Prefilled) + " prefilled"
 	if t.tally.recomputed > 0 {
 		text += fmt.Sprintf(", %s of them computed before", count(t.tally.recomputed))
 	}
@@ -329,7 +338,9 @@ func (t *track) moved(e *core.Effect, took programs.Duration, failed bool) {
 		entry.What, entry.Reason = Failed, max(e.Source, e.Tier).String()
 		entry.Text = fmt.Sprintf("%s cells could not be copied from %v to %v", count(n), e.Source, e.Tier)
 	case e.Tier == kvpin.Device:
-		t.Restored += n
+		if !t.started {
+			t.Ahead += n
+		}
 		t.cells = e.Cells
 		entry.What, entry.Reason = Restored, e.Source.String()
 		entry.Text = fmt.Sprintf("%s cells came back from %v in %s", count(n), e.Source, span(took))

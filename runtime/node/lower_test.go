@@ -18,7 +18,7 @@ import (
 // computed again, and the answers are the same.
 func TestLowerTiers(t *testing.T) {
 	const cell = 64
-	converse := func(set func(*stage)) (answers []string, s node.Stats) {
+	converse := func(set func(*stage)) (answers []string, s node.Stats, restored int) {
 		play(t, func(st *stage) {
 			st.geometry.PoolBytes = 256 * cell
 			set(st)
@@ -30,22 +30,29 @@ func TestLowerTiers(t *testing.T) {
 					if result.Outcome != wire.Completed {
 						r.Fatalf("%s/%d: %v %v", program, turn+1, result.Outcome, result.Error)
 					}
+					if u := result.Usage; u.ReusedTokens+u.RestoredTokens+u.PrefilledTokens != u.PromptTokens {
+						r.Errorf("%s/%d: %+v does not add up", program, turn+1, u)
+					}
 					answers = append(answers, result.Text)
+					restored += result.Usage.RestoredTokens
 				}
 			}
 			s = r.node.Stats()
 		})
-		return answers, s
+		return answers, s, restored
 	}
-	plain, without := converse(func(*stage) {})
+	plain, without, _ := converse(func(*stage) {})
 	for name, set := range map[string]func(*stage){
 		"host": func(s *stage) { s.HostBytes = 4096 * cell },
 		"disk": func(s *stage) { s.HostBytes, s.DiskBytes, s.DiskDir = 256*cell, 4096*cell, t.TempDir() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			answers, with := converse(set)
+			answers, with, restored := converse(set)
 			if fmt.Sprint(answers) != fmt.Sprint(plain) {
 				t.Errorf("answers differ:\n%q\n%q", answers, plain)
+			}
+			if restored == 0 || int64(restored) > with.Restored {
+				t.Errorf("%d cells were restored by their turns' usage, %d in all", restored, with.Restored)
 			}
 			if with.Restored == 0 || with.Prefilled >= without.Prefilled*3/4 {
 				t.Errorf("%d cells came back; %d were prefilled, without tiers %d", with.Restored, with.Prefilled, without.Prefilled)

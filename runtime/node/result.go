@@ -32,6 +32,7 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 	r.Usage = wire.Usage{
 		PromptTokens:     len(t.prompt.Tokens),
 		ReusedTokens:     int(end.usage.Reused),
+		RestoredTokens:   int(end.usage.Restored),
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}

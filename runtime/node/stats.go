@@ -20,11 +20,11 @@ type Stats struct {
 	Rebuilt   int64 // conversations put together from their history
 
 	Steps     int64
-	Reused    int64 // tokens of prompts found in the cache
+	Reused    int64 // tokens of prompts found on the device when their turns were admitted
 	Prefilled int64 // tokens run before one could be sampled
 	Generated int64 // tokens sampled
-	Restored  int64 // cells that came back from lower tiers
-	Ahead     int64 // of these, before their turn did
+	Restored  int64 // cells that came back from lower tiers, whenever
+	Ahead     int64 // of these, before their turn did; what is there when it is admitted counts in Reused as well
 
 	Turns    int64 // taken in and not over, now
 	Running  int64 // of these, those in memory

@@ -28,5 +28,5 @@ func TestPrefetch(t *testing.T) {
 	if wait(ahead) > wait(late)*95/100 {
 		t.Errorf("a turn waits for %v for cells in the mean, without prefetch %v", wait(ahead), wait(late))
 	}
-	t.Logf("restoring: %v in %d turns, without prefetch %v in %d", ahead.Restoring, ahead.Restored, late.Restoring, late.Restored)
+	t.Logf("restoring: %v in %d turns, without prefetch %v in %d", ahead.Restoring, ahead.Restores, late.Restoring, late.Restores)
 }

@@ -185,8 +185,8 @@ func (s *Study) armReport(a int, rs []*Result, ours []float64) ArmReport {
 		r.HitRate += one.HitRate() / n
 		r.Preemptions += float64(one.Preemptions) / n
 		r.Evictions += float64(one.Evictions) / n
-		r.Restored += float64(one.Restored) / n
-		r.Restoring += one.Restoring.Seconds() / float64(max(1, one.Restored)) / n
+		r.Restored += float64(one.Restores) / n
+		r.Restoring += one.Restoring.Seconds() / float64(max(1, one.Restores)) / n
 		r.Ahead += float64(one.Ahead) / n
 		r.MovedHost += float64(one.MovedHost) / n
 		r.MovedDisk += float64(one.MovedDisk) / n

@@ -23,12 +23,13 @@ type Result struct {
 
 	Prompt      programs.Tokens // of all turns
 	Reusable    programs.Tokens // of it, what an endless cache would have
-	Reused      programs.Tokens // of it, what was found
+	Reused      programs.Tokens // of it, what was found on the device
+	Restored    programs.Tokens // and brought back from lower tiers
 	Prefilled   programs.Tokens
 	Generated   programs.Tokens
 	Preemptions int
 	Evictions   int
-	Restored    int               // turns that waited for cells from lower tiers, once admitted
+	Restores    int               // turns that waited for cells from lower tiers, once admitted
 	Restoring   programs.Duration // that they did so in all
 	Ahead       programs.Bytes    // of what was moved, ahead of a turn
 	MovedHost   programs.Bytes
@@ -38,12 +39,13 @@ type Result struct {
 // MeanJCT is the mean time from a program's first arrival to its last departure.
 func (r *Result) MeanJCT() float64 { return mean(r.JCT) }
 
-// HitRate is the part of the reusable prompt tokens that were not computed again.
+// HitRate is the part of the reusable prompt tokens that were not computed again. A turn
+// that was preempted may have had some of them brought back twice; it is at most 1.
 func (r *Result) HitRate() float64 {
 	if r.Reusable == 0 {
 		return 1
 	}
-	return float64(r.Reused) / float64(r.Reusable)
+	return min(1, float64(r.Reused+r.Restored)/float64(r.Reusable))
 }
 
 // Throughput is programs a second.
@@ -77,7 +79,6 @@ type tally struct {
 	preemptions int
 	evictions   int
 	moved       [2]programs.Bytes
-	reusable    programs.Tokens
 }
 
 // prompt counts what a turn asks for, of which so much could be there already.
@@ -100,10 +101,11 @@ func (t *tally) turn(e *core.Effect) {
 		r.New = append(r.New, wait)
 	}
 	if e.Timing.Restoring > 0 {
-		r.Restored++
+		r.Restores++
 		r.Restoring += e.Timing.Restoring
 	}
 	r.Reused += e.Usage.Reused
+	r.Restored += e.Usage.Restored
 	r.Prefilled += e.Usage.Prefilled
 	r.Generated += e.Usage.Generated
 }

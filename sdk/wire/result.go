@@ -62,10 +62,17 @@ const (
 	FinishStopString FinishReason = "stop_string" // one of the stop strings
 )
 
-// Usage counts tokens.
+// Usage counts tokens. Once the first token of an answer is sampled,
+//
+//	reused_tokens + restored_tokens + prefilled_tokens = prompt_tokens
+//
+// unless the turn lost its place in memory on its way (nobody is told that it did): what
+// was computed or brought back again is then counted again. A turn that ends before its
+// first token has counts of what was done until then.
 type Usage struct {
 	PromptTokens     int `json:"prompt_tokens"`     // the whole context before the answer
-	ReusedTokens     int `json:"reused_tokens"`     // of these, found in the cache
+	ReusedTokens     int `json:"reused_tokens"`     // of these, found in the cache on the device
+	RestoredTokens   int `json:"restored_tokens"`   // of these, brought back from host memory or disk for this turn
 	PrefilledTokens  int `json:"prefilled_tokens"`  // run through the model before the first token of the answer
 	CompletionTokens int `json:"completion_tokens"` // sampled
 }

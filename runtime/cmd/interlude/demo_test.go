@@ -61,7 +61,7 @@ func TestDemo(t *testing.T) {
 			if f.Turns < 5 || f.Generated == 0 || f.FirstTTFT <= 0 || f.WarmTTFT <= 0 || f.ToolGaps <= 0 || f.JCT <= 0 {
 				t.Errorf("%s: %+v", name, f)
 			}
-			if f.Prefilled+f.Reused != f.Prompt {
+			if f.Prefilled+f.Reused+f.Restored != f.Prompt {
 				t.Errorf("%s: %s read %d tokens, %d anew and %d from its cache", name, f.Program, f.Prompt, f.Prefilled, f.Reused)
 			}
 			if (f.Reused > 0) != (name == "reuse") {

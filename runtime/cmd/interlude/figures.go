@@ -38,6 +38,7 @@ type figures struct {
 	Prompt    int     `json:"prompt_tokens"`
 	Prefilled int     `json:"prefilled_tokens"`
 	Reused    int     `json:"reused_tokens"`
+	Restored  int     `json:"restored_tokens"`
 	Generated int     `json:"generated_tokens"`
 	FirstTTFT float64 `json:"ttft_first_seconds"`       // of a first turn; of all programs the median
 	WarmTTFT  float64 `json:"ttft_warm_median_seconds"` // of later turns
@@ -55,6 +56,7 @@ func figuresOf(r *codereview.Report) pass {
 			f.Prompt += t.Usage.PromptTokens
 			f.Prefilled += t.Usage.PrefilledTokens
 			f.Reused += t.Usage.ReusedTokens
+			f.Restored += t.Usage.RestoredTokens
 			f.Generated += t.Usage.CompletionTokens
 			if i > 0 {
 				mine = append(mine, t.TTFT)
@@ -78,6 +80,7 @@ func (f *figures) add(g figures) {
 	f.Prompt += g.Prompt
 	f.Prefilled += g.Prefilled
 	f.Reused += g.Reused
+	f.Restored += g.Restored
 	f.Generated += g.Generated
 	f.ToolGaps += g.ToolGaps
 }

@@ -60,7 +60,7 @@ func (s *screen) Done(agent string, t codereview.Turn) {
 	}
 	delete(s.lines, agent)
 	s.say(agent, "└", fmt.Sprintf("turn %d: first token after %.2f s; %d tokens read, %d of them known; %d written",
-		t.Number, t.TTFT.Seconds(), t.Usage.PromptTokens, t.Usage.ReusedTokens, t.Usage.CompletionTokens))
+		t.Number, t.TTFT.Seconds(), t.Usage.PromptTokens, t.Usage.ReusedTokens+t.Usage.RestoredTokens, t.Usage.CompletionTokens))
 }
 
 func (s *screen) say(agent, mark, text string) { fmt.Fprintf(s.w, "%-7s%s %s\n", agent, mark, text) }

@@ -25,6 +25,7 @@ type Answer struct {
 	Text      string
 	Prefilled int // tokens of the prompt that were computed
 	Reused    int // tokens of the prompt that were in a cache
+	Restored  int // tokens of the prompt that were brought back from a slower memory
 	Generated int
 }
 
@@ -76,8 +77,9 @@ func (o *Outcome) add(run int, a Answer, ttft time.Duration) {
 	o.Answers[run] = append(o.Answers[run], a.Text)
 	o.Used.Prefilled += a.Prefilled
 	o.Used.Reused += a.Reused
+	o.Used.Restored += a.Restored
 	o.Used.Generated += a.Generated
-	o.Longest = max(o.Longest, a.Prefilled+a.Reused+a.Generated)
+	o.Longest = max(o.Longest, a.Prefilled+a.Reused+a.Restored+a.Generated)
 }
 
 // agent goes through one run.

@@ -59,5 +59,5 @@ func (p *program) Turn(ctx context.Context, t *Turn, last bool, first func()) (A
 		return Answer{}, fmt.Errorf("the turn is %s: %w", result.Outcome, result.Error)
 	}
 	u := result.Usage
-	return Answer{Text: result.Text, Prefilled: u.PrefilledTokens, Reused: u.ReusedTokens, Generated: u.CompletionTokens}, nil
+	return Answer{Text: result.Text, Prefilled: u.PrefilledTokens, Reused: u.ReusedTokens, Restored: u.RestoredTokens, Generated: u.CompletionTokens}, nil
 }
