@@ -53,7 +53,7 @@ type Turn struct {
 	Admitted  programs.Time   // to memory, the last time
 	Context   programs.Tokens // prompt and generated tokens
 	Preempted bool            // it has run, and lost its place in memory
-	Shared    programs.Tokens // of the context, what a parent's cells will give it
+	Forkable  programs.Tokens // of the context, what a fork of its parent's or another's cells will give it at its admission
 }
 
 // Gap is an interlude: the time from the end of a turn to the arrival of the next.

@@ -29,7 +29,7 @@ func (t *Thunder) Put(_ programs.Time, p *Program) {
 	if p.Turns == 0 && p.waits() && !p.Turn.Preempted && !p.notes.outside {
 		p.notes.paused, p.notes.outside = true, true // outside notes that it was seen
 	}
-	p.notes.context = max(p.Turn.Context-max(p.Shared, p.Turn.Shared), 1)
+	p.notes.context = max(p.Turn.Context-max(p.Shared, p.Turn.Forkable), 1)
 	at, _ := slices.BinarySearchFunc(t.all, p, byContext)
 	t.all = slices.Insert(t.all, at, p)
 	if !p.notes.paused {

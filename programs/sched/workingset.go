@@ -197,7 +197,7 @@ func (w *WorkingSet) weigh(t *part) {
 func (w *WorkingSet) need(p *Program) int64 {
 	growth := w.rules.Growth * w.growth
 	if p.waits() {
-		return int64(float64(max(0, p.Turn.Context-max(p.Shared, p.Turn.Shared))) + growth)
+		return int64(float64(max(0, p.Turn.Context-max(p.Shared, p.Turn.Forkable))) + growth)
 	}
 	if p.Capacity == 0 {
 		return 0
@@ -224,14 +224,14 @@ func (w *WorkingSet) place(p *Program) programs.Rank {
 	switch {
 	case p.notes.guarded && p.waits():
 		return p.rank(guarded, p.Turn.Arrived)
-	case p.waits() && float64(p.left()-p.Turn.missingShared(p)) > w.rules.Cold*float64(p.Turn.Context):
+	case p.waits() && float64(p.left()-p.Turn.missingForkable(p)) > w.rules.Cold*float64(p.Turn.Context):
 		return p.rank(cold, at)
 	}
 	return p.rank(warm, at)
 }
 
-// missingShared is what of the missing context a parent's cells will give.
-func (t *Turn) missingShared(p *Program) programs.Tokens { return max(0, t.Shared-p.Cells) }
+// missingForkable is what of the missing context a fork of others' cells will give.
+func (t *Turn) missingForkable(p *Program) programs.Tokens { return max(0, t.Forkable-p.Cells) }
 
 // watch has a turn's wait bounded by the guard.
 func (w *WorkingSet) watch(p *Program) {

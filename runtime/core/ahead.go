@@ -27,7 +27,7 @@ import (
 // save what is left of L if it is back within L, and take memory from others as long as
 // it is not. So the first piece is due when the chance of the former is high enough,
 //
-//	P(W < t + lead | W > t) ≥ soon,  lead = leadFactor·L
+//	P(W < t + lead | W > t) ≥ leastChance,  lead = leadFactor·L
 //
 // where L is as learnt of the tier (speed.go) and W as predicted (gap.go): shortly
 // before the return of a tool that is known to take a minute, at once where tools take
@@ -36,25 +36,27 @@ import (
 //
 // # At whose cost
 //
-// A piece that is due may take its room from one other idle program, the one whose turn
-// it would be (sched.Policy.Victim), if its cells are worth clearly less over the lead:
-// the chance that it is back, times what a cell of it saves then. On the host the
-// copy that was used longest ago makes room, if it is on disk as well and its program
-// is expected clearly less.
+// A piece that is due may take its room from one other idle program: the one whose memory
+// would be taken next (sched.Policy.Victim). What a cell is worth over the lead is the
+// chance that its program is back within it, times the seconds that the cell saves then. A
+// cell of the program that is expected must be worth at least outbid times as much as one
+// of the other's. On the host the copy that was used longest ago makes room, if it is on
+// disk as well, and if the chance of the program that is expected is at least outbid times
+// that of the other.
 
 // The rules of what is brought back ahead of its turn.
 const (
-	leadFactor = 1.25
-	soon       = 0.1
-	clearly    = 2.0 // times as much must cells be worth as those that make room
-	spared     = 16  // one in so many bytes of a tier is left to what runs
+	leadFactor  = 1.25 // a piece is due so many times the reload's time before the return
+	leastChance = 0.1  // that the program is back within the lead, for a piece of it to be due
+	outbid      = 2.0  // the worth of a cell that comes back, over that of one that makes room for it
+	leftFree    = 16   // 1/16 of a tier's bytes is not filled ahead of turns: it is for what runs
 )
 
 // lane is the way up from a tier to the one above it.
 type lane struct {
-	queue order.Heap[*program] // idle ones that lack cells above, by when the next piece is due
-	moves int                  // of any kind, that are under way over it, and
-	ahead int                  // those of them that no admitted turn waits for
+	queue order.Heap[*program] // programs that lack cells above the tier, by when their next piece is due
+	moves int                  // under way on it, up or down
+	ahead int                  // of these, those that no admitted turn waits for
 }
 
 func (l *lane) count(ahead bool, by int) {
@@ -67,15 +69,15 @@ func (l *lane) count(ahead bool, by int) {
 // ahead is what is known of a program in a lane.
 type ahead struct {
 	place   order.Entry[*program]
-	cells   programs.Tokens // of the copy, and
-	told    int             // number of the estimate, that the place follows from
-	brought programs.Tokens // in this gap
+	cells   programs.Tokens // of the copy, when the place was worked out
+	told    int             // the number of the gap's estimate (gap.told) that it was worked out from
+	brought programs.Tokens // cells that were brought in this gap
 }
 
 func (m *Machine) prefetches() bool { return m.tiered() && !m.cfg.NoPrefetch }
 
-// foresee gives a program its places in the lanes, or takes them away. It is to hear
-// of whatever changes what a program lacks, or when it is expected.
+// foresee gives a program its places in the lanes, or takes them away. It is called after
+// every change of what the program lacks, or of when it is expected.
 func (m *Machine) foresee(p *program) {
 	if !m.prefetches() {
 		return
@@ -124,27 +126,27 @@ func (p *program) queued() bool {
 	return p.Phase == programs.Active && p.Turn.Phase == programs.Waiting
 }
 
-// The classes of a lane.
+// The classes of programs in a lane, the first to be served first.
 const (
-	certain = iota // their turns are there
-	likely
+	turnWaits    = iota // a turn of it is there and wants the cells
+	turnExpected        // it is idle, and its turn is predicted
 )
 
-// due is the program's place in the lane, by when its next piece is due; at the end of
-// time when none ever will be.
+// due is the program's place in the lane, by when its next piece is due. It is the end of
+// time where the chance of a return within the lead never reaches leastChance in a day.
 func (m *Machine) due(p *program, t kvpin.Tier) programs.Rank {
 	const day = 24 * programs.Hour
 	if p.queued() {
-		return programs.Rank{Class: certain, At: p.Arrived, Program: p.ID}
+		return programs.Rank{Class: turnWaits, At: p.Arrived, Program: p.ID}
 	}
-	rank := programs.Rank{Class: likely, At: math.MaxInt64, Program: p.ID}
+	rank := programs.Rank{Class: turnExpected, At: math.MaxInt64, Program: p.ID}
 	g, lead := &p.gap, m.lead(p, t)
 	if g.exact != 0 {
 		rank.At = max(m.now, g.exact.Add(-lead))
 		return rank
 	}
 	for at := m.now.Sub(g.pin.Since); at < day; at = kvpin.Reprice(at) {
-		if g.within(at, lead) >= soon {
+		if g.within(at, lead) >= leastChance {
 			rank.At = g.pin.Since.Add(at)
 			break
 		}
@@ -164,7 +166,7 @@ func (g *gap) within(elapsed, ahead programs.Duration) float64 {
 	return 0
 }
 
-// chance is that a program is back within the time ahead.
+// chance is the probability that a program is back within the time ahead; 1 when it is.
 func (m *Machine) chance(p *program, ahead programs.Duration) float64 {
 	if p.queued() {
 		return 1
@@ -183,8 +185,9 @@ func (m *Machine) nextAhead() (at programs.Time, ok bool) {
 	return at, at < math.MaxInt64
 }
 
-// prefetch begins the next piece of each lane, if there is one to begin. What is due
-// and finds no room is looked at again when the prices of seats are, too.
+// prefetch begins the next piece of each lane, if there is one to begin. A program whose
+// piece is due and finds no room is put off until its seat would be priced again
+// (kvpin.Reprice).
 func (m *Machine) prefetch() {
 	if !m.prefetches() {
 		return
@@ -193,15 +196,15 @@ func (m *Machine) prefetch() {
 		l := &m.lanes[t]
 		for top := l.queue.Top(); top != nil && l.ahead == 0; top = l.queue.Top() {
 			p, rank := top.Value, top.Rank()
-			if rank.Class == likely && l.moves > 0 {
+			if rank.Class == turnExpected && l.moves > 0 {
 				break
 			}
 			due := rank.At <= m.now
-			if rank.Class == likely && m.scheduler.Waiting() > 0 || m.bring(p, t, due) || !due {
+			if rank.Class == turnExpected && m.scheduler.Waiting() > 0 || m.bring(p, t, due) || !due {
 				break
 			}
 			since := p.gap.pin.Since
-			if rank.Class == certain {
+			if rank.Class == turnWaits {
 				since = p.Turn.Arrived
 			}
 			rank.At = max(since.Add(kvpin.Reprice(m.now.Sub(since))), m.due(p, t).At)
@@ -213,7 +216,7 @@ func (m *Machine) prefetch() {
 // bring begins a piece of what a program lacks above a tier, where there is room.
 func (m *Machine) bring(p *program, t kvpin.Tier, due bool) bool {
 	cells := min(m.piece(t), m.lacks(p, t))
-	due = due && m.chance(p, m.lead(p, t)) >= soon
+	due = due && m.chance(p, m.lead(p, t)) >= leastChance
 	switch {
 	case p.Phase == programs.Interlude && !m.scheduler.Inside(&p.Program):
 		return false
@@ -235,7 +238,7 @@ func (m *Machine) promote(p *program, cells programs.Tokens, due bool) bool {
 	}
 	size, used := m.ledger.TierUsage(kvpin.Host)
 	need := m.cfg.Geometry.CellBytes * programs.Bytes(cells)
-	if need+size/spared > size-used && !(due && m.outdated(p, need-(size-used))) {
+	if need+size/leftFree > size-used && !(due && m.outdated(p, need-(size-used))) {
 		return false
 	}
 	if due {
@@ -249,8 +252,8 @@ func (m *Machine) promote(p *program, cells programs.Tokens, due bool) bool {
 	return true
 }
 
-// outdated tells whether so many bytes are free on the host, or would be without the
-// one copy that can best be spared, which is there on disk as well.
+// outdated tells whether short bytes can be had on the host by dropping one copy: that
+// which was used longest ago, if it is on disk as well. With nothing short they can.
 func (m *Machine) outdated(p *program, short programs.Bytes) bool {
 	if short <= 0 {
 		return true
@@ -265,7 +268,7 @@ func (m *Machine) outdated(p *program, short programs.Bytes) bool {
 		return false
 	}
 	lead := m.lead(p, kvpin.Disk)
-	return clearly*m.chance(other, lead) <= m.chance(p, lead)
+	return outbid*m.chance(other, lead) <= m.chance(p, lead)
 }
 
 // lift brings cells from the host to the device. A program that has no sequence any
@@ -302,7 +305,7 @@ func (m *Machine) open(p, from *program, shared programs.Tokens) {
 	}
 	must(m.ledger.Fork(from.seq, m.lastSeq, shared))
 	m.own(p, m.lastSeq, shared)
-	m.changed(from) // which shares them from now on
+	m.republish(from) // which shares them from now on
 	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: from.seq, Cells: shared})
 }
 
@@ -310,10 +313,10 @@ func (m *Machine) open(p, from *program, shared programs.Tokens) {
 // one other idle program.
 func (m *Machine) spare(p, from *program, need programs.Bytes, due bool) bool {
 	u := m.ledger.Usage()
-	if need+u.Pool/spared <= u.Free() {
+	if need+u.Pool/leftFree <= u.Free() {
 		return true
 	}
-	if !due || u.Free()+u.Parked < need+u.Pool/spared {
+	if !due || u.Free()+u.Parked < need+u.Pool/leftFree {
 		return false
 	}
 	for _, own := range [...]*program{p, from} {
@@ -333,7 +336,7 @@ func (m *Machine) spare(p, from *program, need programs.Bytes, due bool) bool {
 		return false
 	}
 	lead := m.lead(p, kvpin.Host)
-	if clearly*m.chance(other, lead)*m.saving(other) > m.chance(p, lead)*m.saving(p) {
+	if outbid*m.chance(other, lead)*m.saving(other) > m.chance(p, lead)*m.saving(p) {
 		return false
 	}
 	m.taker = p

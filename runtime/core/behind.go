@@ -9,81 +9,89 @@ import (
 
 // This file lets newcomers wait for what they begin with. When a workflow starts many
 // agents at once, none of them finds the system prompt in memory, and each would compute
-// it. So until the first has done so, those of its family that come after it stand behind
-// it and do not come before the scheduler; then they begin with its cells. They lose
-// nothing: they would come after it in any case, and what they wait for is what they would
-// have to compute first, beside the one who does.
+// it. So the first of them leads: it computes the prompt, and the members of its family
+// that arrive meanwhile stand behind it. They do not come before the scheduler until the
+// leader has the cells; then they begin with them. They lose nothing: they would be
+// admitted after the leader in any case, and would first have to compute, beside it, the
+// very cells that they wait for.
+//
+// For example, four agents with the same system prompt of 500 tokens arrive together. The
+// first leads and computes 500 tokens and its question. The other three stand behind it,
+// fork 500 cells each when it is done, and compute their questions alone.
 
-// leads makes a turn that is to compute, or computes, what its family begins with the one
-// that others stand behind, unless there is one.
-func (m *Machine) leads(p *program) {
-	if f := p.kin.of; f != nil && f.leader == nil && p.seeks() {
+// mayLead makes a turn that is about to compute what its family begins with the family's
+// leader, unless the family has one.
+func (m *Machine) mayLead(p *program) {
+	if f := p.kin.of; f != nil && f.leader == nil && p.willComputeTrunk() {
 		f.leader = p
 		m.led = append(m.led, f)
 	}
 }
 
-// seeks tells whether a program has less of what its family begins with than it will have.
-func (p *program) seeks() bool {
+// willComputeTrunk tells whether the program's prompt computes at least leastBehind cells
+// of what its family begins with, beyond those that it has or can fork now.
+func (p *program) willComputeTrunk() bool {
 	_, n := p.stem()
-	return max(n, p.common())+leastBehind <= p.aim()
+	return max(n, p.common())+leastBehind <= p.trunkOfPrompt()
 }
 
-// aim is how many cells of its family's the program will have when its prompt is computed.
-func (p *program) aim() programs.Tokens {
-	if p.turn.uncached {
+// trunkOfPrompt is how many cells of what its family begins with the program has once its
+// prompt is computed; 0 for an uncached turn, which leaves none.
+func (p *program) trunkOfPrompt() programs.Tokens {
+	if p.state.uncached {
 		return 0
 	}
 	return min(p.kin.trunk, p.Turn.Context-1)
 }
 
-// led tells whether the family has a leader that still is to compute, or computes, what
-// others stand behind it for.
-func (f *family) led() bool {
+// isLed tells whether the family's leader is still on its way to the cells that others
+// stand behind it for: its turn is not over and was not preempted, and cells are missing.
+func (f *family) isLed() bool {
 	p := f.leader
-	return p != nil && p.kin.of == f && p.Phase == programs.Active && !p.Turn.Preempted && p.common() < p.aim()
+	return p != nil && p.kin.of == f && p.Phase == programs.Active && !p.Turn.Preempted && p.common() < p.trunkOfPrompt()
 }
 
-// stays tells whether a program that the machine has not known stands behind another: one
-// that comes before it in any case, and will have more of what it begins with, by enough to
-// wait for, than anybody has.
-func (p *program) stays() bool {
+// standsBehind tells whether a newcomer is to stand behind its family's leader: the leader
+// arrived first, and its prompt gives the newcomer at least leastBehind cells more to begin
+// with than it can fork now.
+func (p *program) standsBehind() bool {
 	f := p.kin.of
-	if f == nil || !f.led() || f.leader.Arrived > p.Arrived {
+	if f == nil || !f.isLed() || f.leader.Arrived > p.Arrived {
 		return false
 	}
 	_, n := p.stem()
-	return n+leastBehind <= min(f.leader.aim(), p.aim())
+	return n+leastBehind <= min(f.leader.trunkOfPrompt(), p.trunkOfPrompt())
 }
 
-// leastBehind is how many tokens are enough to wait for.
+// leastBehind is how many cells, one for each token, a program must gain to stand behind
+// another: for fewer the wait is not worth it.
 const leastBehind = 64
 
 // stand puts a newcomer behind its family's leader.
 func (m *Machine) stand(p *program) {
-	p.turn.behind = true
+	p.state.behind = true
 	p.kin.of.behind = append(p.kin.of.behind, p)
 	m.behind++
 }
 
 // leaveBehind takes a program from behind its family's leader, if it stands there.
 func (m *Machine) leaveBehind(p *program) (stood bool) {
-	if !p.turn.behind {
+	if !p.state.behind {
 		return false
 	}
-	p.turn.behind = false
+	p.state.behind = false
 	m.behind--
 	f := p.kin.of
 	f.behind = slices.DeleteFunc(f.behind, func(q *program) bool { return q == p })
 	return true
 }
 
-// follow lets those go on whose leader has computed what they begin with, or does not
-// any longer, or has had to give way.
-func (m *Machine) follow() {
+// releaseFollowers goes through the families that have a leader, and lets those go on whose
+// leader has the cells, is over, or was preempted.
+func (m *Machine) releaseFollowers() {
 	for i := 0; i < len(m.led); {
 		f := m.led[i]
-		if f.led() {
+		if f.isLed() {
 			i++
 			continue
 		}
@@ -93,17 +101,18 @@ func (m *Machine) follow() {
 	}
 }
 
-// release brings those before the scheduler that stood behind a leader, but for those that
-// stand behind the first of them now: it begins with more than the leader did.
+// release brings those who stood behind a leader before the scheduler, in the order in
+// which they came. The first of them may lead in its turn, as its context may have more in
+// common with the others' than the leader's had; who gains by that stands behind it now.
 func (m *Machine) release(f *family) {
 	behind := f.behind
 	f.behind = nil
 	for _, p := range behind {
-		if p.stays() {
+		if p.standsBehind() {
 			f.behind = append(f.behind, p)
 			continue
 		}
-		p.turn.behind = false
+		p.state.behind = false
 		m.behind--
 		m.enlist(p)
 	}
@@ -111,9 +120,9 @@ func (m *Machine) release(f *family) {
 
 // enlist brings a turn before the scheduler.
 func (m *Machine) enlist(p *program) {
-	p.Turn.Shared = m.shareable(p)
+	p.Turn.Forkable = m.forkable(p)
 	m.scheduler.Wait(m.now, &p.Program)
-	m.leads(p)
+	m.mayLead(p)
 }
 
 // waitBehind is what a turn waits for that stands behind another.

@@ -57,13 +57,13 @@ func (m *Machine) checkFamilies() error {
 	for id, p := range m.programs {
 		f := p.kin.of
 		if f == nil {
-			if p.kin.place.In() || p.turn.behind {
+			if p.kin.place.In() || p.state.behind {
 				return fmt.Errorf("core: %s has a place in no family", id)
 			}
 			continue
 		}
-		if p.turn.behind != slices.Contains(f.behind, p) || p.turn.behind && (f.leader == nil || p.seq != 0 || p.Turn.Phase != programs.Waiting) {
-			return fmt.Errorf("core: %s stands behind %v: %v", id, f.leader, p.turn.behind)
+		if p.state.behind != slices.Contains(f.behind, p) || p.state.behind && (f.leader == nil || p.seq != 0 || p.Turn.Phase != programs.Waiting) {
+			return fmt.Errorf("core: %s stands behind %v: %v", id, f.leader, p.state.behind)
 		}
 		members[f]++
 		switch n := p.common(); {
@@ -112,8 +112,8 @@ func (m *Machine) checkMoves() error {
 	places := 0
 	for id, p := range m.programs {
 		restoring := p.Phase == programs.Active && p.Turn.Phase == programs.Restoring
-		if restoring != (p.turn.restoring != 0) || restoring && p.move == nil && !p.unsettled {
-			return fmt.Errorf("core: %s waits for cells: %v; since %v", id, restoring, p.turn.restoring)
+		if restoring != (p.state.restoring != 0) || restoring && p.move == nil && !p.unsettled {
+			return fmt.Errorf("core: %s waits for cells: %v; since %v", id, restoring, p.state.restoring)
 		}
 		for t := kvpin.Host; t <= kvpin.Disk; t++ {
 			in := p.ahead[t].place.In()

@@ -10,7 +10,7 @@ type Event interface{ event() }
 // or the turn is taken in and FinishTurn answers it, once, sooner or later.
 //
 // The machine never sees tokens. The shell compares them and says what is equal
-// in Keep and Shared; both may count tokens that the cache does not hold: the
+// in Keep, Inherits and Opens; all may count tokens that the cache does not hold: the
 // machine knows how far its cells reach.
 type TurnArrived struct {
 	Turn   programs.TurnID
@@ -39,11 +39,11 @@ type TurnArrived struct {
 	// Deadline ends the turn, wherever it is; 0 is none.
 	Deadline programs.Time
 
-	// Parent is the program that this one was forked from, if any, and Shared
+	// Parent is the program that this one was forked from, if any, and Inherits
 	// how many tokens from the start of the context are the same as in the
 	// parent's, as the shell knows it now. The parent need not be known to the machine.
-	Parent programs.ProgramID
-	Shared programs.Tokens
+	Parent   programs.ProgramID
+	Inherits programs.Tokens
 
 	// Opening names a text that contexts of other programs begin with too, such as a
 	// system prompt, by a name that no program has, and Opens is how many tokens of it

@@ -11,50 +11,51 @@ import (
 // gives them to the next. So what is shared stays in memory as long as anybody uses it,
 // and needs no pin of its own: the parent may lose its cells or end.
 
-// family are the programs that named an opening, or a parent while its context was not
-// rewritten. It only grew meanwhile, so that what they have in common with it they have in
-// common with each other.
+// family is a group of programs that begin with the same tokens: those that named the same
+// opening, or those that named the same parent while its context only grew. When a parent's
+// context is rewritten its family is closed (orphan): who names the parent after that begins
+// with other tokens, and is of a new family.
 type family struct {
 	name    programs.ProgramID
-	parent  *program             // nil when it is an opening, or a program that is not known, or not any longer
-	members int                  // children that are known
-	leader  *program             // the child that others stand behind, see behind.go; nil when none does
-	behind  []*program           // those, in the order in which they came
-	holders order.Heap[*program] // those with cells that are the parent's as well, whoever has most first
+	parent  *program             // nil for an opening, for a parent that the machine does not know, and once it was rewritten
+	members int                  // known programs in the family, the parent not counted
+	leader  *program             // the member that computes what others stand behind it for, see behind.go; nil: nobody
+	behind  []*program           // who stands behind the leader, in the order in which they came
+	holders order.Heap[*program] // members with cells of what the family begins with, the one with most first
 }
 
 // kin is a program's place in a family; the zero kin is in none.
 type kin struct {
 	of    *family
-	trunk programs.Tokens // from the start of the context, the same as in the parent's
+	trunk programs.Tokens // tokens from the start of the context that it has in common with the family
 	place order.Entry[*program]
 }
 
-// family is whose the turn's program is, by a name, and how many tokens it has in common
-// with the others.
-func (ev *TurnArrived) family() (name programs.ProgramID, shared programs.Tokens) {
-	if ev.Opens > ev.Shared {
+// family names the family that the turn puts its program into, and says how many tokens the
+// context has in common with it: that of the opening or that of the parent, whichever
+// gives more. With 0 tokens the program stays where it is.
+func (ev *TurnArrived) family() (name programs.ProgramID, trunk programs.Tokens) {
+	if ev.Opens > ev.Inherits {
 		return ev.Opening, ev.Opens
 	}
-	return ev.Parent, ev.Shared
+	return ev.Parent, ev.Inherits
 }
 
-// join makes p a child of the named parent, or opening, with which it has so many tokens
-// in common.
-func (m *Machine) join(p *program, name programs.ProgramID, shared programs.Tokens) {
-	m.part(p)
+// join puts p into the family of that name, with which it has trunk tokens in common.
+func (m *Machine) join(p *program, name programs.ProgramID, trunk programs.Tokens) {
+	m.leaveFamily(p)
 	f := m.families[name]
 	if f == nil {
 		f = &family{name: name, parent: m.programs[name]}
 		m.families[name] = f
 	}
 	f.members++
-	p.kin.of, p.kin.trunk = f, shared
+	p.kin.of, p.kin.trunk = f, trunk
 	p.offer()
 }
 
-// part takes a program out of its family.
-func (m *Machine) part(p *program) {
+// leaveFamily takes a program out of its family.
+func (m *Machine) leaveFamily(p *program) {
 	f := p.kin.of
 	if f == nil {
 		return
@@ -66,8 +67,10 @@ func (m *Machine) part(p *program) {
 	}
 }
 
-// orphan says that a program, known or not, is no longer, or not yet, what its children
-// have named. They stay a family, and who names the program from now on is of another.
+// orphan closes the family that named the program as parent, because the program's context
+// is now another: it was rewritten, or a new program has taken the name. The members still
+// begin alike and stay a family, which has no parent and takes no more members; who names
+// the program from now on is of a new family.
 func (m *Machine) orphan(name programs.ProgramID) {
 	if f := m.families[name]; f != nil {
 		f.parent = nil
@@ -75,7 +78,8 @@ func (m *Machine) orphan(name programs.ProgramID) {
 	}
 }
 
-// offer has others begin with the cells that a program has of its family.
+// offer puts a program among the holders of its family by how many cells it has of what
+// the family begins with, so that others can begin with them; with none, takes it out.
 func (p *program) offer() {
 	k := &p.kin
 	if k.of == nil {
@@ -91,14 +95,15 @@ func (p *program) offer() {
 	}
 }
 
-// common is how many cells of its family's a program has.
+// common is how many cells a program has of what its family begins with.
 func (p *program) common() programs.Tokens { return min(p.kin.trunk, p.Cells) }
 
-// stem is whose first cells a program that has no sequence may begin with, and how many
-// they are: the parent's, or those of the child that has most.
+// stem says whose first cells a program without a sequence may begin with, and how many of
+// them: the parent's, or those of the holder that has most. It is nobody's, 0 cells, for a
+// program that has a sequence or no family, and for an uncached turn.
 func (p *program) stem() (from *program, cells programs.Tokens) {
 	f := p.kin.of
-	if p.seq != 0 || f == nil || p.turn.uncached {
+	if p.seq != 0 || f == nil || p.state.uncached {
 		return nil, 0
 	}
 	if f.parent != nil && f.parent.seq != 0 {

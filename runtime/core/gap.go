@@ -107,7 +107,7 @@ func (m *Machine) reprice() {
 	for top := m.reprices.Top(); top != nil && top.Rank().At <= m.now; top = m.reprices.Top() {
 		p := top.Value
 		m.price(p)
-		m.changed(p)
+		m.republish(p)
 	}
 }
 
@@ -133,7 +133,7 @@ func (m *Machine) reload(p *program) (compute, load float64) {
 func (m *Machine) toolStarted(ev *ToolStarted) {
 	if p := m.programs[ev.Program]; p != nil && p.Phase == programs.Interlude {
 		m.expect(p, ev.Call)
-		m.changed(p)
+		m.republish(p)
 	}
 }
 
@@ -144,5 +144,5 @@ func (m *Machine) toolProgress(ev *ToolProgress) {
 	}
 	g := &p.gap
 	m.expect(p, Call{Tool: g.call.Tool, Class: g.call.Class, Human: g.call.Human, Expected: ev.Expected})
-	m.changed(p)
+	m.republish(p)
 }

@@ -89,13 +89,13 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 		return Wait{}, false
 	case p.Turn.Phase == programs.Restoring:
 		return Wait{Reason: sched.ForCells}, true
-	case p.Turn.Phase == programs.Prefilling && !p.turn.stepping && m.stepping:
+	case p.Turn.Phase == programs.Prefilling && !p.state.stepping && m.stepping:
 		return Wait{Reason: sched.ForSteps}, true
 	case p.Turn.Phase != programs.Waiting && !m.stepping: // alone, and without memory to grow
 		return Wait{Reason: sched.ForMove}, true
 	case p.Turn.Phase != programs.Waiting:
 		return Wait{}, false
-	case p.turn.behind:
+	case p.state.behind:
 		return p.waitBehind(), true
 	}
 	o := m.scheduler.Obstacle(now, &p.Program)
@@ -119,7 +119,7 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 func (m *Machine) short(p *program) programs.Tokens {
 	g := m.cfg.Geometry
 	lacks := g.Bytes(p.Turn.Context) - g.Bytes(p.Capacity) - m.ledger.Available(p.seq)
-	if shared := m.shareable(p); shared > 0 {
+	if shared := m.forkable(p); shared > 0 {
 		from, _ := p.stem()
 		lacks = min(lacks, g.Bytes(p.Turn.Context)-g.Bytes(shared)-m.ledger.Available(from.seq))
 	}
@@ -133,7 +133,7 @@ func (m *Machine) Ahead(id programs.ProgramID) (ahead []programs.ProgramID) {
 	if p == nil || p.Phase != programs.Active || p.Turn.Phase != programs.Waiting {
 		return nil
 	}
-	if p.turn.behind {
+	if p.state.behind {
 		return []programs.ProgramID{p.kin.of.leader.ID}
 	}
 	m.scheduler.Ahead(&p.Program, func(other *sched.Program) { ahead = append(ahead, other.ID) })

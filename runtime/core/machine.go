@@ -24,8 +24,8 @@ type Machine struct {
 	owners   map[kvpin.Owner]*program // of every program that is known, or whose sequence is open
 	moves    map[MoveID]*program      // under way
 	families map[programs.ProgramID]*family
-	led      []*family // that have a leader, and
-	behind   int       // how many turns stand behind one
+	led      []*family // families that have a leader, see behind.go
+	behind   int       // turns that stand behind one, in all
 	lastSeq  kvpin.Seq
 	lastMove MoveID
 	lastCopy kvpin.Owner
@@ -39,7 +39,7 @@ type Machine struct {
 	batch     []sched.Slice                    // the step's slices, and
 	items     []Item                           // the same for the shell
 	wanted    int                              // items whose turn still wants the result
-	unsettled []*program                       // see settle
+	unsettled []*program                       // programs that settle has to look at
 	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and
 	victim    func() kvpin.Seq                 // m.nextVictim, and
 	alone     func(kvpin.Seq)                  // m.unshared, bound once
@@ -111,7 +111,7 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 	m.expire()
 	if !m.stepping {
 		m.settle()
-		m.follow()
+		m.releaseFollowers()
 		m.reprice()
 		m.plan()
 	}

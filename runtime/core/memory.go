@@ -25,7 +25,7 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 	}
 	m.leave(p)
 	copied = m.restore(p)
-	t := &p.turn
+	t := &p.state
 	if t.timing.Started == 0 {
 		t.timing.Started = m.now
 		t.usage.Reused = p.Cells
@@ -34,7 +34,7 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 		t.restoring = m.now
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
-	m.leads(p)
+	m.mayLead(p)
 	return true, copied
 }
 
@@ -56,14 +56,14 @@ func (m memory) Grow(sp *sched.Program) bool {
 // Suspend implements sched.Memory.
 func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
-	p.turn.restored(m.now)
-	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.turn.usage})
+	p.state.endRestore(m.now)
+	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.state.usage})
 	m.trim(p)
-	m.changed(p)
+	m.republish(p)
 }
 
 // Lend implements sched.Memory.
-func (m memory) Lend(sp *sched.Program) { m.changed(sp.Owner.(*program)) }
+func (m memory) Lend(sp *sched.Program) { m.republish(sp.Owner.(*program)) }
 
 // Moving implements sched.Memory.
 func (m memory) Moving() bool {
@@ -75,15 +75,16 @@ func (m memory) Moving() bool {
 	return false
 }
 
-// shareable is what a program could have of its family's cells, in whole spans.
-func (m *Machine) shareable(p *program) programs.Tokens {
+// forkable is what a program could have of its family's cells, in whole spans.
+func (m *Machine) forkable(p *program) programs.Tokens {
 	_, n := p.stem()
 	return m.cfg.Geometry.Shared(min(n, p.Turn.Context-1))
 }
 
-// fork begins the sequence of a program that has none with the cells that it has in
-// common with its family, when they are there: whole spans are shared, the rest is copied,
-// which is nothing beside computing it. Whose they are is safe meanwhile.
+// fork begins the sequence of a program that has none with cells of its family, when
+// somebody has them (stem). Whole spans are shared with that program; the rest, less than a
+// span, is copied, which takes far less time than computing it. While room is made, the
+// memory of the program that they are taken from is not given away.
 func (m *Machine) fork(p *program) bool {
 	from, n := p.stem()
 	if n = min(n, p.Turn.Context-1); n == 0 {
@@ -109,7 +110,7 @@ func (m *Machine) extend(p *program) bool {
 		ok := m.raise(p, p.Turn.Context)
 		p.busy = false
 		if !ok {
-			m.changed(p)
+			m.republish(p)
 		}
 		return ok
 	}
@@ -127,7 +128,7 @@ func (m *Machine) extend(p *program) bool {
 // setBusy keeps the program's memory from being taken while it is worked on.
 func (m *Machine) setBusy(p *program, busy bool) {
 	p.busy = busy
-	m.changed(p)
+	m.republish(p)
 }
 
 // raise gives a held sequence capacity for at least n cells.
@@ -182,7 +183,7 @@ func (m *Machine) evicted(seq kvpin.Seq, left programs.Tokens) {
 	if p.Phase == programs.Interlude {
 		m.price(p)
 	}
-	m.changed(p)
+	m.republish(p)
 }
 
 // own notes that p has the sequence seq, of which n cells are written.
@@ -191,28 +192,31 @@ func (m *Machine) own(p *program, seq kvpin.Seq, n programs.Tokens) {
 	p.seq, p.length, p.valid = seq, n, allValid
 	p.Capacity = m.ledger.Capacity(seq)
 	p.sync()
-	m.share(p)
+	m.countShared(p)
 }
 
-// changed passes on what has changed about a program, and books its memory as safe
-// or lent, as it is to be then.
-func (m *Machine) changed(p *program) {
+// republish tells everybody who keeps an order of programs that this one has changed: the
+// scheduler and the lanes put it where it belongs now, and the ledger books its memory as
+// the policy's answer says (bookHold). It is called after every change of what they go by.
+func (m *Machine) republish(p *program) {
 	if p.seq != 0 {
-		m.share(p)
+		m.countShared(p)
 	}
 	m.secure(p)
-	if m.programs[p.ID] == p && !p.turn.behind {
+	if m.programs[p.ID] == p && !p.state.behind {
 		m.scheduler.Put(m.now, &p.Program)
 	}
 	m.foresee(p)
-	m.guard(p)
+	m.bookHold(p)
 }
 
-// secure says whether the program's memory is safe whatever the policy says.
+// secure sets whether the program's memory is safe, whatever the policy says: it is worked
+// on just now, or a move reads or fills it.
 func (m *Machine) secure(p *program) { p.Safe = p.busy || p.move.onDevice() }
 
-// guard books what the policy says of the program's memory.
-func (m *Machine) guard(p *program) {
+// bookHold books the program's memory in the ledger: held, so that nobody takes it, while
+// its turn runs, while it is safe, and where the policy says Hold; parked otherwise.
+func (m *Machine) bookHold(p *program) {
 	if p.seq == 0 {
 		return
 	}
@@ -234,7 +238,8 @@ func (m *Machine) unsettle(p *program) {
 	}
 }
 
-// settle trims what has changed hands since the last step.
+// settle does, now that no step runs, what was put off while one did: it trims the sequences
+// of programs that were marked unsettled, and goes on with their moves.
 func (m *Machine) settle() {
 	for i := 0; i < len(m.unsettled); i++ {
 		p := m.unsettled[i]
@@ -243,7 +248,7 @@ func (m *Machine) settle() {
 		if !p.runs() {
 			m.trim(p)
 		}
-		m.restoring(p)
+		m.restoreMore(p)
 		m.offload(p)
 		if p.Phase == programs.Ended {
 			m.cutCopies(p, 0)
@@ -253,7 +258,7 @@ func (m *Machine) settle() {
 			continue
 		}
 		if !p.runs() {
-			m.changed(p)
+			m.republish(p)
 		}
 	}
 	m.unsettled = m.unsettled[:0]
@@ -269,7 +274,7 @@ func (m *Machine) trim(p *program) {
 	switch {
 	case p.Phase == programs.Ended || p.Phase == programs.Interlude && p.Retention == sched.Give:
 		left, cause = 0, CauseEnd
-	case p.Cells < p.length && p.turn.uncached:
+	case p.Cells < p.length && p.state.uncached:
 		cause = CauseEnd
 	case p.Cells < p.length:
 		cause = CauseRewrite
@@ -304,11 +309,11 @@ func (m *Machine) lose(p *program, cause Cause) {
 	m.ledger.Alone(m.alone)
 }
 
-// share brings what the program shares up to date.
-func (m *Machine) share(p *program) { p.Shared = m.ledger.Common(p.seq) }
+// countShared brings up to date how many of the program's cells are shared.
+func (m *Machine) countShared(p *program) { p.Shared = m.ledger.Common(p.seq) }
 
 // unshared follows the ledger in that nobody else has a sequence's cells any longer.
-func (m *Machine) unshared(seq kvpin.Seq) { m.changed(m.holders[seq]) }
+func (m *Machine) unshared(seq kvpin.Seq) { m.republish(m.holders[seq]) }
 
 // must holds the machine to what it has made sure of.
 func must(err error) {

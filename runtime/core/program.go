@@ -13,14 +13,14 @@ import (
 type program struct {
 	sched.Program // Cells is min(length, valid), see sync
 
-	turn turn
+	state turnState
 
 	// seq is the sequence that holds the program's cells, 0 when none does. It
 	// is held in the ledger while the turn runs and parked otherwise.
 	seq kvpin.Seq
 
 	// length is how many cells of seq are written, and valid how many of the
-	// first of them are of the current context. They part when a context is
+	// first of them are of the current context. They differ when a context was
 	// rewritten, until the sequence can be truncated.
 	length programs.Tokens
 	valid  programs.Tokens
@@ -44,9 +44,9 @@ type program struct {
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
 }
 
-// turn is what the machine knows of the turn in progress beyond what scheduling
-// needs.
-type turn struct {
+// turnState is what the machine knows of the turn in progress beyond what scheduling
+// needs, which is in sched.Turn (program.Turn).
+type turnState struct {
 	maxNew   programs.Tokens // tokens to generate
 	final    programs.Tokens // cells when all are generated
 	last     bool
@@ -57,7 +57,7 @@ type turn struct {
 	next      Call
 	left      Left
 	restoring programs.Time     // since when it waits for cells from lower tiers; 0 when it does not
-	served    programs.Duration // of steps that the turn had a part in
+	served    programs.Duration // time of the steps that had an item of the turn
 
 	usage  programs.Usage
 	timing Timing
@@ -98,5 +98,5 @@ func (p *program) runs() bool {
 // reserve is the capacity to ask for when n cells are needed: a quantum more, so
 // that not every step must ask, but no more than the turn can come to need.
 func (p *program) reserve(n programs.Tokens) programs.Tokens {
-	return min(n+kvpin.Quantum(n), p.turn.final)
+	return min(n+kvpin.Quantum(n), p.state.final)
 }

@@ -105,7 +105,7 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	}
 	ev.Context = programs.Tokens(len(prompt))
 	ev.Keep = common(prompt, text.tokens)
-	ev.Shared = common(prompt, s.text(ev.Parent).tokens)
+	ev.Inherits = common(prompt, s.text(ev.Parent).tokens)
 	if ev.Opens = common(prompt, opening); ev.Opens > 0 {
 		ev.Opening = "opening:1"
 	}

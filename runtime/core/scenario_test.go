@@ -23,7 +23,7 @@ import (
 //	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
 //	           host-rate= and disk-rate= in cells a second, before any is measured;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= shared= last uncached tenant=; tool= expected= of what it will call)
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached tenant=; tool= expected= of what it will call)
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens
@@ -172,7 +172,7 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Context:  programs.Tokens(integer(t, d, "context", 0)),
 		Keep:     programs.Tokens(integer(t, d, "keep", 0)),
 		MaxNew:   programs.Tokens(integer(t, d, "new", 0)),
-		Shared:   programs.Tokens(integer(t, d, "shared", 0)),
+		Inherits: programs.Tokens(integer(t, d, "inherits", 0)),
 		Last:     d.HasArg("last"),
 		Uncached: d.HasArg("uncached"),
 	}

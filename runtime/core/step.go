@@ -16,7 +16,7 @@ func (m *Machine) plan() {
 	m.items = m.items[:0]
 	for _, s := range m.batch {
 		p := s.Program.Owner.(*program)
-		p.turn.stepping = true
+		p.state.stepping = true
 		m.items = append(m.items, Item{
 			Seq:    p.seq,
 			Turn:   p.turnID(),
@@ -34,10 +34,10 @@ func (m *Machine) plan() {
 // disown says that the program's turn does not want the result of the step that
 // runs. When no turn does, the step need not go on.
 func (m *Machine) disown(p *program) {
-	if !p.turn.stepping {
+	if !p.state.stepping {
 		return
 	}
-	p.turn.stepping = false
+	p.state.stepping = false
 	if m.wanted--; m.wanted == 0 {
 		m.emit(Effect{Kind: InterruptStep})
 	}
@@ -61,9 +61,9 @@ func (m *Machine) stepDone(ev *StepDone) {
 		p := s.Program.Owner.(*program)
 		p.Used = m.now
 		p.Served += took
-		p.turn.served += took
-		wanted := p.turn.stepping
-		p.turn.stepping = false // so that finish does not disown it
+		p.state.served += took
+		wanted := p.state.stepping
+		p.state.stepping = false // so that finish does not disown it
 		switch ev.Status {
 		case StepRan:
 			p.length += s.Count
@@ -82,7 +82,7 @@ func (m *Machine) stepDone(ev *StepDone) {
 
 // advance moves a turn on by what an item of it did.
 func (m *Machine) advance(p *program, item Item, result ItemResult) {
-	t := &p.turn
+	t := &p.state
 	if p.Turn.Phase == programs.Prefilling {
 		t.usage.Prefilled += item.Count
 	}

@@ -46,7 +46,7 @@ func (m *Machine) start(p *program, from, to kvpin.Tier, first, last programs.To
 		Kind: MoveCells, Turn: programs.TurnID{Program: p.ID}, Move: p.move.id, Owner: p.copyOf,
 		Seq: p.seq, Source: from, Tier: to, First: first, Cells: last, Ahead: ahead,
 	})
-	m.changed(p)
+	m.republish(p)
 }
 
 // moveDone ends a move.
@@ -76,8 +76,8 @@ func (m *Machine) moveDone(ev *MoveDone) {
 		m.speed.moved(lower, size, m.now.Sub(v.since))
 		p.length = v.last
 		p.sync()
-		if p.turn.timing.Started != 0 { // what comes before that is found at the admission
-			p.turn.usage.Restored += v.last - v.first
+		if p.state.timing.Started != 0 { // what comes before that is found at the admission
+			p.state.usage.Restored += v.last - v.first
 		}
 	default:
 		m.speed.moved(lower, size, m.now.Sub(v.since))
@@ -89,7 +89,7 @@ func (m *Machine) moveDone(ev *MoveDone) {
 		m.price(p)
 	}
 	m.unsettle(p)
-	m.changed(p)
+	m.republish(p)
 }
 
 // restore begins to bring back what the device lacks of a program's context, from
@@ -107,17 +107,17 @@ func (m *Machine) restore(p *program) bool {
 	return false
 }
 
-// restoring goes on with what the device lacks of an admitted turn's context, once a
+// restoreMore goes on with what the device lacks of an admitted turn's context, once a
 // move is over and no step runs.
-func (m *Machine) restoring(p *program) {
+func (m *Machine) restoreMore(p *program) {
 	if p.Phase == programs.Active && p.Turn.Phase == programs.Restoring && p.move == nil && !m.restore(p) {
-		p.turn.restored(m.now)
+		p.state.endRestore(m.now)
 		m.scheduler.Restored(&p.Program)
 	}
 }
 
-// restored ends the wait for cells from lower tiers, if the turn waits.
-func (t *turn) restored(now programs.Time) {
+// endRestore ends the wait for cells from lower tiers, if the turn waits.
+func (t *turnState) endRestore(now programs.Time) {
 	if t.restoring != 0 {
 		t.timing.Restoring += now.Sub(t.restoring)
 		t.restoring = 0
@@ -127,7 +127,7 @@ func (t *turn) restored(now programs.Time) {
 // offload begins to copy what lower tiers lack of a program's context, one tier
 // after the other.
 func (m *Machine) offload(p *program) {
-	if !m.tiered() || p.move != nil || p.turn.uncached || p.uncopied || p.Phase == programs.Ended {
+	if !m.tiered() || p.move != nil || p.state.uncached || p.uncopied || p.Phase == programs.Ended {
 		return
 	}
 	cells := p.Cells
@@ -160,7 +160,7 @@ func (m *Machine) book(p *program, t kvpin.Tier, n programs.Tokens) bool {
 		other.copied[t] = 0
 		other.syncCopies()
 		m.emit(Effect{Kind: DropCopy, Turn: programs.TurnID{Program: other.ID}, Owner: gone, Tier: t})
-		m.changed(other)
+		m.republish(other)
 	})
 }
 

@@ -21,9 +21,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	} else {
 		m.resume(p, ev)
 	}
-	p.turn = m.newTurn(ev)
-	if name, shared := ev.family(); shared > 0 && name != p.ID && !ev.Uncached {
-		m.join(p, name, shared)
+	p.state = m.newTurn(ev)
+	if name, trunk := ev.family(); trunk > 0 && name != p.ID && !ev.Uncached {
+		m.join(p, name, trunk)
 	}
 	p.Turn.Number = ev.Turn.Turn
 	p.Turn.Phase = programs.Waiting
@@ -36,12 +36,12 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	}
 	m.wake(p, ev.Deadline)
 	m.secure(p)
-	if newcomer && p.stays() {
+	if newcomer && p.standsBehind() {
 		m.stand(p)
 	} else {
 		m.enlist(p)
 	}
-	m.guard(p)
+	m.bookHold(p)
 	m.foresee(p)
 }
 
@@ -97,13 +97,13 @@ func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 	m.price(p)
-	m.changed(p)
+	m.republish(p)
 }
 
 // newTurn is the turn's own state at its arrival.
-func (m *Machine) newTurn(ev *TurnArrived) turn {
+func (m *Machine) newTurn(ev *TurnArrived) turnState {
 	room := m.cfg.limit() - ev.Context
-	t := turn{
+	t := turnState{
 		maxNew:   room,
 		last:     ev.Last,
 		uncached: ev.Uncached,
@@ -131,7 +131,7 @@ func (m *Machine) programEnded(ev *ProgramEnded) {
 		return
 	}
 	if p.Phase == programs.Active {
-		p.turn.last = true
+		p.state.last = true
 		m.finish(p, programs.Cancelled)
 		return
 	}
@@ -145,24 +145,24 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 		m.scheduler.Leave(&p.Program)
 	}
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
-	p.turn.timing.Finished = m.now
-	p.turn.restored(m.now)
-	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.turn.usage, Timing: p.turn.timing})
+	p.state.timing.Finished = m.now
+	p.state.endRestore(m.now)
+	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Timing: p.state.timing})
 	m.disown(p)
-	if p.turn.uncached {
+	if p.state.uncached {
 		p.valid = 0
 		p.sync()
 	}
 	p.Turns++
-	m.words.served(p.turn.served)
-	if p.turn.last {
+	m.words.served(p.state.served)
+	if p.state.last {
 		m.forget(p)
 		return
 	}
 	p.Phase = p.Phase.To(programs.Interlude)
-	p.Turn.Shared = 0
-	m.begin(p, p.turn.next)
-	m.changed(p)
+	p.Turn.Forkable = 0
+	m.begin(p, p.state.next)
+	m.republish(p)
 	m.unsettle(p)
 	m.wake(p, 0)
 	if m.cfg.ForgetAfter > 0 {
@@ -177,13 +177,13 @@ func (m *Machine) forget(p *program) {
 	m.wake(p, 0)
 	m.reprices.Remove(&p.gap.reprice)
 	m.scheduler.Drop(&p.Program)
-	m.part(p)
+	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {
 		f.parent = nil
 	}
 	m.tools.Forget(string(p.ID))
 	m.words.proved(p.Tenant, p.said, p.Turns)
-	m.changed(p)
+	m.republish(p)
 	m.unsettle(p)
 	m.emit(Effect{Kind: ForgetProgram, Turn: programs.TurnID{Program: p.ID}})
 }

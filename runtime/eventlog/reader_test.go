@@ -204,7 +204,7 @@ func TestUnreadable(t *testing.T) {
 		{"no digest", header + "\n" + strings.Replace(event, `cbf29ce484222325`, ``, 1) + "\n", "digest"},
 		{"back in time", header + "\n" + event + "\n" + strings.Replace(event, `5`, `4`, 1) + "\n", "line 3"},
 		{"an arrival to come", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Arrived":6}`, 1) + "\n", "Arrived"},
-		{"a negative share", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Shared":-6}`, 1) + "\n", "Shared"},
+		{"a negative share", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Inherits":-6}`, 1) + "\n", "Inherits"},
 		{"an unknown result", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"StepDone","of":{"Results":[9]}`, 1) + "\n", "result 9"},
 		{"an unknown end", header + "\n" + `{"end":"soon"}` + "\n", "soon"},
 		{"more after the end", header + "\n" + `{"end":"closed"}` + "\n" + event + "\n", "follows the end"},

@@ -104,7 +104,7 @@ func (d *driver) random(t *rapid.T) {
 			Turn: programs.TurnID{Program: id, Turn: d.turns[id]}, Arrived: d.now, Next: call,
 			Tenant:  rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
 			Context: d.length[id], Keep: min(before, tokens(600)), MaxNew: tokens(60),
-			Parent: "a", Shared: tokens(200), Opening: "opening:1", Opens: tokens(200), Left: core.Left{Turns: int(tokens(5))},
+			Parent: "a", Inherits: tokens(200), Opening: "opening:1", Opens: tokens(200), Left: core.Left{Turns: int(tokens(5))},
 			Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
 			Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,
 			Deadline: d.now.Add(programs.Duration(tokens(5)) * programs.Second),

@@ -252,7 +252,7 @@ func (r *reader) close(end eventlog.End) {
 	r.report.Seconds = r.at(r.now)
 	r.report.End = end.Why
 	for _, t := range r.tracks {
-		t.settle(true)
+		t.tellWaits(true)
 		t.State = t.state()
 	}
 }

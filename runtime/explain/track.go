@@ -111,10 +111,10 @@ func (t *track) arrivalText(ev *core.TurnArrived, keep programs.Tokens, known bo
 		if below := min(max(t.view.Copied[kvpin.Host], t.view.Copied[kvpin.Disk]), ev.Keep, ev.Context-1); below > keep {
 			text += fmt.Sprintf(" and %s on lower tiers", count(below))
 		}
-	case ev.Opens > ev.Shared:
+	case ev.Opens > ev.Inherits:
 		text += fmt.Sprintf(", %s of them shared with all that begin with the same system prompt", count(ev.Opens))
 	case ev.Parent != "":
-		text += fmt.Sprintf(", %s of them shared with %s", count(ev.Shared), ev.Parent)
+		text += fmt.Sprintf(", %s of them shared with %s", count(ev.Inherits), ev.Parent)
 	}
 	return text
 }
@@ -214,9 +214,9 @@ func (t *track) begin(w core.Wait) {
 	}
 }
 
-// settle tells what the turn has waited for until now, what it waited for longest
+// tellWaits tells what the turn has waited for until now, what it waited for longest
 // first. What took less than a millisecond is not worth a line.
-func (t *track) settle(still bool) {
+func (t *track) tellWaits(still bool) {
 	slices.SortStableFunc(t.spans, func(a, b waitSpan) int { return cmp.Compare(b.took, a.took) })
 	for i := range t.spans {
 		s := &t.spans[i]
@@ -238,7 +238,7 @@ func (t *track) settle(still bool) {
 
 // start takes in that the turn has its place.
 func (t *track) start(e *core.Effect, forked programs.Tokens) {
-	t.settle(false)
+	t.tellWaits(false)
 	t.cells, t.started = e.Cells, true
 	text := fmt.Sprintf("started with %s cells in the cache", count(e.Cells))
 	if forked > 0 {
@@ -267,7 +267,7 @@ func (t *track) preempted(by programs.ProgramID) {
 }
 
 func (t *track) finish(e *core.Effect) {
-	t.settle(false)
+	t.tellWaits(false)
 	t.open, t.started, t.spans, t.waits = false, false, nil, false
 	t.Reused += e.Usage.Reused
 	t.Restored += e.Usage.Restored

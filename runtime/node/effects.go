@@ -18,7 +18,7 @@ func (l *loop) step(ev core.Event) (rejected bool) {
 	for i := range effects {
 		rejected = l.carryOut(&effects[i]) || rejected
 	}
-	l.part()
+	l.endTurns()
 	l.submit()
 	l.setTimer()
 	l.node.stats.observe(len(l.turns), len(l.running), len(l.contexts), l.machine)
@@ -52,9 +52,9 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		}
 	case core.PinProgram:
 		l.pin, l.pinned = e.Pin, true
-		for i := range l.parting {
-			if t := l.parting[i].turn; t.arrival.Turn.Program == e.Turn.Program {
-				l.parting[i].ending.pin = e.Pin
+		for i := range l.ended {
+			if t := l.ended[i].turn; t.arrival.Turn.Program == e.Turn.Program {
+				l.ended[i].ending.pin = e.Pin
 			}
 		}
 	case core.StartTurn:
@@ -119,7 +119,8 @@ func (l *loop) fill(items []core.Item) {
 	l.stepping = w
 }
 
-// finish parts from a turn; its context is compared with the program's next.
+// finish takes in that the core has finished a turn. The context stays known, to be compared
+// with that of the program's next turn.
 func (l *loop) finish(e *core.Effect) {
 	t := l.turns[e.Turn]
 	delete(l.turns, e.Turn)
@@ -130,23 +131,23 @@ func (l *loop) finish(e *core.Effect) {
 		l.forgetUseless(e.Turn.Program)
 	}
 	l.node.stats.finished(e)
-	l.parting = append(l.parting, parting{t, ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing}})
+	l.ended = append(l.ended, turnEnd{t, ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing}})
 }
 
-// parting is a turn that the core has finished, and how; what the core says of the
-// program's pin comes behind it.
-type parting struct {
+// turnEnd is a turn that the core has finished, and how. The core's PinProgram, which the
+// ending tells of, comes after its FinishTurn.
+type turnEnd struct {
 	turn   *turn
 	ending ending
 }
 
-// part ends the turns that the core has finished.
-func (l *loop) part() {
-	for i := range l.parting {
-		l.parting[i].turn.end(l.parting[i].ending)
-		l.parting[i] = parting{}
+// endTurns tells the turns that the core has finished, once all effects are carried out.
+func (l *loop) endTurns() {
+	for i := range l.ended {
+		l.ended[i].turn.end(l.ended[i].ending)
+		l.ended[i] = turnEnd{}
 	}
-	l.parting = l.parting[:0]
+	l.ended = l.ended[:0]
 }
 
 // forgetUseless drops the tokens of a context that no cells are left of anywhere.
@@ -180,7 +181,7 @@ func (l *loop) submit() {
 			return
 		case w := <-l.device.done:
 			l.returned = append(l.returned, w)
-			if w == nil { // the device is gone; run will learn it from settle
+			if w == nil { // the device is gone; run will learn it from takeBack
 				return
 			}
 		case m := <-l.device.moved:

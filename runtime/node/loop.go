@@ -37,7 +37,7 @@ type loop struct {
 	returned []*work // done while the loop was handing over the next
 	tiers    *tiers
 	landing  []*move   // moves that came back while the loop was handing over work
-	parting  []parting // see part
+	ended    []turnEnd // by the core, in the step at hand; see endTurns
 	pin      core.Pin  // the last that was told
 	pinned   bool      // whether by the step at hand
 	report   core.StepDone
@@ -101,7 +101,7 @@ func (l *loop) run(ctx context.Context) (err error) {
 		case m := <-l.node.inbox:
 			l.take(m)
 		case w := <-l.device.done:
-			if err := l.settle(w); err != nil {
+			if err := l.takeBack(w); err != nil {
 				return err
 			}
 		case m := <-l.device.moved:
@@ -131,7 +131,7 @@ func (l *loop) catchUp() error {
 		if len(l.returned) > 0 {
 			w := l.returned[0]
 			l.returned = l.returned[1:]
-			if err := l.settle(w); err != nil {
+			if err := l.takeBack(w); err != nil {
 				return err
 			}
 			continue
@@ -169,7 +169,7 @@ func (l *loop) arrive(t *turn) {
 	before := l.contexts[ev.Turn.Program]
 	ev.Arrived = min(ev.Arrived, l.clock.now())
 	ev.Keep = common(before.context(), t.tokens)
-	ev.Shared = common(l.contexts[ev.Parent].context(), t.tokens)
+	ev.Inherits = common(l.contexts[ev.Parent].context(), t.tokens)
 	if other := l.turns[ev.Turn]; other != nil { // the same turn twice: the core would not know them apart
 		t.fault = errHandBack
 		t.end(ending{})
@@ -188,8 +188,8 @@ func (l *loop) arrive(t *turn) {
 // common is how many tokens a and b begin with in common.
 func common(a, b []engine.Token) programs.Tokens { return programs.Tokens(chat.Common(a, b)) }
 
-// settle takes back work that the device has done, and reports its step.
-func (l *loop) settle(w *work) error {
+// takeBack takes back work that the device has done, and reports its step.
+func (l *loop) takeBack(w *work) error {
 	if w == nil {
 		return errors.New("the device is gone")
 	}

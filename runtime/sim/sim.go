@@ -267,17 +267,17 @@ func (s *simulation) arrive(a *agent) {
 	}
 	ev := &s.arrival
 	*ev = core.TurnArrived{
-		Turn:    programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
-		Arrived: s.now,
-		Context: t.Prefix + t.Input,
-		Keep:    a.kept(t),
-		MaxNew:  t.Output,
-		Parent:  a.forked,
-		Shared:  a.begins(t, a.program.Turns[0].Prefix),
-		Opening: a.opening,
-		Opens:   a.begins(t, a.program.SharedPrefix),
-		Last:    a.turn == len(a.program.Turns)-1,
-		Next:    core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
+		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
+		Arrived:  s.now,
+		Context:  t.Prefix + t.Input,
+		Keep:     a.kept(t),
+		MaxNew:   t.Output,
+		Parent:   a.forked,
+		Inherits: a.begins(t, a.program.Turns[0].Prefix),
+		Opening:  a.opening,
+		Opens:    a.begins(t, a.program.SharedPrefix),
+		Last:     a.turn == len(a.program.Turns)-1,
+		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
 	}
 	if s.cfg.Know.Gaps {
 		ev.Next.Expected, ev.Next.Exact = max(t.Gap, 1), true
@@ -286,7 +286,7 @@ func (s *simulation) arrive(a *agent) {
 		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
 		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
 	}
-	s.tally.prompt(t, max(ev.Keep, ev.Shared, ev.Opens))
+	s.tally.prompt(t, max(ev.Keep, ev.Inherits, ev.Opens))
 	s.tell(ev)
 }
 

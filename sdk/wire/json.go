@@ -18,7 +18,7 @@ func DecodeTurn(id ID, data []byte) (*Turn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.settle(id); err != nil {
+	if err := t.fillIn(id); err != nil {
 		return nil, err
 	}
 	return t, t.Validate()

@@ -23,8 +23,8 @@ const (
 	maxHintBytes = 256
 )
 
-// settle fills in what the subject says and what is the default.
-func (t *Turn) settle(id ID) error {
+// fillIn fills in what the subject says and what is the default.
+func (t *Turn) fillIn(id ID) error {
 	if t.Tenant != "" && t.Tenant != id.Tenant || t.Program != "" && t.Program != id.Program || t.Turn != 0 && t.Turn != id.Turn {
 		return &Error{
 			Code:    CodeInvalidSubject,
