@@ -32,7 +32,7 @@
 //
 //	Pool = Free + Parked + Held;  Available = Free + Parked
 //
-// Reclaim takes what is needed and no more than a quantum beyond. It knows
+// Reclaim takes what is needed and no more than a lump of 256 cells beyond. It knows
 // beforehand whether it can succeed, and takes nothing when it cannot.
 //
 // # Tiers

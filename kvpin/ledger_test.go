@@ -148,7 +148,7 @@ func reclaim(t *rapid.T, l *kvpin.Ledger, m *model, need programs.Bytes) {
 	}
 }
 
-func TestReclaimTakesTheTailInQuanta(t *testing.T) {
+func TestReclaimTakesWhatIsShortFromTheTail(t *testing.T) {
 	g := kvpin.Geometry{CellBytes: 1, Granule: 16, Span: 512, PoolBytes: 16384}
 	l := kvpin.New(g)
 	for seq := kvpin.Seq(1); seq <= 2; seq++ {
@@ -177,9 +177,10 @@ func TestReclaimTakesTheTailInQuanta(t *testing.T) {
 		}
 	}
 	want := []cut{
-		{2, 7168},         // one byte is short: an eighth of the account goes
-		{2, 6192},         // 976 bytes are short, more than an eighth
-		{2, 0}, {1, 7168}, // all of the later account is not enough: the tail of the earlier
+		{2, 7936},         // one byte is short: a lump of the account goes, however long it is
+		{2, 7184},         // 744 bytes are short, more than a lump: so much goes, in granules
+		{2, 6192},         // 992
+		{2, 0}, {1, 7376}, // all of the later account is not enough: the tail of the earlier
 	}
 	if !slices.Equal(cuts, want) {
 		t.Errorf("cuts %v, want %v", cuts, want)

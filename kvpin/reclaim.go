@@ -6,9 +6,15 @@ import (
 	"github.com/interlude-run/interlude/programs"
 )
 
-// Quantum is by how many cells a sequence of n cells grows or shrinks at once:
-// enough that the engine is not called for a few cells at a time.
+// Quantum is by how many cells a sequence of n cells grows at once: enough that the
+// engine is not called for a few cells at a time, nor often by a long context.
 func Quantum(n programs.Tokens) programs.Tokens { return max(256, n/8) }
+
+// Lump is the least that an account loses at once, in cells, unless it has less. It
+// does not grow with the account, as a Quantum does: whoever is short of a few cells
+// would cost a program of 400,000 cells an eighth of them, a minute of computing, and
+// leave them free for nobody.
+const Lump programs.Tokens = 256
 
 // Reclaim sees to it that need bytes are free. It takes them from parked accounts,
 // from each from its tail, in the order in which victim gives them: victim is asked
@@ -45,7 +51,7 @@ func (l *Ledger) shrink(a *account, short programs.Bytes) (left programs.Tokens)
 	capacity, common := l.capacity(a), l.common(a)
 	if capacity > common {
 		cells := programs.Tokens((short + l.geometry.CellBytes - 1) / l.geometry.CellBytes)
-		left = max(capacity-max(cells, Quantum(capacity)), common)
+		left = max(capacity-max(cells, Lump), common)
 		left -= left % l.geometry.Granule
 	}
 	if left == 0 {
