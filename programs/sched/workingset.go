@@ -119,10 +119,15 @@ func (w *WorkingSet) Put(now programs.Time, p *Program) {
 	}
 }
 
-// Drop implements Policy.
+// Drop implements Policy. The part of a tenant goes with its last program: most questions
+// walk all parts.
 func (w *WorkingSet) Drop(p *Program) {
 	w.ages.count(p, false)
-	w.remove(w.part(p.Tenant), p)
+	t := w.part(p.Tenant)
+	w.remove(t, p)
+	if t.order.Len()+len(t.running) == 0 {
+		w.parts = slices.DeleteFunc(w.parts, func(other *part) bool { return other == t })
+	}
 }
 
 // Rank implements Policy.

@@ -50,6 +50,9 @@ const (
 	leastChance = 0.1  // that the program is back within the lead, for a piece of it to be due
 	outbid      = 2.0  // the worth of a cell that comes back, over that of one that makes room for it
 	leftFree    = 16   // 1/16 of a tier's bytes is not filled ahead of turns: it is for what runs
+
+	looksAStep = 2                         // programs of a lane that a Step looks at, see pricesAStep
+	lookAgain  = 10 * programs.Millisecond // after which the next ones are, if nothing happens before
 )
 
 // lane is the way up from a tier to the one above it.
@@ -57,6 +60,7 @@ type lane struct {
 	queue order.Heap[*program] // programs that lack cells above the tier, by when their next piece is due
 	moves int                  // under way on it, up or down
 	ahead int                  // of these, those that no admitted turn waits for
+	more  bool                 // the last Step left some unseen that are due
 }
 
 func (l *lane) count(ahead bool, by int) {
@@ -174,12 +178,16 @@ func (m *Machine) chance(p *program, ahead programs.Duration) float64 {
 	return p.gap.within(m.now.Sub(p.gap.pin.Since), ahead)
 }
 
-// nextAhead is when a piece is due that is not yet.
+// nextAhead is when a piece is due that is not yet, or is to be looked at.
 func (m *Machine) nextAhead() (at programs.Time, ok bool) {
 	at = math.MaxInt64
 	for t := range m.lanes {
-		if top := m.lanes[t].queue.Top(); top != nil && top.Rank().At > m.now {
+		switch top := m.lanes[t].queue.Top(); {
+		case top == nil:
+		case top.Rank().At > m.now:
 			at = min(at, top.Rank().At)
+		case m.lanes[t].more:
+			at = min(at, m.now.Add(lookAgain))
 		}
 	}
 	return at, at < math.MaxInt64
@@ -194,23 +202,35 @@ func (m *Machine) prefetch() {
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
 		l := &m.lanes[t]
-		for top := l.queue.Top(); top != nil && l.ahead == 0; top = l.queue.Top() {
-			p, rank := top.Value, top.Rank()
-			if rank.Class == turnExpected && l.moves > 0 {
-				break
-			}
-			due := rank.At <= m.now
-			if rank.Class == turnExpected && m.scheduler.Waiting() > 0 || m.bring(p, t, due) || !due {
-				break
-			}
-			since := p.gap.pin.Since
-			if rank.Class == turnWaits {
-				since = p.Turn.Arrived
-			}
-			rank.At = max(since.Add(kvpin.Reprice(m.now.Sub(since))), m.due(p, t).At)
-			l.queue.Put(top, rank)
+		l.more = false
+		for n := 0; n < looksAStep && m.passes(l, t); n++ {
+			l.more = n == looksAStep-1
 		}
 	}
+}
+
+// passes looks at the first of a lane and tells whether the next may go before it, as it is
+// due and finds no room.
+func (m *Machine) passes(l *lane, t kvpin.Tier) bool {
+	top := l.queue.Top()
+	if top == nil || l.ahead > 0 {
+		return false
+	}
+	p, rank := top.Value, top.Rank()
+	if rank.Class == turnExpected && (l.moves > 0 || m.scheduler.Waiting() > 0) {
+		return false
+	}
+	due := rank.At <= m.now
+	if m.bring(p, t, due) || !due {
+		return false
+	}
+	since := p.gap.pin.Since
+	if rank.Class == turnWaits {
+		since = p.Turn.Arrived
+	}
+	rank.At = max(since.Add(kvpin.Reprice(m.now.Sub(since))), m.due(p, t).At)
+	l.queue.Put(top, rank)
+	return true
 }
 
 // bring begins a piece of what a program lacks above a tier, where there is room.
@@ -330,7 +350,7 @@ func (m *Machine) spare(p, from *program, need programs.Bytes, due bool) bool {
 	if short <= 0 || u.Parked == 0 {
 		return short <= 0
 	}
-	other := m.scheduler.Victim(m.now).Owner.(*program)
+	other := m.weakest()
 	private := m.cfg.Geometry.CellBytes * programs.Bytes(other.Capacity-other.Shared)
 	if other.Phase != programs.Interlude || private < short {
 		return false

@@ -2,7 +2,9 @@ package core_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -44,6 +46,87 @@ func BenchmarkTurn(b *testing.B) {
 			b.ReportMetric(float64(s.evictions)/float64(b.N), "evictions/op")
 		})
 	}
+}
+
+// BenchmarkPricesDue is a step of 16 decodes while a turn waits for room that others have, and
+// the prices of all idle programs have come due at once. The clock is put forward whenever
+// a quarter of them can have been made anew, so that they stay so. p99 is that of
+// single steps.
+func BenchmarkPricesDue(b *testing.B) {
+	for _, host := range []programs.Bytes{0, 1 << 40} {
+		for _, n := range populations {
+			b.Run(fmt.Sprintf("programs=%d/host=%v", n, host > 0), func(b *testing.B) {
+				s := newCrowdedMachine(b, n, host)
+				var steps percentiles
+				for i := 1; b.Loop(); i++ {
+					if i%(n/16+1) == 0 {
+						if s.now *= 2; s.now > 1<<60 {
+							s = newCrowdedMachine(b, n, host)
+						}
+					}
+					steps.time(s.done)
+				}
+				steps.report(b)
+			})
+		}
+	}
+}
+
+// BenchmarkTenantsGone is a step of 16 decodes while a turn waits, when so many tenants
+// have had a program, and all but one have gone.
+func BenchmarkTenantsGone(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("tenants=%d", n), func(b *testing.B) {
+			s := newCrowdedMachine(b, 1_000, 0)
+			for i := range n {
+				id := programs.ProgramID(fmt.Sprintf("tenant-%06d/program", i))
+				s.step(&core.TurnArrived{
+					Turn: programs.TurnID{Program: id, Turn: 1}, Tenant: programs.TenantID(fmt.Sprintf("tenant-%06d", i)),
+					Arrived: s.now, Context: 100, MaxNew: 1, Last: true,
+				})
+				s.step(&core.ProgramEnded{Program: id})
+				s.done()
+			}
+			var steps percentiles
+			for b.Loop() {
+				s.now += programs.Time(10 * programs.Millisecond)
+				steps.time(s.done)
+			}
+			steps.report(b)
+		})
+	}
+}
+
+// newCrowdedMachine has 16 programs that decode, one that waits for all the rest of the
+// pool, and idle ones that have it.
+func newCrowdedMachine(tb testing.TB, idle int, host programs.Bytes) *busyMachine {
+	const decoding = 16
+	pool := programs.Bytes(idle)*320 + decoding*1024
+	s := newBusyMachine(tb, idle+decoding, decoding, pool, host)
+	s.now = programs.Time(programs.Second)
+	s.step(&core.TurnArrived{
+		Turn: programs.TurnID{Program: "whale", Turn: 1}, Arrived: s.now, Context: programs.Tokens(pool) - decoding*300, MaxNew: 1,
+	})
+	if _, waits := s.machine.Waits(s.now, "whale"); !waits {
+		tb.Fatal("the large turn has found room")
+	}
+	return s
+}
+
+// percentiles are of the times that something took.
+type percentiles []time.Duration
+
+func (p *percentiles) time(f func()) {
+	start := time.Now()
+	f()
+	*p = append(*p, time.Since(start))
+}
+
+func (p percentiles) report(b *testing.B) {
+	slices.Sort(p)
+	b.ReportMetric(float64(p[len(p)/2].Nanoseconds()), "p50-ns")
+	b.ReportMetric(float64(p[len(p)*99/100].Nanoseconds()), "p99-ns")
+	b.ReportMetric(float64(p[len(p)*999/1000].Nanoseconds()), "p99.9-ns")
 }
 
 // TestSteadyStateAllocatesNothing holds the decode step to it, as well over a host tier

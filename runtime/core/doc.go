@@ -57,7 +57,8 @@
 // When a turn is over its tool runs, or a person reads. PinProgram says how long the
 // program's seat is worth keeping, by how long toolpredict expects the call to take and
 // what it would cost to have the cells again (package kvpin). What the seat is worth is
-// worked out anew as the wait goes on. ToolStarted says what was called, where it was
+// worked out anew as the wait goes on: of all that are due a few in each Step, and always
+// of the one whose memory goes next. ToolStarted says what was called, where it was
 // not known with the turn; ToolProgress how much longer it takes; ContextRewritten that
 // the context is about to be another. Any of them may be lost or come late: then the
 // estimate is a worse one, and nothing else is wrong.

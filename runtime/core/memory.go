@@ -165,7 +165,7 @@ func (m *Machine) reserve(p *program, capacity programs.Tokens) {
 
 // nextVictim is whose memory is taken next, by the policy's word.
 func (m *Machine) nextVictim() kvpin.Seq {
-	p := m.scheduler.Victim(m.now).Owner.(*program)
+	p := m.weakest()
 	if m.witness != nil {
 		m.testify(p)
 	}
