@@ -43,7 +43,7 @@ func (s *Scheduler) batch(now programs.Time, batch []Slice) []Slice {
 	for i := range s.running {
 		r := &s.running[i]
 		r.late = false
-		if p := r.program; p.left() == 1 && p.ready() {
+		if p := r.program; p.Left() == 1 && p.ready() {
 			batch = append(batch, Slice{Program: p, Count: 1})
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Scheduler) batch(now programs.Time, batch []Slice) []Slice {
 // prompting counts the running turns that are at their prompts.
 func (s *Scheduler) prompting() (n int) {
 	for _, r := range s.running {
-		if r.program.left() > 1 {
+		if r.program.Left() > 1 {
 			n++
 		}
 	}
@@ -86,11 +86,11 @@ func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
 		if b.tokens <= 0 {
 			break
 		}
-		if p.left() <= 1 || !p.ready() || !s.pacer.Late(now.Sub(p.Turn.Admitted)) {
+		if p.Left() <= 1 || !p.ready() || !s.pacer.Late(now.Sub(p.Turn.Admitted)) {
 			continue
 		}
 		r.late = true
-		count := min(p.left(), p.Capacity-p.Cells, b.tokens)
+		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
 		batch = append(batch, Slice{Program: p, Count: count})
 		b.tokens -= count
 		b.seconds -= float64(count) * s.pacer.Prompt(p.Cells)
@@ -108,10 +108,10 @@ func (s *Scheduler) prompts(batch []Slice, b *budget, over, upTo programs.Tokens
 		if b.tokens <= 0 || b.seconds <= 0 {
 			break
 		}
-		if r.late || p.left() <= over || p.left() > upTo || !p.ready() {
+		if r.late || p.Left() <= over || p.Left() > upTo || !p.ready() {
 			continue
 		}
-		count := min(p.left(), p.Capacity-p.Cells, b.tokens)
+		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
 		if !math.IsInf(b.seconds, 1) {
 			rate := s.pacer.Prompt(p.Cells)
 			count = min(count, max(1, programs.Tokens(b.seconds/rate)))

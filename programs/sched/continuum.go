@@ -20,7 +20,7 @@ import (
 // Until there are enough samples of the tool, those of all tools stand in, and
 // before that an exponential prior of mean 1 s, whose τ* is max(0, ln r).
 type Continuum struct {
-	queues
+	Queues
 	pins
 	unpin Unpin
 
@@ -43,36 +43,41 @@ func NewContinuum(Env) Policy { return newContinuum(UnpinForHead) }
 func NewContinuumStuck(Env) Policy { return newContinuum(UnpinWhenStuck) }
 
 func newContinuum(unpin Unpin) *Continuum {
-	return &Continuum{queues: newQueues(), unpin: unpin, tools: map[string]*durations{}}
+	return &Continuum{Queues: pinQueues(), unpin: unpin, tools: map[string]*durations{}}
+}
+
+// returns is a program's pin, and what it finds when it comes back.
+type returns struct {
+	pin
+	evicted bool            // the turn came when cells had been lost
+	context programs.Tokens // at the end of the last turn
 }
 
 // Put implements Policy.
 func (c *Continuum) Put(now programs.Time, p *Program) {
+	s := StateOf[returns](p)
 	switch {
-	case p.waits() && p.notes.expires != 0: // it comes back
+	case p.Waits() && s.expires != 0: // it comes back
 		gap := p.Turn.Arrived.Sub(p.Gap.Since).Seconds()
 		c.all.add(gap)
 		c.tool(p.Gap.Tool).add(gap)
-		p.notes.evicted = p.Cells < p.notes.context-1
-	case p.runs() && p.notes.evicted:
+		s.evicted = p.Cells < s.context-1
+	case p.Runs() && s.evicted:
 		c.delays.add(now.Sub(p.Turn.Arrived).Seconds())
-		p.notes.evicted = false
+		s.evicted = false
 	case p.Phase == programs.Interlude:
-		p.notes.context = p.Turn.Context
+		s.context = p.Turn.Context
 	}
-	c.pin(p, func() programs.Duration { return c.ttl(p) })
-	c.put(p, c.Rank(p), leastRecent(p))
+	c.pin(p, &s.pin, func() programs.Duration { return c.ttl(p) })
+	c.Queues.Put(now, p)
 }
 
 // Drop implements Policy.
 func (c *Continuum) Drop(p *Program) {
 	c.eta.ended(p.Turns)
-	c.queues.Drop(p)
-	c.pins.drop(p)
+	c.Queues.Drop(p)
+	c.pins.drop(pinOf(p))
 }
-
-// Rank implements Policy.
-func (c *Continuum) Rank(p *Program) programs.Rank { return pinnedFirst(p) }
 
 // Lapse implements Policy.
 func (c *Continuum) Lapse(now programs.Time) *Program { return c.lapse(now) }
@@ -82,7 +87,7 @@ func (c *Continuum) Blocked(_ programs.Time, _ *Program, alone bool) *Program {
 	if c.unpin == UnpinWhenStuck && !alone {
 		return nil
 	}
-	return c.lendLast()
+	return c.LendLast()
 }
 
 // ttl maximises the objective over 0 and the recorded durations.

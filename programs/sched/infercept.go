@@ -16,42 +16,53 @@ import (
 // are served in the order of their arrival; a preserved context yields to a first
 // in order that finds no room.
 type InferCept struct {
-	queues
+	Queues
 	pins
 	running programs.Tokens
 }
 
+// intercept is a program's pin, and its part of running.
+type intercept struct {
+	pin
+	running programs.Tokens
+}
+
 // NewInferCept makes the policy.
-func NewInferCept(Env) Policy { return &InferCept{queues: newQueues()} }
+func NewInferCept(Env) Policy {
+	return &InferCept{Queues: NewQueues(byArrival, byUse, LeastRecent)}
+}
 
 // Put implements Policy.
-func (c *InferCept) Put(_ programs.Time, p *Program) {
-	c.running -= p.notes.context
-	p.notes.context = 0
-	if p.runs() {
-		p.notes.context = p.private()
+func (c *InferCept) Put(now programs.Time, p *Program) {
+	s := StateOf[intercept](p)
+	running := programs.Tokens(0)
+	if p.Runs() {
+		running = p.Private()
 	}
-	c.running += p.notes.context
-	c.pin(p, func() programs.Duration {
-		own := float64(max(1, p.private()))
+	c.count(s, running)
+	c.pin(p, &s.pin, func() programs.Duration {
+		own := float64(max(1, p.Private()))
 		return programs.Duration(float64(p.Gap.Reload) * (own + float64(c.running)) / own)
 	})
-	c.put(p, c.Rank(p), leastRecent(p))
+	c.Queues.Put(now, p)
+}
+
+// count has the program's part of running be so much.
+func (c *InferCept) count(s *intercept, running programs.Tokens) {
+	c.running += running - s.running
+	s.running = running
 }
 
 // Drop implements Policy.
 func (c *InferCept) Drop(p *Program) {
-	c.running -= p.notes.context
-	p.notes.context = 0
-	c.queues.Drop(p)
-	c.pins.drop(p)
+	s := StateOf[intercept](p)
+	c.count(s, 0)
+	c.Queues.Drop(p)
+	c.pins.drop(&s.pin)
 }
-
-// Rank implements Policy.
-func (c *InferCept) Rank(p *Program) programs.Rank { return p.rank(0, p.Arrived) }
 
 // Lapse implements Policy.
 func (c *InferCept) Lapse(now programs.Time) *Program { return c.lapse(now) }
 
 // Blocked implements Policy.
-func (c *InferCept) Blocked(programs.Time, *Program, bool) *Program { return c.lendLast() }
+func (c *InferCept) Blocked(programs.Time, *Program, bool) *Program { return c.LendLast() }

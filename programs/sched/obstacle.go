@@ -101,52 +101,7 @@ func (s *Scheduler) Ahead(p *Program, visit func(*Program)) { s.policy.Ahead(p, 
 // Chosen says why the policy's Victim is p, which it is just now.
 func (s *Scheduler) Chosen(p *Program) Choice { return s.policy.Chosen(p) }
 
-// Obstacle implements Policy.
-func (q *queues) Obstacle(_ programs.Time, p *Program, _ bool) Obstacle {
-	if head := first(&q.waiting); head != p {
-		return Obstacle{Reason: ForOrder, Head: head}
-	}
-	return Obstacle{}
-}
-
-// Ahead implements Policy.
-func (q *queues) Ahead(p *Program, visit func(*Program)) {
-	q.waiting.Sorted(func(other *Program) bool {
-		if other == p {
-			return false
-		}
-		visit(other)
-		return true
-	})
-}
-
-// Chosen implements Policy.
-func (q *queues) Chosen(*Program) Choice { return Choice{Ground: LeastRecent} }
-
-// Obstacle implements Policy: a paused program waits for room.
-func (t *Thunder) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
-	pool := t.env.Pool()
-	switch head := first(&t.waiting); {
-	case !p.notes.paused:
-		return t.queues.Obstacle(now, p, alone)
-	case t.active+p.notes.context > pool:
-		return Obstacle{Reason: ForPool, Limit: pool, Before: t.active, Need: p.notes.context}
-	case head != nil:
-		return Obstacle{Reason: ForOrder, Head: head}
-	}
-	return Obstacle{}
-}
-
-// Ahead implements Policy: everybody who is not paused.
-func (t *Thunder) Ahead(p *Program, visit func(*Program)) {
-	for _, other := range t.all {
-		if !other.notes.paused && other != p {
-			visit(other)
-		}
-	}
-}
-
-// Obstacle implements Policy.
+// Obstacle implements Explainer.
 func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
 	if now < w.resume && !alone {
 		return Obstacle{Reason: ForPause}
@@ -164,13 +119,13 @@ func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacl
 	if head == nil && alone {
 		head = waiting
 	}
-	switch t := w.part(p.Tenant); {
+	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:
 		return Obstacle{}
 	case !t.inside(p):
 		return Obstacle{
 			Reason: w.bound(t), Limit: programs.Tokens(t.limit), Running: programs.Tokens(t.runs()),
-			Before: programs.Tokens(t.order.Before(p.seat.Rank())), Need: programs.Tokens(p.seat.Weight()),
+			Before: programs.Tokens(t.order.Before(seat.Rank())), Need: programs.Tokens(seat.Weight()),
 		}
 	}
 	return Obstacle{Reason: ForOrder, Head: head}
@@ -187,7 +142,7 @@ func (w *WorkingSet) bound(t *part) Reason {
 	return ForPool
 }
 
-// Ahead implements Policy: those of its tenant that run, or stand before it and need
+// Ahead implements Explainer: those of its tenant that run, or stand before it and need
 // something.
 func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
 	t := w.part(p.Tenant)
@@ -205,13 +160,13 @@ func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
 	})
 }
 
-// Chosen implements Policy.
+// Chosen implements Explainer.
 func (w *WorkingSet) Chosen(p *Program) Choice {
 	w.divide()
 	switch {
 	case !w.part(p.Tenant).inside(p):
 		return Choice{Ground: Outside}
-	case p.waits():
+	case p.Waits():
 		return Choice{Ground: LastWaiting}
 	}
 	c := Choice{Ground: LeastWorth, Next: -1}

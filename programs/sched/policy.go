@@ -12,7 +12,7 @@ type Policy interface {
 	// policy sets p.Retention.
 	Put(now programs.Time, p *Program)
 
-	// Drop tells that p has ended, or is unknown from now on.
+	// Drop tells that p, which was put, has ended, or is unknown from now on.
 	Drop(p *Program)
 
 	// Rank is p's place among the running: the first is served first and

@@ -1,8 +1,9 @@
 package sched
 
 import (
+	"fmt"
+
 	"github.com/interlude-run/interlude/programs"
-	"github.com/interlude-run/interlude/programs/order"
 )
 
 // Program is what scheduling knows of a program. Its owner keeps it up to date
@@ -39,10 +40,35 @@ type Program struct {
 	// programs back to its owner and never looks.
 	Owner any
 
-	// Places in the policy's orders, and notes of it.
-	wait, park, alarm order.Entry[*Program]
-	seat              order.Node[*Program]
-	notes             notes
+	// State is what the policy knows of the program beside all this: its places in
+	// the policy's orders, and notes. It is the policy's own, see StateOf; nobody
+	// else looks.
+	State any
+
+	put bool // the policy has been told of it
+}
+
+// StateOf is a policy's state of p, of the policy's own type S. It is made, as the
+// zero S, when the policy first asks for it, and lasts as long as the program:
+//
+//	type state struct {
+//		wait order.Entry[*sched.Program]
+//		seen bool
+//	}
+//
+//	s := sched.StateOf[state](p)
+//	waiting.Put(&s.wait, rank)
+//
+// A program has one policy. StateOf panics when the state is another's.
+func StateOf[S any](p *Program) *S {
+	if p.State == nil {
+		p.State = new(S)
+	}
+	s, ok := p.State.(*S)
+	if !ok {
+		panic(fmt.Sprintf("sched: the state of %s is a %T, and its policy asks for a %T", p.ID, p.State, s))
+	}
+	return s
 }
 
 // Turn is what scheduling knows of a turn.
@@ -70,31 +96,32 @@ type Work struct {
 	Trust float64           // how far such words have proved right, from 0 to 1
 }
 
-// left is how much of the turn's context is not in memory yet. When it is one
+// Left is how much of the turn's context is not in memory yet. When it is one
 // token, the next step samples, be it a decode or the rest of a prompt.
-func (p *Program) left() programs.Tokens { return p.Turn.Context - p.Cells }
+func (p *Program) Left() programs.Tokens { return p.Turn.Context - p.Cells }
 
-// private is the memory that the program has to itself.
-func (p *Program) private() programs.Tokens { return p.Capacity - p.Shared }
+// Private is the memory that the program has to itself.
+func (p *Program) Private() programs.Tokens { return p.Capacity - p.Shared }
 
-// waits tells whether the program has a turn that waits.
-func (p *Program) waits() bool {
+// Waits tells whether the program has a turn that waits.
+func (p *Program) Waits() bool {
 	return p.Phase == programs.Active && p.Turn.Phase == programs.Waiting
 }
 
-// runs tells whether the program has a turn that is in memory.
-func (p *Program) runs() bool { return p.Phase == programs.Active && !p.waits() }
+// Runs tells whether the program has a turn that is in memory.
+func (p *Program) Runs() bool { return p.Phase == programs.Active && !p.Waits() }
 
 // ready tells whether a running program can take part in a step.
 func (p *Program) ready() bool {
 	return p.Turn.Phase != programs.Restoring && p.Capacity > p.Cells
 }
 
-// lends tells whether the program's memory may be taken.
-func (p *Program) lends() bool {
-	return p.Capacity > 0 && !p.Safe && !p.runs() && p.Retention == Lend
+// Lends tells whether the program's memory may be taken.
+func (p *Program) Lends() bool {
+	return p.Capacity > 0 && !p.Safe && !p.Runs() && p.Retention == Lend
 }
 
-func (p *Program) rank(class int, at programs.Time) programs.Rank {
+// Rank is a place for the program in an order: by class, then by time, then by name.
+func (p *Program) Rank(class int, at programs.Time) programs.Rank {
 	return programs.Rank{Class: class, At: at, Program: p.ID}
 }

@@ -69,12 +69,12 @@ func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
 // Wait takes in a program whose turn waits. It must not be in already.
 func (s *Scheduler) Wait(now programs.Time, p *Program) {
 	s.waiting++
-	s.policy.Put(now, p)
+	s.Put(now, p)
 }
 
 // Leave takes a program out whose turn waits or runs, and is about to be over.
 func (s *Scheduler) Leave(p *Program) {
-	if p.waits() {
+	if p.Waits() {
 		s.waiting--
 		return
 	}
@@ -82,10 +82,18 @@ func (s *Scheduler) Leave(p *Program) {
 }
 
 // Put passes on that a program has changed.
-func (s *Scheduler) Put(now programs.Time, p *Program) { s.policy.Put(now, p) }
+func (s *Scheduler) Put(now programs.Time, p *Program) {
+	p.put = true
+	s.policy.Put(now, p)
+}
 
-// Drop passes on that a program has ended.
-func (s *Scheduler) Drop(p *Program) { s.policy.Drop(p) }
+// Drop passes on that a program has ended, if the policy has been told of it at all.
+func (s *Scheduler) Drop(p *Program) {
+	if p.put {
+		p.put = false
+		s.policy.Drop(p)
+	}
+}
 
 // Restored tells that the cells of an admitted program have come back.
 func (s *Scheduler) Restored(p *Program) {
@@ -192,7 +200,7 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 		p.Turn.Phase = p.Turn.Phase.To(phase)
 		p.Turn.Admitted = now
 		s.run(p)
-		s.policy.Put(now, p)
+		s.Put(now, p)
 	}
 }
 
@@ -227,7 +235,7 @@ func (s *Scheduler) run(p *Program) {
 func (s *Scheduler) Check() error {
 	for i, r := range s.running {
 		switch p := r.program; {
-		case !p.runs():
+		case !p.Runs():
 			return fmt.Errorf("sched: %s is among the running and %v", p.ID, p.Turn.Phase)
 		case i > 0 && s.running[i-1].rank.Compare(r.rank) >= 0:
 			return fmt.Errorf("sched: %s is out of order", p.ID)

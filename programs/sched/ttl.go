@@ -14,7 +14,7 @@ import (
 // A pin outlives its time while its program has a waiting turn. What else ends it
 // is Unpin.
 type TTL struct {
-	queues
+	Queues
 	pins
 	time  programs.Duration
 	unpin Unpin
@@ -31,7 +31,7 @@ const (
 
 // NewTTL makes the policy; its time is math.MaxInt64 for pins without end.
 func NewTTL(time programs.Duration, unpin Unpin) Policy {
-	return &TTL{queues: newQueues(), time: time, unpin: unpin}
+	return &TTL{Queues: pinQueues(), time: time, unpin: unpin}
 }
 
 // NewAlwaysPin pins for ever, and unpins only to break a deadlock.
@@ -43,18 +43,15 @@ func NewTwoSeconds(Env) Policy { return NewTTL(2*programs.Second, UnpinForHead) 
 
 // Put implements Policy.
 func (t *TTL) Put(now programs.Time, p *Program) {
-	t.pin(p, func() programs.Duration { return t.time })
-	t.put(p, t.Rank(p), leastRecent(p))
+	t.pin(p, StateOf[pin](p), func() programs.Duration { return t.time })
+	t.Queues.Put(now, p)
 }
 
 // Drop implements Policy.
 func (t *TTL) Drop(p *Program) {
-	t.queues.Drop(p)
-	t.pins.drop(p)
+	t.Queues.Drop(p)
+	t.pins.drop(StateOf[pin](p))
 }
-
-// Rank implements Policy.
-func (t *TTL) Rank(p *Program) programs.Rank { return pinnedFirst(p) }
 
 // Lapse implements Policy.
 func (t *TTL) Lapse(now programs.Time) *Program { return t.lapse(now) }
@@ -64,62 +61,77 @@ func (t *TTL) Blocked(_ programs.Time, _ *Program, alone bool) *Program {
 	if t.unpin == UnpinWhenStuck && !alone {
 		return nil
 	}
-	return t.lendLast()
+	return t.LendLast()
 }
 
 // pins are holds with an end.
 type pins struct{ expiring order.Heap[*Program] }
 
+// pin is a program's, and its place in the queues.
+type pin struct {
+	Place
+	alarm   order.Entry[*Program] // among the expiring
+	kept    bool                  // the turn came while the program was held
+	expires programs.Time         // of the hold; 0 outside an interlude
+}
+
+func (s *pin) its() *pin { return s }
+
+// pinOf is the pin of p, be it the whole state or a part of it.
+func pinOf(p *Program) *pin { return p.State.(interface{ its() *pin }).its() }
+
 // pin holds a program for time() from the end of its turn on, and notes, when its
 // next turn comes, whether it is held still.
-func (s *pins) pin(p *Program, time func() programs.Duration) {
-	p.alarm.Value = p
+func (l *pins) pin(p *Program, s *pin, time func() programs.Duration) {
+	s.alarm.Value = p
 	switch {
-	case p.Phase == programs.Interlude && p.notes.expires == 0:
-		p.notes.pinned = false
+	case p.Phase == programs.Interlude && s.expires == 0:
+		s.kept = false
 		ttl := time()
-		p.notes.expires = math.MaxInt64
+		s.expires = math.MaxInt64
 		if ttl < math.MaxInt64-programs.Duration(p.Gap.Since) {
-			p.notes.expires = p.Gap.Since.Add(ttl)
+			s.expires = p.Gap.Since.Add(ttl)
 		}
 		p.Retention = Lend
 		if ttl > 0 {
 			p.Retention = Hold
-			s.expiring.Put(&p.alarm, p.rank(0, p.notes.expires))
+			l.expiring.Put(&s.alarm, p.Rank(0, s.expires))
 		}
-	case p.Phase == programs.Active && p.notes.expires != 0:
-		p.notes.pinned = p.Retention == Hold
-		p.notes.expires = 0
-		s.expiring.Remove(&p.alarm)
-	case p.runs():
+	case p.Phase == programs.Active && s.expires != 0:
+		s.kept = p.Retention == Hold
+		s.expires = 0
+		l.expiring.Remove(&s.alarm)
+	case p.Runs():
 		p.Retention = Lend
 	}
 	if p.Retention == Lend {
-		s.expiring.Remove(&p.alarm)
+		l.expiring.Remove(&s.alarm)
 	}
 }
 
-func (s *pins) drop(p *Program) { s.expiring.Remove(&p.alarm) }
+func (l *pins) drop(s *pin) { l.expiring.Remove(&s.alarm) }
 
 // lapse ends the hold that expired first.
-func (s *pins) lapse(now programs.Time) *Program {
-	p := first(&s.expiring)
-	if p == nil || p.notes.expires > now {
+func (l *pins) lapse(now programs.Time) *Program {
+	top := l.expiring.Top()
+	if top == nil || top.Rank().At > now {
 		return nil
 	}
-	s.expiring.Remove(&p.alarm)
-	p.Retention = Lend
-	return p
+	l.expiring.Remove(top)
+	top.Value.Retention = Lend
+	return top.Value
 }
 
-// pinnedFirst is Continuum's order: preempted turns, then programs that came back
-// to a pin, then the others; within each by the program's arrival.
-func pinnedFirst(p *Program) programs.Rank {
+// pinQueues are queues in Continuum's order: preempted turns, then programs that came
+// back to a pin, then the others; within each by the program's arrival.
+func pinQueues() Queues { return NewQueues(byPin, byUse, LeastRecent) }
+
+func byPin(p *Program) programs.Rank {
 	switch {
 	case p.Turn.Preempted:
-		return p.rank(0, p.Arrived)
-	case p.notes.pinned:
-		return p.rank(1, p.Arrived)
+		return p.Rank(0, p.Arrived)
+	case pinOf(p).kept:
+		return p.Rank(1, p.Arrived)
 	}
-	return p.rank(2, p.Arrived)
+	return p.Rank(2, p.Arrived)
 }

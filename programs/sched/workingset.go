@@ -94,25 +94,39 @@ type part struct {
 	limit   int64
 }
 
+// member is a program as the set sees it.
+type member struct {
+	seat              order.Node[*Program]  // in its tenant's order
+	wait, park, alarm order.Entry[*Program] // see part, and patient
+	parked            *order.Heap[*Program] // which heap park is in
+	alarmed           *order.Heap[*Program] // which heap alarm is in
+	context           programs.Tokens       // at the end of the last turn
+	guarded           bool
+	counted           bool // among ages
+	preempted         bool // and noted as such
+}
+
+func memberOf(p *Program) *member { return StateOf[member](p) }
+
 // Put implements Policy.
 func (w *WorkingSet) Put(now programs.Time, p *Program) {
-	t := w.part(p.Tenant)
+	t, m := w.part(p.Tenant), memberOf(p)
 	w.learn(p)
 	w.ages.count(p, p.Phase == programs.Active)
-	if p.Turn.Preempted && p.waits() && !p.notes.outside {
+	if p.Turn.Preempted && p.Waits() && !m.preempted {
 		w.resume = now.Add(w.rules.Pause)
 	}
-	p.notes.outside = p.waits() && p.Turn.Preempted // noted once a preemption
+	m.preempted = p.Waits() && p.Turn.Preempted // noted once a preemption
 	w.remove(t, p)
 	switch {
-	case p.runs():
+	case p.Runs():
 		t.running = append(t.running, p)
-		p.notes.guarded = false
+		m.guarded = false
 	default:
 		rank := w.place(p)
-		t.order.Put(&p.seat, rank, w.need(p))
-		if p.waits() {
-			t.waiting.Put(&p.wait, rank)
+		t.order.Put(&m.seat, rank, w.need(p))
+		if p.Waits() {
+			t.waiting.Put(&m.wait, rank)
 			w.watch(p)
 		}
 		t.lend(p, rank)
@@ -182,7 +196,7 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 				outside = later(outside, p)
 			}
 		}
-		if p := first(&t.cheap); p != nil && (idle == nil || p.alarm.Rank().Compare(idle.alarm.Rank()) < 0) {
+		if p := first(&t.cheap); p != nil && (idle == nil || memberOf(p).alarm.Rank().Compare(memberOf(idle).alarm.Rank()) < 0) {
 			idle = p
 		}
 		waiting = later(waiting, first(&t.queued))
@@ -194,20 +208,21 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 // growth now, which may have been learnt since it was put in.
 func (w *WorkingSet) weigh(t *part) {
 	if p := first(&t.waiting); p != nil {
-		t.order.Put(&p.seat, p.seat.Rank(), w.need(p))
+		m := memberOf(p)
+		t.order.Put(&m.seat, m.seat.Rank(), w.need(p))
 	}
 }
 
 // need is what the program takes of the set.
 func (w *WorkingSet) need(p *Program) int64 {
 	growth := w.rules.Growth * w.growth
-	if p.waits() {
+	if p.Waits() {
 		return int64(float64(max(0, p.Turn.Context-max(p.Shared, p.Turn.Forkable))) + growth)
 	}
 	if p.Capacity == 0 {
 		return 0
 	}
-	return int64((float64(p.private()) + growth) * min(1, p.Seat))
+	return int64((float64(p.Private()) + growth) * min(1, p.Seat))
 }
 
 // The classes of the order.
@@ -227,12 +242,12 @@ func (w *WorkingSet) place(p *Program) programs.Rank {
 		at = at.Add(programs.Duration(w.rules.Urgency * p.Work.Trust * float64(p.Work.Left)))
 	}
 	switch {
-	case p.notes.guarded && p.waits():
-		return p.rank(guarded, p.Turn.Arrived)
-	case p.waits() && float64(p.left()-p.Turn.missingForkable(p)) > w.rules.Cold*float64(p.Turn.Context):
-		return p.rank(cold, at)
+	case p.Waits() && memberOf(p).guarded:
+		return p.Rank(guarded, p.Turn.Arrived)
+	case p.Waits() && float64(p.Left()-p.Turn.missingForkable(p)) > w.rules.Cold*float64(p.Turn.Context):
+		return p.Rank(cold, at)
 	}
-	return p.rank(warm, at)
+	return p.Rank(warm, at)
 }
 
 // missingForkable is what of the missing context a fork of others' cells will give.
@@ -240,10 +255,11 @@ func (t *Turn) missingForkable(p *Program) programs.Tokens { return max(0, t.For
 
 // watch has a turn's wait bounded by the guard.
 func (w *WorkingSet) watch(p *Program) {
-	p.alarm.Value = p
-	if w.rules.Guard > 0 && !p.notes.guarded {
-		w.patient.Put(&p.alarm, p.rank(0, p.Turn.Arrived))
-		p.notes.alarm = &w.patient
+	m := memberOf(p)
+	m.alarm.Value = p
+	if w.rules.Guard > 0 && !m.guarded {
+		w.patient.Put(&m.alarm, p.Rank(0, p.Turn.Arrived))
+		m.alarmed = &w.patient
 	}
 }
 
@@ -259,7 +275,7 @@ func (w *WorkingSet) guard(now programs.Time) {
 	long := max(w.rules.Guard, programs.Duration(w.rules.Ages*w.ages.mean(now)))
 	for top := w.patient.Top(); top != nil && top.Rank().At.Add(long) <= now; top = w.patient.Top() {
 		p := top.Value
-		p.notes.guarded = true
+		memberOf(p).guarded = true
 		w.Put(now, p)
 	}
 }
@@ -272,15 +288,16 @@ type ages struct {
 
 // count has p among them, or not.
 func (a *ages) count(p *Program, in bool) {
+	m := memberOf(p)
 	switch {
-	case in && !p.notes.counted:
+	case in && !m.counted:
 		a.n++
 		a.born += float64(p.Arrived)
-	case !in && p.notes.counted:
+	case !in && m.counted:
 		a.n--
 		a.born -= float64(p.Arrived)
 	}
-	p.notes.counted = in
+	m.counted = in
 }
 
 func (a *ages) mean(now programs.Time) float64 {
@@ -293,16 +310,17 @@ func (a *ages) mean(now programs.Time) float64 {
 // learn follows how much a turn adds to a context, as a mean that one turn in a
 // hundred renews.
 func (w *WorkingSet) learn(p *Program) {
-	if p.Phase != programs.Interlude || p.notes.context == p.Turn.Context {
+	m := memberOf(p)
+	if p.Phase != programs.Interlude || m.context == p.Turn.Context {
 		return
 	}
-	if grown := p.Turn.Context - p.notes.context; grown > 0 && p.notes.context > 0 {
+	if grown := p.Turn.Context - m.context; grown > 0 && m.context > 0 {
 		if w.growth == 0 {
 			w.growth = float64(grown)
 		}
 		w.growth += 0.01 * (float64(grown) - w.growth)
 	}
-	p.notes.context = p.Turn.Context
+	m.context = p.Turn.Context
 }
 
 // divide parts the pool among the tenants: by weight, no part larger than its
@@ -341,8 +359,11 @@ func (w *WorkingSet) divide() {
 // one, and none of them wait for ever.
 func (t *part) yield() {
 	head := first(&t.waiting)
-	if head != nil && len(t.running) == 0 && t.order.Before(head.seat.Rank()) == 0 {
-		t.limit = max(t.limit, head.seat.Weight())
+	if head == nil || len(t.running) > 0 {
+		return
+	}
+	if seat := &memberOf(head).seat; t.order.Before(seat.Rank()) == 0 {
+		t.limit = max(t.limit, seat.Weight())
 	}
 }
 
@@ -373,7 +394,7 @@ func (t *part) needs() int64 { return t.runs() + t.order.Sum() }
 // runs is what the running programs take.
 func (t *part) runs() (cells int64) {
 	for _, p := range t.running {
-		cells += int64(max(p.private(), p.Turn.Context-p.Shared))
+		cells += int64(max(p.Private(), p.Turn.Context-p.Shared))
 	}
 	return cells
 }
@@ -381,46 +402,54 @@ func (t *part) runs() (cells int64) {
 // inside tells whether a program, idle or waiting, is in the set.
 func (t *part) inside(p *Program) bool {
 	edge := t.order.Reach(t.limit - t.runs())
-	return edge == nil || p.seat.Rank().Compare(edge.Rank()) < 0
+	return edge == nil || memberOf(p).seat.Rank().Compare(edge.Rank()) < 0
 }
 
 // lend puts a program among those that memory may be taken from, if it is one.
 func (t *part) lend(p *Program, rank programs.Rank) {
-	p.park.Value = p
+	m := memberOf(p)
+	m.park.Value = p
 	switch {
-	case !p.lends():
-	case p.waits():
-		t.queued.Put(&p.park, rank)
-		p.notes.parked = &t.queued
+	case !p.Lends():
+	case p.Waits():
+		t.queued.Put(&m.park, rank)
+		m.parked = &t.queued
 	default:
-		t.idle.Put(&p.park, rank)
-		p.notes.parked = &t.idle
-		p.alarm.Value = p
-		t.cheap.Put(&p.alarm, p.rank(0, programs.Time(min(p.Seat, 1e6)*1e9)))
-		p.notes.alarm = &t.cheap
+		t.idle.Put(&m.park, rank)
+		m.parked = &t.idle
+		m.alarm.Value = p
+		t.cheap.Put(&m.alarm, p.Rank(0, programs.Time(min(p.Seat, 1e6)*1e9)))
+		m.alarmed = &t.cheap
 	}
 }
 
 // remove takes a program out of every order.
 func (w *WorkingSet) remove(t *part, p *Program) {
-	p.wait.Value, p.seat.Value = p, p
-	t.order.Remove(&p.seat)
-	t.waiting.Remove(&p.wait)
-	p.notes.unpark(p)
+	m := memberOf(p)
+	m.wait.Value, m.seat.Value = p, p
+	t.order.Remove(&m.seat)
+	t.waiting.Remove(&m.wait)
+	if m.parked != nil {
+		m.parked.Remove(&m.park)
+	}
+	if m.alarmed != nil {
+		m.alarmed.Remove(&m.alarm)
+	}
+	m.parked, m.alarmed = nil, nil
 	if i := slices.Index(t.running, p); i >= 0 {
 		t.running = slices.Delete(t.running, i, i+1)
 	}
 }
 
 func earlier(a, b *Program) *Program {
-	if a == nil || b != nil && b.seat.Rank().Compare(a.seat.Rank()) < 0 {
+	if a == nil || b != nil && memberOf(b).seat.Rank().Compare(memberOf(a).seat.Rank()) < 0 {
 		return b
 	}
 	return a
 }
 
 func later(a, b *Program) *Program {
-	if a == nil || b != nil && b.seat.Rank().Compare(a.seat.Rank()) > 0 {
+	if a == nil || b != nil && memberOf(b).seat.Rank().Compare(memberOf(a).seat.Rank()) > 0 {
 		return b
 	}
 	return a
