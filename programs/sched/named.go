@@ -12,12 +12,9 @@ type Named struct {
 	Name string
 	Says string // what it does, on one line
 	New  func(Env) Policy
-}
 
-// Shares tells whether the policy divides memory between tenants, see Env.Shares.
-func (n Named) Shares() bool {
-	_, ok := n.New(Env{}).(*WorkingSet)
-	return ok
+	Shares bool // it is a Sharer
+	Prices bool // it goes by Program.Seat: memory is taken by LeastWorth
 }
 
 // Default is the name of the policy that serves unless another is chosen.
@@ -25,21 +22,21 @@ const Default = "interlude"
 
 // Policies are all there are, the default first.
 var Policies = []Named{
-	{Default, "working set of programs, seats priced by their worth", NewInterlude},
-	{"working-set", "the working set as first measured: no guard, hints unused", NewWorkingSet},
-	{"request-fcfs", "vLLM: turns by arrival, least recently used memory goes first", NewRequestFCFS},
-	{"program-fcfs", "programs by arrival, least recently used memory goes first", NewProgramFCFS},
-	{"no-retention", "turns by arrival, no prefix cache", NewNoRetention},
-	{"always-pin", "every idle program pinned, unpinned to break a deadlock", NewAlwaysPin},
-	{"ttl-8s", "pins of 8 s, unpinned to break a deadlock", fixed(8)},
-	{"ttl-32s", "pins of 32 s, unpinned to break a deadlock", fixed(32)},
-	{"ttl-128s", "pins of 128 s, unpinned to break a deadlock", fixed(128)},
-	{"two-seconds", "Continuum's released code: pins of 2 s", NewTwoSeconds},
-	{"continuum", "Continuum's paper: pins by its objective, yielding to a blocked first in order", NewContinuum},
-	{"continuum-stuck", "the same, yielding to a deadlock alone", NewContinuumStuck},
-	{"infercept", "InferCept: preserve while that wastes least", NewInferCept},
-	{"plas", "Autellix: least attained service first", NewPLAS},
-	{"thunder", "ThunderAgent: programs paused when contexts exceed the pool", NewThunder},
+	{Name: Default, Says: "working set of programs, seats priced by their worth", New: NewInterlude, Shares: true, Prices: true},
+	{Name: "working-set", Says: "the working set as first measured: no guard, hints unused", New: NewWorkingSet, Shares: true, Prices: true},
+	{Name: "request-fcfs", Says: "vLLM: turns by arrival, least recently used memory goes first", New: NewRequestFCFS},
+	{Name: "program-fcfs", Says: "programs by arrival, least recently used memory goes first", New: NewProgramFCFS},
+	{Name: "no-retention", Says: "turns by arrival, no prefix cache", New: NewNoRetention},
+	{Name: "always-pin", Says: "every idle program pinned, unpinned to break a deadlock", New: NewAlwaysPin},
+	{Name: "ttl-8s", Says: "pins of 8 s, unpinned to break a deadlock", New: fixed(8)},
+	{Name: "ttl-32s", Says: "pins of 32 s, unpinned to break a deadlock", New: fixed(32)},
+	{Name: "ttl-128s", Says: "pins of 128 s, unpinned to break a deadlock", New: fixed(128)},
+	{Name: "two-seconds", Says: "Continuum's released code: pins of 2 s", New: NewTwoSeconds},
+	{Name: "continuum", Says: "Continuum's paper: pins by its objective, yielding to a blocked first in order", New: NewContinuum},
+	{Name: "continuum-stuck", Says: "the same, yielding to a deadlock alone", New: NewContinuumStuck},
+	{Name: "infercept", Says: "InferCept: preserve while that wastes least", New: NewInferCept},
+	{Name: "plas", Says: "Autellix: least attained service first", New: NewPLAS},
+	{Name: "thunder", Says: "ThunderAgent: programs paused when contexts exceed the pool", New: NewThunder},
 }
 
 // NewInterlude makes the default policy.

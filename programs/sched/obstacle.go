@@ -28,28 +28,29 @@ type Reason uint8
 // The reasons. Those from ForMemory on are for whoever owns the memory and the steps to
 // find.
 const (
-	ForNothing Reason = iota // it goes on when the step under way is done
-	ForPlace                 // as many turns run as may at once
-	ForPause                 // a turn was preempted a moment ago: nobody is admitted until contexts have settled
-	ForPool                  // the contexts before it fill the pool
-	ForQuota                 // they fill what its tenant may have at most
-	ForShare                 // they fill its tenant's part, beside those of other tenants
-	ForOrder                 // there is room for it, and the first in order does not get in yet
-	ForMemory                // it is the first, and running turns and pins hold the memory that it needs
-	ForMove                  // memory is being copied to another tier: its own cells, or what it needs
-	ForCells                 // it has its memory, and its cells come back from a lower tier
-	ForSteps                 // it has its memory; steps are full with decodes and prompts before its own
-	ForPrefix                // another computes what it begins with
+	ForNothing     Reason = iota // it goes on when the step under way is done
+	ForPlace                     // as many turns run as may at once
+	ForPause                     // a turn was preempted a moment ago: nobody is admitted until contexts have settled
+	ForPool                      // the contexts before it fill the pool
+	ForQuota                     // they fill what its tenant may have at most
+	ForShare                     // they fill its tenant's part, beside those of other tenants
+	ForOrder                     // there is room for it, and the first in order does not get in yet
+	ForUnexplained               // the policy does not say
+	ForMemory                    // it is the first, and running turns and pins hold the memory that it needs
+	ForMove                      // memory is being copied to another tier: its own cells, or what it needs
+	ForCells                     // it has its memory, and its cells come back from a lower tier
+	ForSteps                     // it has its memory; steps are full with decodes and prompts before its own
+	ForPrefix                    // another computes what it begins with
 )
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "memory", "move", "cells", "pacing", "prefix"}
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "unexplained", "memory", "move", "cells", "pacing", "prefix"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -67,18 +68,19 @@ type Ground uint8
 
 // The grounds.
 const (
-	LeastRecent Ground = iota // it was used longest ago
+	Unexplained Ground = iota // the policy does not say
+	LeastRecent               // it was used longest ago
 	Outside                   // it is outside the working set, and there the last in order
 	LeastWorth                // its seat is worth least
 	LastWaiting               // everybody is inside, nobody is idle, and of those that wait it is the last in order
 )
 
 // Grounds are all there are.
-var Grounds = [...]Ground{LeastRecent, Outside, LeastWorth, LastWaiting}
+var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting}
 
 // String names the ground in lower case, fit for a metric's label.
 func (g Ground) String() string {
-	names := [...]string{"least_recent", "outside", "least_worth", "last_waiting"}
+	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting"}
 	if int(g) < len(names) {
 		return names[g]
 	}
@@ -91,15 +93,27 @@ func (s *Scheduler) Obstacle(now programs.Time, p *Program) Obstacle {
 	if len(s.running) >= s.limits.Running {
 		return Obstacle{Reason: ForPlace}
 	}
-	return s.policy.Obstacle(now, p, len(s.running) == 0)
+	if s.explain == nil {
+		return Obstacle{Reason: ForUnexplained}
+	}
+	return s.explain.Obstacle(now, p, len(s.running) == 0)
 }
 
 // Ahead calls visit for the programs that stand before a waiting one and take of what
-// it waits for, in order.
-func (s *Scheduler) Ahead(p *Program, visit func(*Program)) { s.policy.Ahead(p, visit) }
+// it waits for, in order; for none when the policy does not say.
+func (s *Scheduler) Ahead(p *Program, visit func(*Program)) {
+	if s.explain != nil {
+		s.explain.Ahead(p, visit)
+	}
+}
 
 // Chosen says why the policy's Victim is p, which it is just now.
-func (s *Scheduler) Chosen(p *Program) Choice { return s.policy.Chosen(p) }
+func (s *Scheduler) Chosen(p *Program) Choice {
+	if s.explain == nil {
+		return Choice{Ground: Unexplained}
+	}
+	return s.explain.Chosen(p)
+}
 
 // Obstacle implements Explainer.
 func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {

@@ -20,8 +20,8 @@ import (
 // An answer that is not given is not asked for; "nobody" is an answer.
 type question struct {
 	name     string
-	policy   func(sched.Env) sched.Policy
-	env      sched.Env
+	policy   string // by its name in sched.Policies
+	shares   map[programs.TenantID]sched.Share
 	pool     programs.Tokens // 0 is 1000
 	before   []string        // puts programs as they were earlier, at the time 0
 	programs []string
@@ -38,9 +38,16 @@ type question struct {
 }
 
 func TestPolicies(t *testing.T) {
+	asked := map[string]bool{}
 	for _, questions := range [][]question{fcfsQuestions, pinQuestions, capacityQuestions, setQuestions} {
 		for _, q := range questions {
+			asked[q.policy] = true
 			t.Run(q.name, func(t *testing.T) { q.ask(t) })
+		}
+	}
+	for _, p := range sched.Policies {
+		if !asked[p.Name] {
+			t.Errorf("no question is put to %s", p.Name)
 		}
 	}
 }
@@ -48,7 +55,7 @@ func TestPolicies(t *testing.T) {
 var fcfsQuestions = []question{
 	{
 		name:   "request FCFS: by the turn's arrival; least recently used goes first",
-		policy: sched.NewRequestFCFS,
+		policy: "request-fcfs",
 		programs: []string{
 			"a waits arrived=1 came=9", "b waits arrived=2 came=3 cells=5 used=8", "c idle cells=10 used=2", "d idle cells=10 used=7",
 		},
@@ -58,7 +65,7 @@ var fcfsQuestions = []question{
 	},
 	{
 		name:   "program FCFS: by the program's arrival",
-		policy: sched.NewProgramFCFS,
+		policy: "program-fcfs",
 		programs: []string{
 			"a waits arrived=1 came=9", "b waits arrived=2 came=3", "c idle cells=10 used=7", "d idle cells=10 used=2",
 		},
@@ -67,7 +74,7 @@ var fcfsQuestions = []question{
 	},
 	{
 		name:   "ties go by name",
-		policy: sched.NewProgramFCFS,
+		policy: "program-fcfs",
 		programs: []string{
 			"b waits arrived=1", "a waits arrived=1",
 		},
@@ -75,14 +82,14 @@ var fcfsQuestions = []question{
 	},
 	{
 		name:     "no retention: idle memory goes at once",
-		policy:   sched.NewNoRetention,
+		policy:   "no-retention",
 		programs: []string{"a idle cells=10", "b waits cells=5 came=1", "c waits came=2"},
 		next:     "b c",
 		victims:  "b",
 	},
 	{
 		name:   "PLAS: levels of service that double, then the turn's arrival",
-		policy: sched.NewPLAS,
+		policy: "plas",
 		programs: []string{
 			"a waits came=1 served=9", "b waits came=2 served=3", "c waits came=3 served=2", "d waits came=4 served=0",
 		},
@@ -93,7 +100,7 @@ var fcfsQuestions = []question{
 var pinQuestions = []question{
 	{
 		name:     "two seconds: held until then",
-		policy:   sched.NewTwoSeconds,
+		policy:   "two-seconds",
 		programs: []string{"a idle since=1 cells=10", "b idle since=4 cells=10"},
 		now:      5,
 		holds:    "a b",
@@ -102,7 +109,7 @@ var pinQuestions = []question{
 	},
 	{
 		name:     "two seconds: who comes back to a pin goes before who arrived earlier",
-		policy:   sched.NewTwoSeconds,
+		policy:   "two-seconds",
 		before:   []string{"b idle since=0 cells=10"},
 		programs: []string{"a waits arrived=1", "b waits arrived=2 cells=10"},
 		now:      1,
@@ -110,7 +117,7 @@ var pinQuestions = []question{
 	},
 	{
 		name:     "two seconds: preempted turns go before all",
-		policy:   sched.NewTwoSeconds,
+		policy:   "two-seconds",
 		before:   []string{"b idle since=0 cells=10"},
 		programs: []string{"b waits arrived=1 cells=10", "c waits arrived=2 preempted"},
 		now:      1,
@@ -118,14 +125,14 @@ var pinQuestions = []question{
 	},
 	{
 		name:     "two seconds: a pin yields to a blocked first in order, the latest arrival first",
-		policy:   sched.NewTwoSeconds,
+		policy:   "two-seconds",
 		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=0 arrived=2 cells=10", "c waits"},
 		holds:    "a b",
 		blocked:  "b a",
 	},
 	{
 		name:     "always pin: yields to a deadlock alone",
-		policy:   sched.NewAlwaysPin,
+		policy:   "always-pin",
 		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=0 arrived=2 cells=10", "c waits"},
 		now:      1_000_000,
 		holds:    "a b",
@@ -133,8 +140,50 @@ var pinQuestions = []question{
 		stuck:    "b a",
 	},
 	{
+		name:     "8 s: held until then",
+		policy:   "ttl-8s",
+		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=1 arrived=2 cells=10", "c waits"},
+		now:      8,
+		holds:    "a b",
+		lapse:    "a",
+		blocked:  "nobody",
+		stuck:    "b a",
+	},
+	{
+		name:     "32 s: held until then",
+		policy:   "ttl-32s",
+		programs: []string{"a idle since=0 cells=10", "b idle since=1 cells=10"},
+		now:      32,
+		holds:    "a b",
+		lapse:    "a",
+	},
+	{
+		name:     "128 s: held until then",
+		policy:   "ttl-128s",
+		programs: []string{"a idle since=0 cells=10", "b idle since=1 cells=10"},
+		now:      128,
+		holds:    "a b",
+		lapse:    "a",
+	},
+	{
+		name:     "continuum, stuck: yields to a deadlock alone",
+		policy:   "continuum-stuck",
+		programs: []string{"a idle since=0 reload=20 arrived=1 cells=10", "b idle since=0 reload=20 arrived=2 cells=10", "c waits"},
+		now:      2,
+		holds:    "a b",
+		blocked:  "nobody",
+		stuck:    "b a",
+	},
+	{
+		name:     "continuum: yields to a blocked first in order",
+		policy:   "continuum",
+		programs: []string{"a idle since=0 reload=20 arrived=1 cells=10", "b idle since=0 reload=20 arrived=2 cells=10", "c waits"},
+		now:      2,
+		blocked:  "b a",
+	},
+	{
 		name:     "continuum: until it knows tools, ln(reload) of an exponential prior of 1 s",
-		policy:   sched.NewContinuum,
+		policy:   "continuum",
 		programs: []string{"a idle since=0 reload=0.9 cells=10", "b idle since=0 reload=20 cells=10", "c idle since=0 reload=2.8 cells=10"},
 		now:      2,
 		holds:    "b c",
@@ -143,7 +192,7 @@ var pinQuestions = []question{
 	},
 	{
 		name:   "infercept: preserved while that wastes less than computing again",
-		policy: sched.NewInferCept,
+		policy: "infercept",
 		// Preserving a for t wastes 100·t, discarding it 1·(100+300): 4 s. For b it is 10·t against 0.1·310: 3.1 s.
 		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
 		now:      3,
@@ -152,7 +201,7 @@ var pinQuestions = []question{
 	},
 	{
 		name:     "infercept: and no longer",
-		policy:   sched.NewInferCept,
+		policy:   "infercept",
 		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
 		now:      4,
 		holds:    "a b",
@@ -163,7 +212,7 @@ var pinQuestions = []question{
 var capacityQuestions = []question{
 	{
 		name:     "thunder: what fits is resumed, the longest first",
-		policy:   sched.NewThunder,
+		policy:   "thunder",
 		pool:     100,
 		programs: []string{"a waits arrived=1 context=30", "b waits arrived=2 context=60", "c waits arrived=3 context=50"},
 		next:     "a b",
@@ -171,14 +220,14 @@ var capacityQuestions = []question{
 	},
 	{
 		name:     "thunder: when nothing fits and nothing runs, the shortest",
-		policy:   sched.NewThunder,
+		policy:   "thunder",
 		pool:     20,
 		programs: []string{"a waits arrived=1 context=30", "b waits arrived=2 context=25"},
 		next:     "b",
 	},
 	{
 		name:     "thunder: above capacity the shortest idle ones are paused, and lend",
-		policy:   sched.NewThunder,
+		policy:   "thunder",
 		pool:     100,
 		programs: []string{"a idle cells=70 turns=1", "b idle cells=30 turns=1", "c idle cells=20 turns=1"},
 		holds:    "a b c",
@@ -190,7 +239,7 @@ var capacityQuestions = []question{
 var setQuestions = []question{
 	{
 		name:   "working set: as many as fit, in order of arrival",
-		policy: sched.NewWorkingSet,
+		policy: "working-set",
 		pool:   100,
 		programs: []string{
 			"x runs arrived=0 cells=40", "a waits arrived=1 context=50", "b waits arrived=2 context=20", "c waits arrived=3 context=5",
@@ -200,27 +249,27 @@ var setQuestions = []question{
 	},
 	{
 		name:     "working set: an idle program takes the part of its place that its seat is worth",
-		policy:   sched.NewWorkingSet,
+		policy:   "working-set",
 		pool:     100,
 		programs: []string{"i idle arrived=0 cells=80 seat=0.5", "a waits arrived=1 context=50", "b waits arrived=2 context=10"},
 		next:     "a b",
 	},
 	{
 		name:     "working set: in full when it is worth it",
-		policy:   sched.NewWorkingSet,
+		policy:   "working-set",
 		pool:     100,
 		programs: []string{"i idle arrived=0 cells=80 seat=3", "x runs cells=1", "a waits arrived=1 context=50", "b waits arrived=2 context=20"},
 		next:     "nobody",
 	},
 	{
 		name:     "working set: cold turns stand behind warm ones",
-		policy:   sched.NewWorkingSet,
+		policy:   "working-set",
 		programs: []string{"a waits arrived=1 context=100 cells=50", "b waits arrived=2 context=100 cells=80"},
 		next:     "b a",
 	},
 	{
 		name:   "guard: nobody is guarded who has not waited one and a half mean ages, here 555 s",
-		policy: sched.NewInterlude,
+		policy: "interlude",
 		now:    1000,
 		programs: []string{
 			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=500 context=100",
@@ -229,7 +278,7 @@ var setQuestions = []question{
 	},
 	{
 		name:   "guard: who has goes first, cold or not",
-		policy: sched.NewInterlude,
+		policy: "interlude",
 		now:    1000,
 		programs: []string{
 			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=400 context=100",
@@ -238,7 +287,7 @@ var setQuestions = []question{
 	},
 	{
 		name:   "guard: four minutes at least, however young programs are",
-		policy: sched.NewInterlude,
+		policy: "interlude",
 		now:    1000,
 		programs: []string{
 			"x runs arrived=999 cells=10", "y runs arrived=999 cells=10", "z runs arrived=999 cells=10", "w runs arrived=999 cells=10",
@@ -248,7 +297,7 @@ var setQuestions = []question{
 	},
 	{
 		name:   "working set: outside first, the last in order; then the cheapest seat inside; then who waits",
-		policy: sched.NewWorkingSet,
+		policy: "working-set",
 		pool:   100,
 		programs: []string{
 			"a idle arrived=1 cells=30 seat=5", "b idle arrived=2 cells=30 seat=2", "c idle arrived=3 cells=50 seat=9",
@@ -259,7 +308,7 @@ var setQuestions = []question{
 	},
 	{
 		name:     "working set: who waits inside loses memory when nobody is idle, the last in order first",
-		policy:   sched.NewWorkingSet,
+		policy:   "working-set",
 		pool:     100,
 		programs: []string{"a waits arrived=1 context=20 cells=19", "b waits arrived=2 context=20 cells=19"},
 		victims:  "b a",
@@ -267,8 +316,8 @@ var setQuestions = []question{
 	},
 	{
 		name:   "working set: tenants divide the pool by weight",
-		policy: sched.NewWorkingSet,
-		env:    sched.Env{Shares: map[programs.TenantID]sched.Share{"gold": {Weight: 3}}},
+		policy: "working-set",
+		shares: map[programs.TenantID]sched.Share{"gold": {Weight: 3}},
 		pool:   100,
 		programs: []string{
 			"a waits arrived=1 context=25", "b waits arrived=2 context=25", "c waits arrived=3 context=25",
@@ -280,7 +329,7 @@ var setQuestions = []question{
 	},
 	{
 		name:   "working set: what one tenant leaves goes to the other",
-		policy: sched.NewWorkingSet,
+		policy: "working-set",
 		pool:   100,
 		programs: []string{
 			"a waits arrived=1 context=40", "b waits arrived=2 context=40", "p waits arrived=4 context=20 tenant=other",
@@ -289,8 +338,8 @@ var setQuestions = []question{
 	},
 	{
 		name:   "working set: of a part that is too small for anybody one runs",
-		policy: sched.NewWorkingSet,
-		env:    sched.Env{Shares: map[programs.TenantID]sched.Share{"gold": {Weight: 9}, "bounded": {Quota: 5}}},
+		policy: "working-set",
+		shares: map[programs.TenantID]sched.Share{"gold": {Weight: 9}, "bounded": {Quota: 5}},
 		pool:   100,
 		programs: []string{
 			"x runs cells=80 tenant=gold", "y waits arrived=3 context=20 tenant=gold",
@@ -302,8 +351,8 @@ var setQuestions = []question{
 	},
 	{
 		name:     "working set: no more than the quota",
-		policy:   sched.NewWorkingSet,
-		env:      sched.Env{Shares: map[programs.TenantID]sched.Share{"": {Quota: 50}}},
+		policy:   "working-set",
+		shares:   map[programs.TenantID]sched.Share{"": {Quota: 50}},
 		pool:     100,
 		programs: []string{"a waits arrived=1 context=40", "b waits arrived=2 context=40"},
 		next:     "a",
@@ -317,12 +366,18 @@ func (q *question) ask(t *testing.T) {
 	if pool == 0 {
 		pool = 1000
 	}
-	q.env.Pool = func() programs.Tokens { return pool }
+	named, err := sched.ByName(q.policy)
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := q.now * programs.Time(programs.Second)
 	known := map[string]*sched.Program{}
 	build := func() sched.Policy {
 		clear(known)
-		policy := q.policy(q.env)
+		policy := named.New(sched.Env{Pool: func() programs.Tokens { return pool }})
+		if q.shares != nil {
+			policy.(sched.Sharer).Share(q.shares)
+		}
 		for _, spec := range q.before {
 			policy.Put(0, read(t, known, spec))
 		}
@@ -368,6 +423,7 @@ func (q *question) ask(t *testing.T) {
 // Each time, the next is who waits for nothing, and nobody else is.
 func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[string]*sched.Program) (admitted, wait string) {
 	var order, left []string
+	explain := policy.(sched.Explainer)
 	alone := true
 	for _, p := range known {
 		alone = alone && !running(p)
@@ -380,7 +436,7 @@ func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[
 			if p.Phase != programs.Active || running(p) {
 				continue
 			}
-			o := policy.Obstacle(now, p, alone)
+			o := explain.Obstacle(now, p, alone)
 			if (o.Reason == sched.ForNothing) != (p == next) {
 				t.Errorf("%s waits for %v, behind %q", name, o.Reason, order)
 			}
@@ -389,7 +445,7 @@ func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[
 				text += " of " + string(o.Head.ID)
 			}
 			var ahead []string
-			policy.Ahead(p, func(p *sched.Program) { ahead = append(ahead, string(p.ID)) })
+			explain.Ahead(p, func(p *sched.Program) { ahead = append(ahead, string(p.ID)) })
 			slices.Sort(ahead)
 			left = append(left, fmt.Sprintf("%s %v", text, ahead))
 			if o.Limit > 0 && o.Running+o.Before+o.Need <= o.Limit {
@@ -419,7 +475,7 @@ func victims(policy sched.Policy, known map[string]*sched.Program) (lose, why st
 	for ; lend > 0; lend-- {
 		p := policy.Victim(0)
 		order = append(order, string(p.ID))
-		c := policy.Chosen(p)
+		c := policy.(sched.Explainer).Chosen(p)
 		text := c.Ground.String()
 		if c.Ground == sched.LeastWorth {
 			text += fmt.Sprintf(" %v before %v", p.Seat, c.Next)

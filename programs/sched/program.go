@@ -45,7 +45,9 @@ type Program struct {
 	// else looks.
 	State any
 
-	put bool // the policy has been told of it
+	// The scheduler holds the policy to its contract by these.
+	put  bool      // the policy has been told of it
+	kept Retention // as the policy last set it where it may
 }
 
 // StateOf is a policy's state of p, of the policy's own type S. It is made, as the

@@ -46,6 +46,7 @@ type Memory interface {
 // others. It has one owner.
 type Scheduler struct {
 	policy  Policy
+	explain Explainer // the policy, if it is one; nil otherwise
 	limits  Limits
 	pacer   Pacer
 	waiting int
@@ -63,13 +64,23 @@ type runner struct {
 
 // New makes a scheduler without programs. The pacer may be nil.
 func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
-	return &Scheduler{policy: policy, limits: limits, pacer: pacer}
+	s := &Scheduler{policy: policy, limits: limits, pacer: pacer}
+	s.explain, _ = policy.(Explainer)
+	return s
+}
+
+// Share has the policy divide memory between tenants, if it can: see Sharer, whose
+// terms hold here too.
+func (s *Scheduler) Share(shares map[programs.TenantID]Share) {
+	if sharer, ok := s.policy.(Sharer); ok && len(shares) > 0 {
+		sharer.Share(shares)
+	}
 }
 
 // Wait takes in a program whose turn waits. It must not be in already.
 func (s *Scheduler) Wait(now programs.Time, p *Program) {
 	s.waiting++
-	s.Put(now, p)
+	s.put(now, p)
 }
 
 // Leave takes a program out whose turn waits or runs, and is about to be over.
@@ -82,10 +93,7 @@ func (s *Scheduler) Leave(p *Program) {
 }
 
 // Put passes on that a program has changed.
-func (s *Scheduler) Put(now programs.Time, p *Program) {
-	p.put = true
-	s.policy.Put(now, p)
-}
+func (s *Scheduler) Put(now programs.Time, p *Program) { s.put(now, p) }
 
 // Drop passes on that a program has ended, if the policy has been told of it at all.
 func (s *Scheduler) Drop(p *Program) {
@@ -109,17 +117,14 @@ func (s *Scheduler) Running() int { return len(s.running) }
 // Inside tells whether the policy would let a turn of an idle program in, were it to
 // come now.
 func (s *Scheduler) Inside(p *Program) bool {
-	set, ok := s.policy.(interface{ Inside(*Program) bool })
-	return !ok || set.Inside(p)
+	insider, ok := s.policy.(Insider)
+	return !ok || insider.Inside(p)
 }
-
-// Victim is whose memory is taken next.
-func (s *Scheduler) Victim(now programs.Time) *Program { return s.policy.Victim(now) }
 
 // Plan settles who runs and appends the next step to batch, which stays as it
 // is only when nothing can run.
 func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
-	for p := s.policy.Lapse(now); p != nil; p = s.policy.Lapse(now) {
+	for p := s.lapse(now); p != nil; p = s.lapse(now) {
 		mem.Lend(p)
 	}
 	if preempted := s.grow(now, mem); !preempted {
@@ -155,7 +160,7 @@ func (s *Scheduler) grow(now programs.Time, mem Memory) (preempted bool) {
 
 // unpin makes one program lend what it holds, for p, which runs alone.
 func (s *Scheduler) unpin(now programs.Time, mem Memory, p *Program) bool {
-	held := s.policy.Blocked(now, p, true)
+	held := s.blocked(now, p, true)
 	switch {
 	case held != nil:
 		mem.Lend(held)
@@ -163,7 +168,7 @@ func (s *Scheduler) unpin(now programs.Time, mem Memory, p *Program) bool {
 	case mem.Moving():
 		return false
 	}
-	panic(fmt.Sprintf("sched: %s runs alone and finds no memory", p.ID))
+	panic(fmt.Sprintf("sched: %s runs alone and finds no memory, though policy %T holds none", p.ID, s.policy))
 }
 
 // suspendLast puts the running turn of the highest rank back among the waiting.
@@ -183,7 +188,7 @@ func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 func (s *Scheduler) admit(now programs.Time, mem Memory) {
 	s.tried = s.tried[:0]
 	for s.waiting > 0 && len(s.running) < s.limits.Running {
-		p := s.policy.Next(now, len(s.running) == 0)
+		p := s.next(now, len(s.running) == 0)
 		if p == nil || slices.Contains(s.tried, p) {
 			return
 		}
@@ -200,7 +205,7 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 		p.Turn.Phase = p.Turn.Phase.To(phase)
 		p.Turn.Admitted = now
 		s.run(p)
-		s.Put(now, p)
+		s.put(now, p)
 	}
 }
 
@@ -211,14 +216,14 @@ func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, copied
 		if ok, copied = mem.Admit(p); ok {
 			return ok, copied
 		}
-		held := s.policy.Blocked(now, p, alone)
+		held := s.blocked(now, p, alone)
 		switch {
 		case held != nil:
 			mem.Lend(held)
 		case !alone || mem.Moving():
 			return false, false
 		default:
-			panic(fmt.Sprintf("sched: nothing runs and %s finds no memory", p.ID))
+			panic(fmt.Sprintf("sched: nothing runs and %s finds no memory, though policy %T holds none", p.ID, s.policy))
 		}
 	}
 }

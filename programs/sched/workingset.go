@@ -39,6 +39,7 @@ import (
 // the pool: see parts.
 type WorkingSet struct {
 	env    Env
+	shares map[programs.TenantID]Share
 	rules  Rules
 	parts  []*part // by tenant
 	growth float64 // mean of what a turn adds to a context
@@ -107,6 +108,9 @@ type member struct {
 }
 
 func memberOf(p *Program) *member { return StateOf[member](p) }
+
+// Share implements Sharer.
+func (w *WorkingSet) Share(shares map[programs.TenantID]Share) { w.shares = shares }
 
 // Put implements Policy.
 func (w *WorkingSet) Put(now programs.Time, p *Program) {
@@ -180,7 +184,7 @@ func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
 	return next
 }
 
-// Inside tells whether an idle program is in the set.
+// Inside implements Insider: whether an idle program is in the set.
 func (w *WorkingSet) Inside(p *Program) bool {
 	w.divide()
 	return w.part(p.Tenant).inside(p)
@@ -378,7 +382,7 @@ func (s Share) bound(cells int64) int64 {
 func (w *WorkingSet) part(tenant programs.TenantID) *part {
 	at, ok := slices.BinarySearchFunc(w.parts, tenant, func(t *part, id programs.TenantID) int { return cmp.Compare(t.tenant, id) })
 	if !ok {
-		t := &part{tenant: tenant, share: w.env.Shares[tenant]}
+		t := &part{tenant: tenant, share: w.shares[tenant]}
 		if t.share.Weight <= 0 || math.IsNaN(t.share.Weight) {
 			t.share.Weight = 1
 		}

@@ -350,7 +350,7 @@ func (m *Machine) spare(p, from *program, need programs.Bytes, due bool) bool {
 	if short <= 0 || u.Parked == 0 {
 		return short <= 0
 	}
-	other := m.weakest()
+	other := m.weakest(p)
 	private := m.cfg.Geometry.CellBytes * programs.Bytes(other.Capacity-other.Shared)
 	if other.Phase != programs.Interlude || private < short {
 		return false

@@ -130,18 +130,18 @@ func (m *Machine) priceAnew(p *program) {
 	m.republish(p)
 }
 
-// weakest is whose memory is taken next, by the policy's word. That is not believed as
+// weakest is whose memory is taken next for the taker, by the policy's word. That is not believed as
 // long as it rests on a price that is due: then the price is made anew, and the policy is
 // asked again, as often as a Step can afford.
-func (m *Machine) weakest() *program {
+func (m *Machine) weakest(taker *program) *program {
 	for range pricesAStep {
-		p := m.scheduler.Victim(m.now).Owner.(*program)
+		p := m.scheduler.Victim(m.now, &taker.Program).Owner.(*program)
 		if !p.gap.reprice.In() || p.gap.reprice.Rank().At > m.now {
 			return p
 		}
 		m.priceAnew(p)
 	}
-	return m.scheduler.Victim(m.now).Owner.(*program)
+	return m.scheduler.Victim(m.now, &taker.Program).Owner.(*program)
 }
 
 // reload is the seconds that it would take to compute and to load the program's cells

@@ -71,8 +71,9 @@ func New(cfg Config) (*Machine, error) {
 		moves:    map[MoveID]*program{},
 		families: map[programs.ProgramID]*family{},
 	}
-	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool, Shares: cfg.Shares}),
+	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
 		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, ShortFirst: cfg.shortFirst()}, m.pacer())
+	m.scheduler.Share(cfg.Shares)
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)
 	m.evict, m.victim, m.alone = m.evicted, m.nextVictim, m.unshared

@@ -165,7 +165,7 @@ func (m *Machine) reserve(p *program, capacity programs.Tokens) {
 
 // nextVictim is whose memory is taken next, by the policy's word.
 func (m *Machine) nextVictim() kvpin.Seq {
-	p := m.weakest()
+	p := m.weakest(m.taker)
 	if m.witness != nil {
 		m.testify(p)
 	}

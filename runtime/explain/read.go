@@ -26,7 +26,7 @@ func Read(log *eventlog.Reader, program string) (*Report, error) {
 		all:    map[programs.ProgramID]*track{}, tracks: map[programs.ProgramID]*track{}, moves: map[core.MoveID]move{},
 	}
 	if policy, err := sched.ByName(r.report.Policy); err == nil {
-		_, r.priced = policy.New(sched.Env{}).(*sched.WorkingSet)
+		r.priced = policy.Prices
 	}
 	replay.Before = r.before
 	replay.Machine.Witness(func(l core.Loss) { r.losses = append(r.losses, l) })

@@ -31,6 +31,8 @@ func reasonText(w core.Wait, ahead company) string {
 		return "for its tenant's share: " + set("the tenant's part of the pool")
 	case sched.ForOrder:
 		return fmt.Sprintf("for its turn: %s was to be admitted first, and waited for %v%s", w.Head, ahead.head, ahead)
+	case sched.ForUnexplained:
+		return "for something that the policy does not explain"
 	case sched.ForMemory:
 		return fmt.Sprintf("for memory: it was the first in order, and running turns and pins held %s cells more than could be spared", count(w.Lacks))
 	case sched.ForMove:
@@ -80,6 +82,8 @@ func (c company) String() string {
 // groundText says in words why a program's memory is taken before others'.
 func groundText(l core.Loss) string {
 	switch l.Choice.Ground {
+	case sched.Unexplained:
+		return "by the policy's choice, which it does not explain"
 	case sched.Outside:
 		return "it was outside the working set, the last in order"
 	case sched.LeastWorth:

@@ -72,7 +72,7 @@ func (f *nodeFlags) check() error {
 	if err != nil {
 		return err
 	}
-	if len(f.TenantWeights)+len(f.TenantQuotas) > 0 && !policy.Shares() {
+	if len(f.TenantWeights)+len(f.TenantQuotas) > 0 && !policy.Shares {
 		return fmt.Errorf("--tenant-weights and --tenant-kv-bytes are without effect under --policy %s, which does not divide the cache between tenants", f.Policy)
 	}
 	return nil
