@@ -17,8 +17,21 @@
 //	Rank      where among the running an admitted turn has its place
 //
 // and says, by a program's Retention, whether the memory of one that does not run
-// is lent, held or given up. Policies are in a file each, with their source; a
-// reader finds them all in Policies. WorkingSet is the default.
+// is lent, held or given up. The Scheduler checks the answers. Policies are in a file
+// each, with their source; a reader finds them all in Policies. WorkingSet is the
+// default.
+//
+// # Adding a policy
+//
+//  1. Write a type in a file of its own, here or in another package, with its source
+//     and with what the name does not do of that. It embeds Queues (NewQueues) when
+//     programs wait in one order and lose memory in another.
+//  2. What it notes of a program is a State, see StateOf; with Queues, it embeds a Place.
+//  3. Put sets p.Retention, by the rules written there, before it calls Queues.Put. Holds
+//     end in Lapse, as their time is up, and in Blocked, as somebody needs the memory.
+//  4. It is an Explainer, a Sharer or an Insider where what Queues say is not so.
+//  5. Add a line to Policies, or give it to core.Config, and put questions to it in
+//     policy_test.go, worked by hand. Tests that walk Policies do the rest.
 //
 // # What holds under every policy
 //

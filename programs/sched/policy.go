@@ -10,8 +10,8 @@ import "github.com/interlude-run/interlude/programs"
 // It may be an Explainer, a Sharer or an Insider besides.
 type Policy interface {
 	// Put tells that p is new or has changed: its phases, its memory, its seat.
-	// It comes at least whenever a turn begins to wait, runs, or is over. The
-	// policy sets p.Retention.
+	// It comes at least whenever a turn begins to wait, runs, or is over, and when
+	// a hold has ended. The policy sets p.Retention.
 	Put(now programs.Time, p *Program)
 
 	// Drop tells that p, which was put, has ended, or is unknown from now on.

@@ -20,7 +20,8 @@ import (
 // An answer that is not given is not asked for; "nobody" is an answer.
 type question struct {
 	name     string
-	policy   string // by its name in sched.Policies
+	policy   string                       // by its name in sched.Policies
+	new      func(sched.Env) sched.Policy // for one that is not among them
 	shares   map[programs.TenantID]sched.Share
 	pool     programs.Tokens // 0 is 1000
 	before   []string        // puts programs as they were earlier, at the time 0
@@ -366,15 +367,18 @@ func (q *question) ask(t *testing.T) {
 	if pool == 0 {
 		pool = 1000
 	}
-	named, err := sched.ByName(q.policy)
-	if err != nil {
-		t.Fatal(err)
+	if q.new == nil {
+		named, err := sched.ByName(q.policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.new = named.New
 	}
 	now := q.now * programs.Time(programs.Second)
 	known := map[string]*sched.Program{}
 	build := func() sched.Policy {
 		clear(known)
-		policy := named.New(sched.Env{Pool: func() programs.Tokens { return pool }})
+		policy := q.new(sched.Env{Pool: func() programs.Tokens { return pool }})
 		if q.shares != nil {
 			policy.(sched.Sharer).Share(q.shares)
 		}
@@ -423,7 +427,7 @@ func (q *question) ask(t *testing.T) {
 // Each time, the next is who waits for nothing, and nobody else is.
 func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[string]*sched.Program) (admitted, wait string) {
 	var order, left []string
-	explain := policy.(sched.Explainer)
+	explain, explains := policy.(sched.Explainer)
 	alone := true
 	for _, p := range known {
 		alone = alone && !running(p)
@@ -433,7 +437,7 @@ func admissions(t *testing.T, policy sched.Policy, now programs.Time, known map[
 		left = left[:0]
 		for _, name := range slices.Sorted(maps.Keys(known)) {
 			p := known[name]
-			if p.Phase != programs.Active || running(p) {
+			if p.Phase != programs.Active || running(p) || !explains {
 				continue
 			}
 			o := explain.Obstacle(now, p, alone)
@@ -475,7 +479,10 @@ func victims(policy sched.Policy, known map[string]*sched.Program) (lose, why st
 	for ; lend > 0; lend-- {
 		p := policy.Victim(0)
 		order = append(order, string(p.ID))
-		c := policy.(sched.Explainer).Chosen(p)
+		var c sched.Choice
+		if explain, ok := policy.(sched.Explainer); ok {
+			c = explain.Chosen(p)
+		}
 		text := c.Ground.String()
 		if c.Ground == sched.LeastWorth {
 			text += fmt.Sprintf(" %v before %v", p.Seat, c.Next)

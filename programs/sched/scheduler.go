@@ -34,7 +34,8 @@ type Memory interface {
 	// Suspend lets the memory of a running program be lent.
 	Suspend(p *Program)
 
-	// Lend lets the memory of a program that was held be lent.
+	// Lend lets the memory of a program that was held be lent. It puts the program:
+	// so do all changes of its memory.
 	Lend(p *Program)
 
 	// Moving tells whether memory is safe just now that will not be when a move
