@@ -1,10 +1,16 @@
 package order
 
-import "github.com/interlude-run/interlude/programs"
+import (
+	"math"
+
+	"github.com/interlude-run/interlude/programs"
+)
 
 // Tree keeps entries in the order of their ranks, each with a weight, and finds
-// how far down the order a sum of weights reaches. Every method but All is
-// O(log n); none allocates. The zero Tree is empty. One owner at a time.
+// how far down the order a sum of weights reaches: see Reach; and, where ranks are
+// deadlines and weights the work to be done by them, whether there is time: see Slack.
+// Every method but All is O(log n); none allocates. The zero Tree is empty. One owner at
+// a time.
 //
 // It is a treap: a search tree by rank that is a heap by priorities, which come
 // from a fixed sequence, so that the shape depends on the calls alone.
@@ -21,6 +27,7 @@ type Node[T any] struct {
 
 	rank        programs.Rank
 	weight, sum int64 // of the node, and of all below and itself
+	slack       int64 // of all below and itself, see Tree.Slack
 	priority    uint64
 	left, right *Node[T]
 }
@@ -45,7 +52,9 @@ func (t *Tree[T]) Sum() int64 { return t.root.total() }
 func (t *Tree[T]) Put(n *Node[T], rank programs.Rank, weight int64) {
 	if n.In() {
 		if n.rank == rank {
-			t.reweigh(n, weight-n.weight)
+			if n.weight != weight {
+				t.root.reweigh(n, weight)
+			}
 			return
 		}
 		t.Remove(n)
@@ -53,18 +62,7 @@ func (t *Tree[T]) Put(n *Node[T], rank programs.Rank, weight int64) {
 	t.puts++
 	n.rank, n.weight, n.priority = rank, weight, scramble(t.puts)
 	t.len++
-	at := &t.root
-	for *at != nil && (*at).priority >= n.priority {
-		(*at).sum += weight
-		if rank.Compare((*at).rank) < 0 {
-			at = &(*at).left
-		} else {
-			at = &(*at).right
-		}
-	}
-	n.left, n.right = split(*at, rank)
-	n.resum()
-	*at = n
+	t.root = t.root.insert(n)
 }
 
 // Remove takes n out of t; it does nothing when n is in no tree.
@@ -72,19 +70,26 @@ func (t *Tree[T]) Remove(n *Node[T]) {
 	if !n.In() {
 		return
 	}
-	at := &t.root
-	for *at != n {
-		(*at).sum -= n.weight
-		if n.rank.Compare((*at).rank) < 0 {
-			at = &(*at).left
-		} else {
-			at = &(*at).right
-		}
-	}
-	*at = merge(n.left, n.right)
+	t.root = t.root.remove(n)
 	n.left, n.right, n.priority = nil, nil, 0
 	t.len--
 }
+
+// First is the first node of the order; nil when there is none.
+func (t *Tree[T]) First() *Node[T] {
+	n := t.root
+	for n != nil && n.left != nil {
+		n = n.left
+	}
+	return n
+}
+
+// Slack is how late work may begin that has to be done by deadlines: the least, over all
+// nodes, of the time of its rank less the weights up to its own. Work that begins by then
+// and is done in the order of the deadlines, a unit of weight in a nanosecond, meets them
+// all, and if it begins later one is missed (the demand criterion of earliest deadline
+// first: Liu and Layland, JACM 1973). Without nodes it is the latest time there is.
+func (t *Tree[T]) Slack() programs.Time { return programs.Time(t.root.least()) }
 
 // Reach goes down the order as long as the weights passed add up to no more than
 // limit, and gives the first node that makes them exceed it; nil when none does.
@@ -120,17 +125,47 @@ func (t *Tree[T]) Before(rank programs.Rank) (sum int64) {
 // All calls visit for each node in order until visit returns false.
 func (t *Tree[T]) All(visit func(*Node[T]) bool) { walk(t.root, visit) }
 
-func (t *Tree[T]) reweigh(n *Node[T], by int64) {
-	for at := t.root; at != n; {
-		at.sum += by
-		if n.rank.Compare(at.rank) < 0 {
-			at = at.left
-		} else {
-			at = at.right
-		}
+// insert puts n below at, or in its place, and gives what is then there.
+func (at *Node[T]) insert(n *Node[T]) *Node[T] {
+	if at == nil || at.priority < n.priority {
+		n.left, n.right = split(at, n.rank)
+		n.resum()
+		return n
 	}
-	n.weight += by
-	n.sum += by
+	if n.rank.Compare(at.rank) < 0 {
+		at.left = at.left.insert(n)
+	} else {
+		at.right = at.right.insert(n)
+	}
+	at.resum()
+	return at
+}
+
+// remove takes n, which is at or below it, out, and gives what is then there.
+func (at *Node[T]) remove(n *Node[T]) *Node[T] {
+	switch {
+	case at == n:
+		return merge(n.left, n.right)
+	case n.rank.Compare(at.rank) < 0:
+		at.left = at.left.remove(n)
+	default:
+		at.right = at.right.remove(n)
+	}
+	at.resum()
+	return at
+}
+
+// reweigh gives n, which is at or below it, another weight.
+func (at *Node[T]) reweigh(n *Node[T], weight int64) {
+	switch {
+	case at == n:
+		n.weight = weight
+	case n.rank.Compare(at.rank) < 0:
+		at.left.reweigh(n, weight)
+	default:
+		at.right.reweigh(n, weight)
+	}
+	at.resum()
 }
 
 func (n *Node[T]) total() int64 {
@@ -140,7 +175,22 @@ func (n *Node[T]) total() int64 {
 	return n.sum
 }
 
-func (n *Node[T]) resum() { n.sum = n.left.total() + n.weight + n.right.total() }
+func (n *Node[T]) least() int64 {
+	if n == nil {
+		return math.MaxInt64
+	}
+	return n.slack
+}
+
+// resum brings a node's sums up to date with its children's.
+func (n *Node[T]) resum() {
+	before := n.left.total()
+	n.sum = before + n.weight + n.right.total()
+	n.slack = min(n.left.least(), int64(n.rank.At)-before-n.weight)
+	if right := n.right.least(); right != math.MaxInt64 {
+		n.slack = min(n.slack, right-before-n.weight)
+	}
+}
 
 // split parts a tree into what comes before rank and what does not.
 func split[T any](n *Node[T], rank programs.Rank) (before, after *Node[T]) {

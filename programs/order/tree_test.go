@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -40,6 +41,7 @@ func TestTreeAgainstSortedList(t *testing.T) {
 			}
 			limit := int64(rapid.IntRange(-1, 60).Draw(t, "limit"))
 			var sum int64
+			slack := programs.Time(math.MaxInt64)
 			var reach *order.Node[int]
 			for _, n := range list {
 				if before := tree.Before(n.Rank()); before != sum {
@@ -48,6 +50,13 @@ func TestTreeAgainstSortedList(t *testing.T) {
 				if sum += n.Weight(); sum > limit && reach == nil {
 					reach = n
 				}
+				slack = min(slack, n.Rank().At-programs.Time(sum))
+			}
+			if tree.Slack() != slack {
+				t.Fatalf("the slack is %v, want %v", tree.Slack(), slack)
+			}
+			if first := tree.First(); first != nil && first != list[0] || (first == nil) != (len(list) == 0) {
+				t.Fatalf("the first is %v of %v", first, list)
 			}
 			if tree.Sum() != sum || tree.Reach(limit) != reach {
 				t.Fatalf("sum %d, want %d; %d reaches %v, want %v", tree.Sum(), sum, limit, tree.Reach(limit), reach)

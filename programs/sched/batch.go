@@ -2,6 +2,7 @@ package sched
 
 import (
 	"math"
+	"slices"
 
 	"github.com/interlude-run/interlude/programs"
 )
@@ -36,38 +37,130 @@ type Pacer interface {
 // that are held up hold the memory that they wait for.
 const Uncrowded = 10 * programs.Minute
 
+// Prompts says which prompts go first, beyond the policy's order. Its amounts are in
+// steps, of Limits.StepTokens, so that they fit engines of any speed. The zero Prompts
+// keeps all prompts in the policy's order and admits turns whatever is still to compute.
+type Prompts struct {
+	// Short lets prompts with so many steps left or fewer go before longer ones.
+	Short float64
+
+	// Aging, where it is not 0, orders prompts by what is left of them, the shortest
+	// first, and lets each grow shorter by so many steps a second since its turn
+	// arrived, so that a long one has its time too.
+	Aging float64
+
+	// Pipe, where it is not 0, is how many steps of prompts may be left of the running
+	// turns when a cold turn is admitted. Its cells would stand reserved behind prompts
+	// that are computed one after the other; until its time comes, the memory does
+	// better as somebody's cache.
+	Pipe float64
+}
+
+// DefaultPrompts are those that simulations of five workloads found best.
+var DefaultPrompts = Prompts{Short: 2, Aging: 0.1, Pipe: 16}
+
+// cold is the part of the context that must be missing for a turn to be cold.
+const cold = 0.3
+
+// piped tells whether a waiting turn is to stay out because the prompts of those that run
+// are more than the engine can take in soon.
+func (s *Scheduler) piped(p *Program) bool {
+	if s.limits.Prompts.Pipe == 0 || len(s.running) == 0 || !p.cold() {
+		return false
+	}
+	var left programs.Tokens
+	for i := range s.running {
+		if n := s.running[i].program.Left(); n > 1 {
+			left += n
+		}
+	}
+	return float64(left) > s.limits.Prompts.Pipe*float64(s.limits.StepTokens)
+}
+
+// cold tells whether a waiting turn would have to compute much of its prompt.
+func (p *Program) cold() bool {
+	return float64(p.Left()-p.Turn.missingForkable(p)) > cold*float64(p.Turn.Context)
+}
+
 // batch composes the step: first every turn with one token left, which no
 // prompt may stall; then prompts in order, each as far as the budget goes
 // (Sarathi-Serve: Agrawal et al., OSDI 2024).
 func (s *Scheduler) batch(now programs.Time, batch []Slice) []Slice {
+	s.queue = s.queue[:0]
 	for i := range s.running {
 		r := &s.running[i]
-		r.late = false
-		if p := r.program; p.Left() == 1 && p.ready() {
+		p := r.program
+		switch {
+		case p.Left() > 1:
+			s.queue = append(s.queue, r)
+		case p.ready():
 			batch = append(batch, Slice{Program: p, Count: 1})
 		}
 	}
+	prompting := len(s.queue)
 	b := budget{tokens: s.limits.StepTokens - programs.Tokens(len(batch)), seconds: math.Inf(1)}
+	s.queue = slices.DeleteFunc(s.queue, func(r *runner) bool { return !r.program.ready() })
+	s.arrange(now)
 	if s.pacer != nil && len(batch) > 0 {
-		b.seconds = s.pacer.Beside(batch, s.prompting())
+		b.seconds = s.pacer.Beside(batch, prompting)
 		if s.crowded == 0 || now.Sub(s.crowded) >= Uncrowded {
 			batch = s.hurry(now, batch, &b)
 		}
 	}
-	if s.limits.ShortFirst > 0 {
-		batch = s.prompts(batch, &b, 1, s.limits.ShortFirst)
+	for _, r := range s.queue {
+		batch = b.fill(s.pacer, r.program, batch)
 	}
-	return s.prompts(batch, &b, s.limits.ShortFirst, math.MaxInt64)
+	return batch
 }
 
-// prompting counts the running turns that are at their prompts.
-func (s *Scheduler) prompting() (n int) {
-	for _, r := range s.running {
-		if r.program.Left() > 1 {
-			n++
+// arrange puts the prompts of the queue, which are in rank order, in the order in which
+// they are served.
+func (s *Scheduler) arrange(now programs.Time) {
+	rules := s.limits.Prompts
+	step := float64(s.limits.StepTokens)
+	for i := range s.queue {
+		r := s.queue[i]
+		left := float64(r.program.Left()) / step
+		r.class, r.order = r.program.Turn.prompts(left, rules.Short), 0
+		if rules.Aging > 0 && r.class != hurried {
+			r.order = left - rules.Aging*now.Sub(r.program.Turn.Arrived).Seconds()
 		}
+		for ; i > 0 && r.before(s.queue[i-1]); i-- {
+			s.queue[i] = s.queue[i-1]
+		}
+		s.queue[i] = r
 	}
-	return n
+}
+
+// The classes of prompts; those of turns that nobody waits for come behind.
+const (
+	hurried = iota
+	short
+	long
+	behind // added to the two
+)
+
+// prompts is the class of a prompt with so many steps left.
+func (t *Turn) prompts(left, upTo float64) int {
+	class := short
+	if upTo > 0 && left > upTo {
+		class = long
+	}
+	switch {
+	case t.Hurried:
+		return hurried
+	case t.Class == programs.Background:
+		return behind + class
+	}
+	return class
+}
+
+// before tells whether a prompt is served before another of a better rank.
+func (r *runner) before(o *runner) bool {
+	if r.class != o.class {
+		return r.class < o.class
+	}
+	return r.order < o.order
 }
 
 // budget is what is left of a step for prompts.
@@ -76,49 +169,40 @@ type budget struct {
 	seconds float64
 }
 
-// hurry adds the prompts that are late, in order, as far as the budget of tokens goes.
+// hurry adds the prompts that are hurried or late, in order, as far as the budget of tokens goes.
 // Pacing spares decodes at the cost of prompts, and of the longest ones most: with it
 // alone the slowest first tokens come later than they would in full steps.
 func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
-	for i := range s.running {
-		r := &s.running[i]
+	rest := s.queue[:0]
+	for _, r := range s.queue {
 		p := r.program
-		if b.tokens <= 0 {
-			break
-		}
-		if p.Left() <= 1 || !p.ready() || !s.pacer.Late(now.Sub(p.Turn.Admitted)) {
+		if b.tokens <= 0 || !p.Turn.Hurried && !s.pacer.Late(now.Sub(p.Turn.Admitted)) {
+			rest = append(rest, r)
 			continue
 		}
-		r.late = true
 		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
 		batch = append(batch, Slice{Program: p, Count: count})
 		b.tokens -= count
 		b.seconds -= float64(count) * s.pacer.Prompt(p.Cells)
 	}
+	s.queue = rest
 	return batch
 }
 
-// prompts adds the prompts that have more than over and at most upTo tokens left,
-// in order, as far as the budget goes. A step without any other part has a prompt
-// of one token at least.
-func (s *Scheduler) prompts(batch []Slice, b *budget, over, upTo programs.Tokens) []Slice {
-	over = max(over, 1)
-	for _, r := range s.running {
-		p := r.program
-		if b.tokens <= 0 || b.seconds <= 0 {
-			break
-		}
-		if r.late || p.Left() <= over || p.Left() > upTo || !p.ready() {
-			continue
-		}
-		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
-		if !math.IsInf(b.seconds, 1) {
-			rate := s.pacer.Prompt(p.Cells)
-			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
-			b.seconds -= float64(count) * rate
-		}
-		batch = append(batch, Slice{Program: p, Count: count})
-		b.tokens -= count
+// fill adds a prompt as far as the budget goes, and of a hurried one as many tokens as
+// there are. A step without any other part has a prompt of one token at least.
+func (b *budget) fill(pacer Pacer, p *Program, batch []Slice) []Slice {
+	if b.tokens <= 0 || b.seconds <= 0 && !p.Turn.Hurried {
+		return batch
 	}
-	return batch
+	count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
+	if !math.IsInf(b.seconds, 1) {
+		rate := pacer.Prompt(p.Cells)
+		if !p.Turn.Hurried {
+			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
+		}
+		b.seconds -= float64(count) * rate
+	}
+	b.tokens -= count
+	return append(batch, Slice{Program: p, Count: count})
 }

@@ -35,6 +35,7 @@ const (
 	ForQuota                     // they fill what its tenant may have at most
 	ForShare                     // they fill its tenant's part, beside those of other tenants
 	ForOrder                     // there is room for it, and the first in order does not get in yet
+	ForPipe                      // it is cold, and the prompts of running turns are to be computed first
 	ForUnexplained               // the policy does not say
 	ForMemory                    // it is the first, and running turns and pins hold the memory that it needs
 	ForMove                      // memory is being copied to another tier: its own cells, or what it needs
@@ -45,12 +46,12 @@ const (
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "unexplained", "memory", "move", "cells", "pacing", "prefix"}
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "unexplained", "memory", "move", "cells", "pacing", "prefix"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -93,7 +94,12 @@ func (s *Scheduler) Obstacle(now programs.Time, p *Program) Obstacle {
 	if len(s.running) >= s.limits.Running {
 		return Obstacle{Reason: ForPlace}
 	}
-	if s.explain == nil {
+	switch head := first(&s.guard.waiting); {
+	case head != nil && head != p:
+		return Obstacle{Reason: ForOrder, Head: head}
+	case head == nil && s.piped(p):
+		return Obstacle{Reason: ForPipe}
+	case s.explain == nil:
 		return Obstacle{Reason: ForUnexplained}
 	}
 	return s.explain.Obstacle(now, p, len(s.running) == 0)
@@ -120,19 +126,7 @@ func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacl
 	if now < w.resume && !alone {
 		return Obstacle{Reason: ForPause}
 	}
-	w.divide()
-	var head, waiting *Program
-	for _, t := range w.parts {
-		if next := first(&t.waiting); next != nil {
-			waiting = earlier(waiting, next)
-			if t.inside(next) {
-				head = earlier(head, next)
-			}
-		}
-	}
-	if head == nil && alone {
-		head = waiting
-	}
+	head := w.head(alone)
 	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:
 		return Obstacle{}

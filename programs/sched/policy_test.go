@@ -269,32 +269,37 @@ var setQuestions = []question{
 		next:     "b a",
 	},
 	{
-		name:   "guard: nobody is guarded who has not waited one and a half mean ages, here 555 s",
+		name:   "working set: hurried turns stand before all others, by when they were promised",
 		policy: "interlude",
-		now:    1000,
 		programs: []string{
-			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=500 context=100",
+			"a waits arrived=1 context=100 cells=95", "b waits arrived=2 context=100 hurried promised=9", "c waits arrived=3 context=100 hurried promised=8",
 		},
-		next: "a b",
+		next: "c b a",
 	},
 	{
-		name:   "guard: who has goes first, cold or not",
-		policy: "interlude",
-		now:    1000,
-		programs: []string{
-			"x runs arrived=900 cells=10", "a waits arrived=890 came=999 context=100 cells=95", "b waits arrived=100 came=400 context=100",
-		},
-		next: "b a",
+		name:     "working set: background turns stand behind all others, warm or not",
+		policy:   "interlude",
+		programs: []string{"a waits arrived=1 context=100 cells=95 background", "b waits arrived=2 context=100"},
+		next:     "b a",
 	},
 	{
-		name:   "guard: four minutes at least, however young programs are",
-		policy: "interlude",
-		now:    1000,
-		programs: []string{
-			"x runs arrived=999 cells=10", "y runs arrived=999 cells=10", "z runs arrived=999 cells=10", "w runs arrived=999 cells=10",
-			"a waits arrived=999 came=999 context=100 cells=95", "b waits arrived=800 came=800 context=100",
-		},
-		next: "a b",
+		name:     "working set: and background programs' seats go first, whatever they are worth",
+		policy:   "interlude",
+		programs: []string{"a idle arrived=1 cells=10 seat=9 background", "b idle arrived=2 cells=10 seat=5", "c idle arrived=3 cells=10 seat=7"},
+		victims:  "a b c",
+	},
+	{
+		name:     "working set: who has less left goes first: thirty seconds of arrival for each second",
+		policy:   "interlude",
+		programs: []string{"a waits arrived=100 context=100 left=12", "b waits arrived=201 context=100 left=8", "c waits arrived=200 context=100 left=9"},
+		next:     "b a c",
+	},
+	{
+		name:     "working set: a seat of half its worth takes half of its place",
+		policy:   "interlude",
+		pool:     100,
+		programs: []string{"i idle arrived=0 cells=80 seat=1", "a waits arrived=1 context=50", "b waits arrived=2 context=10"},
+		next:     "a b",
 	},
 	{
 		name:   "working set: outside first, the last in order; then the cheapest seat inside; then who waits",
@@ -325,7 +330,7 @@ var setQuestions = []question{
 			"p waits arrived=4 context=25 tenant=gold", "q waits arrived=5 context=25 tenant=gold",
 			"r waits arrived=6 context=25 tenant=gold", "s waits arrived=7 context=25 tenant=gold",
 		},
-		next:  "a p q r",
+		next:  "p q a r",
 		waits: "b for share [a], c for share [a b], s for share [p q r]",
 	},
 	{
@@ -335,7 +340,7 @@ var setQuestions = []question{
 		programs: []string{
 			"a waits arrived=1 context=40", "b waits arrived=2 context=40", "p waits arrived=4 context=20 tenant=other",
 		},
-		next: "a b p",
+		next: "a p b",
 	},
 	{
 		name:   "working set: of a part that is too small for anybody one runs",
@@ -559,12 +564,16 @@ func read(t *testing.T, known map[string]*sched.Program, spec string) *sched.Pro
 			p.Turns = int(x)
 		case "left":
 			p.Work.Left = programs.Seconds(x)
-		case "trust":
-			p.Work.Trust = x
 		case "tenant":
 			p.Tenant = programs.TenantID(value)
 		case "preempted":
 			p.Turn.Preempted = true
+		case "background":
+			p.Turn.Class = programs.Background
+		case "hurried":
+			p.Turn.Hurried = true
+		case "promised":
+			p.Turn.Promised = programs.Time(programs.Seconds(x))
 		default:
 			t.Fatalf("%q: no key %s", spec, key)
 		}

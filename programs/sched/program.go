@@ -26,7 +26,7 @@ type Program struct {
 
 	Gap  Gap     // the interlude under way, or the last one
 	Seat float64 // what keeping its memory in the interlude is worth, over what it costs the others
-	Work Work    // what is left to do, as far as it is known
+	Work Work    // what it is expected to have left to do
 
 	// Safe says that the owner does not lend the memory just now, whatever the
 	// policy says: it is being moved, or read.
@@ -48,6 +48,8 @@ type Program struct {
 	// The scheduler holds the policy to its contract by these.
 	put  bool      // the policy has been told of it
 	kept Retention // as the policy last set it where it may
+
+	promise promise // of the turn's first token, see Guard
 }
 
 // StateOf is a policy's state of p, of the policy's own type S. It is made, as the
@@ -80,8 +82,12 @@ type Turn struct {
 	Arrived   programs.Time
 	Admitted  programs.Time   // to memory, the last time
 	Context   programs.Tokens // prompt and generated tokens
-	Preempted bool            // it has run, and lost its place in memory
-	Forkable  programs.Tokens // of the context, what a fork of its parent's or another's cells will give it at its admission
+	Class     programs.Class
+	Preempted bool              // it has run, and lost its place in memory
+	Forkable  programs.Tokens   // of the context, what a fork of its parent's or another's cells will give it at its admission
+	Work      programs.Duration // of the engine until the first token, were it alone
+	Promised  programs.Time     // when it is to have its first token, see Guard; 0 is no promise
+	Hurried   bool              // it goes before all others until then
 }
 
 // Gap is an interlude: the time from the end of a turn to the arrival of the next.
@@ -92,10 +98,9 @@ type Gap struct {
 	Reload programs.Duration // what it would take to compute the program's cells again
 }
 
-// Work is what a program has left to do, by the word of its client.
+// Work is what a program is expected to have left to do, the turn in progress with it.
 type Work struct {
-	Left  programs.Duration // on the engine; 0 is unknown
-	Trust float64           // how far such words have proved right, from 0 to 1
+	Left programs.Duration // on the engine; 0 is unknown
 }
 
 // Left is how much of the turn's context is not in memory yet. When it is one

@@ -43,7 +43,17 @@ func survives(t *testing.T, policy func(sched.Env) sched.Policy) *world {
 			T: t, make: policy, size: programs.Tokens(rapid.IntRange(120, 400).Draw(t, "pool")),
 			lent: map[*sched.Program]bool{}, grounds: all.grounds, reasons: all.reasons,
 		}
-		w.scheduler = sched.New(w.policy(), sched.Limits{StepTokens: 64, Running: 4}, nil)
+		limits := sched.Limits{StepTokens: 64, Running: 4}
+		if rapid.Bool().Draw(t, "guarded") {
+			limits.Guard = sched.Guard{Slow: 2, Late: 4, Margin: 0.1}
+			for class := range limits.Guard.Bound {
+				limits.Guard.Bound[class] = programs.Duration(rapid.IntRange(0, 60).Draw(t, "bound")) * programs.Second
+			}
+		}
+		if rapid.Bool().Draw(t, "piped") {
+			limits.Prompts = sched.Prompts{Short: 0.5, Aging: 0.1, Pipe: 1}
+		}
+		w.scheduler = sched.New(w.policy(), limits, nil)
 		w.scheduler.Share(map[programs.TenantID]sched.Share{"heavy": {Weight: 3}, "bounded": {Quota: 60}})
 		for range rapid.IntRange(1, 200).Draw(t, "events") {
 			w.event()
@@ -132,7 +142,9 @@ func (w *world) turn(p *sched.Program) {
 		Context: min(p.Turn.Context+programs.Tokens(rapid.IntRange(1, 60).Draw(w.T, "prompt")), w.size/2),
 	}
 	p.Cells = min(p.Cells, p.Turn.Context-1)
-	p.Work.Left, p.Work.Trust = programs.Seconds(float64(rapid.IntRange(0, 100).Draw(w.T, "left"))), 1
+	p.Work.Left = programs.Seconds(float64(rapid.IntRange(0, 100).Draw(w.T, "left")))
+	p.Turn.Class = programs.Class(rapid.IntRange(0, programs.Classes-1).Draw(w.T, "class"))
+	p.Turn.Work = programs.Seconds(float64(p.Left()) / 10)
 	w.scheduler.Wait(w.now, p)
 	w.book(p)
 }
@@ -173,6 +185,7 @@ func (w *world) plan(done bool) {
 	for _, s := range w.batch {
 		p := s.Program
 		p.Cells += s.Count
+		p.Turn.Work = programs.Seconds(float64(p.Left()) / 10)
 		p.Used, p.Served = w.now, p.Served+programs.Second
 		if p.Left() > 0 {
 			continue
@@ -180,6 +193,7 @@ func (w *world) plan(done bool) {
 		p.Turn.Context++
 		if p.Turn.Phase == programs.Prefilling {
 			p.Turn.Phase = p.Turn.Phase.To(programs.Decoding)
+			w.scheduler.Answered(p)
 		}
 		if done || p.Turn.Context >= w.size || rapid.IntRange(0, 3).Draw(w.T, "over") == 0 {
 			w.finish(p)

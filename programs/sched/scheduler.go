@@ -12,9 +12,8 @@ type Limits struct {
 	StepTokens programs.Tokens // in one step
 	Running    int             // turns; at most StepTokens
 
-	// ShortFirst lets prompts with so many tokens left or fewer go before longer
-	// ones in a step; 0 keeps all in order.
-	ShortFirst programs.Tokens
+	Prompts Prompts
+	Guard   Guard
 }
 
 // Memory is what a scheduler asks of whoever owns the memory. Every method
@@ -50,29 +49,33 @@ type Scheduler struct {
 	explain Explainer // the policy, if it is one; nil otherwise
 	limits  Limits
 	pacer   Pacer
+	guard   guard
 	waiting int
 	running []runner      // first in rank first
 	crowded programs.Time // when a turn was last left waiting; 0 is never
 	tried   []*Program    // in admit, in vain
+	queue   []*runner     // in batch, the prompts
 }
 
 // runner is a running program at the rank that it was admitted with.
 type runner struct {
 	rank    programs.Rank
 	program *Program
-	late    bool // and served as such in the step that is composed
+	class   int     // of its prompt, see arrange
+	order   float64 // among the prompts
 }
 
 // New makes a scheduler without programs. The pacer may be nil.
 func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
-	s := &Scheduler{policy: policy, limits: limits, pacer: pacer}
+	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard)}
 	s.explain, _ = policy.(Explainer)
 	return s
 }
 
-// Share has the policy divide memory between tenants, if it can: see Sharer, whose
-// terms hold here too.
+// Share gives tenants their parts: of promises, see Guard, and of memory, if the policy
+// can divide it: see Sharer, whose terms hold here too.
 func (s *Scheduler) Share(shares map[programs.TenantID]Share) {
+	s.guard.shares = shares
 	if sharer, ok := s.policy.(Sharer); ok && len(shares) > 0 {
 		sharer.Share(shares)
 	}
@@ -81,20 +84,30 @@ func (s *Scheduler) Share(shares map[programs.TenantID]Share) {
 // Wait takes in a program whose turn waits. It must not be in already.
 func (s *Scheduler) Wait(now programs.Time, p *Program) {
 	s.waiting++
+	s.guard.promise(now, p)
 	s.put(now, p)
 }
 
 // Leave takes a program out whose turn waits or runs, and is about to be over.
 func (s *Scheduler) Leave(p *Program) {
+	s.guard.settle(p)
 	if p.Waits() {
 		s.waiting--
 		return
 	}
+	s.leave(p)
+}
+
+// leave takes a program out of those that run.
+func (s *Scheduler) leave(p *Program) {
 	s.running = slices.DeleteFunc(s.running, func(r runner) bool { return r.program == p })
 }
 
 // Put passes on that a program has changed.
-func (s *Scheduler) Put(now programs.Time, p *Program) { s.put(now, p) }
+func (s *Scheduler) Put(now programs.Time, p *Program) {
+	s.guard.weigh(p)
+	s.put(now, p)
+}
 
 // Drop passes on that a program has ended, if the policy has been told of it at all.
 func (s *Scheduler) Drop(p *Program) {
@@ -128,6 +141,7 @@ func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
 	for p := s.lapse(now); p != nil; p = s.lapse(now) {
 		mem.Lend(p)
 	}
+	s.hurryOn(now)
 	if preempted := s.grow(now, mem); !preempted {
 		s.admit(now, mem)
 	}
@@ -181,16 +195,20 @@ func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 	p.Turn.Preempted = true
 	s.waiting++
 	mem.Suspend(p)
+	s.guard.weigh(p)
 	return p
 }
 
 // admit lets waiting turns run, in order, as long as they fit. Looking for memory for one
 // may show the policy that another is next; it ends at one that was tried before.
 func (s *Scheduler) admit(now programs.Time, mem Memory) {
+	if !s.admitHurried(now, mem) {
+		return
+	}
 	s.tried = s.tried[:0]
 	for s.waiting > 0 && len(s.running) < s.limits.Running {
 		p := s.next(now, len(s.running) == 0)
-		if p == nil || slices.Contains(s.tried, p) {
+		if p == nil || slices.Contains(s.tried, p) || s.piped(p) {
 			return
 		}
 		ok, copied := s.place(now, mem, p)
@@ -198,16 +216,22 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 			s.tried = append(s.tried, p)
 			continue
 		}
-		s.waiting--
-		phase := programs.Prefilling
-		if copied {
-			phase = programs.Restoring
-		}
-		p.Turn.Phase = p.Turn.Phase.To(phase)
-		p.Turn.Admitted = now
-		s.run(p)
-		s.put(now, p)
+		s.start(now, p, copied)
 	}
+}
+
+// start puts a waiting program that has its memory among the running.
+func (s *Scheduler) start(now programs.Time, p *Program, copied bool) {
+	s.waiting--
+	phase := programs.Prefilling
+	if copied {
+		phase = programs.Restoring
+	}
+	p.Turn.Phase = p.Turn.Phase.To(phase)
+	p.Turn.Admitted = now
+	s.run(p)
+	s.guard.weigh(p)
+	s.put(now, p)
 }
 
 // place finds memory for the next to run, what is held included when nothing runs.
@@ -229,9 +253,12 @@ func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, copied
 	}
 }
 
-// run puts p among the running, by its rank.
+// run puts p among the running, by its rank: hurried turns first.
 func (s *Scheduler) run(p *Program) {
 	r := runner{rank: s.policy.Rank(p), program: p}
+	if p.Turn.Hurried {
+		r.rank = p.Rank(-1, p.Turn.Promised)
+	}
 	at, _ := slices.BinarySearchFunc(s.running, r, func(a, b runner) int { return a.rank.Compare(b.rank) })
 	s.running = slices.Insert(s.running, at, r)
 }
@@ -250,5 +277,5 @@ func (s *Scheduler) Check() error {
 	if len(s.running) > s.limits.Running {
 		return fmt.Errorf("sched: %d turns run, %d may", len(s.running), s.limits.Running)
 	}
-	return nil
+	return s.guard.check(s.running)
 }

@@ -121,6 +121,7 @@ func (m *Machine) release(f *family) {
 // enlist brings a turn before the scheduler.
 func (m *Machine) enlist(p *program) {
 	p.Turn.Forkable = m.forkable(p)
+	m.weigh(p)
 	m.scheduler.Wait(m.now, &p.Program)
 	m.mayLead(p)
 }

@@ -39,8 +39,14 @@ type Config struct {
 
 	// FixedSteps fills every step with prompts up to StepTokens, in the order of
 	// the policy, as other servers do. Otherwise steps are as full as pays, and
-	// short prompts go before long ones.
+	// prompts go in the order of Prompts.
 	FixedSteps bool
+
+	// Guard bounds waits; the zero Guard bounds none.
+	Guard sched.Guard
+
+	// Prompts says which prompts go first; zero is sched.DefaultPrompts.
+	Prompts sched.Prompts
 
 	// Shares are the tenants' weights and quotas.
 	Shares map[programs.TenantID]sched.Share
@@ -82,19 +88,23 @@ func (c Config) validate() error {
 		return errors.New("core config: MaxWaiting, ForgetAfter, Host and Disk must not be negative")
 	case c.Disk > 0 && c.Host == 0:
 		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
+	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
+		return fmt.Errorf("core config: Guard promises bounds with Slow %v, Late %v and Margin %v; the first two are above 0, the third at least 0 and below 1", c.Guard.Slow, c.Guard.Late, c.Guard.Margin)
 	case !(c.Rates.Prefill >= 0) || !(c.Rates.HostBytes >= 0) || !(c.Rates.DiskBytes >= 0):
 		return errors.New("core config: Rates must not be negative")
 	}
 	return nil
 }
 
-// shortFirst is the longest rest of a prompt that goes before longer ones: what two
-// steps can take.
-func (c Config) shortFirst() programs.Tokens {
-	if c.FixedSteps {
-		return 0
+// prompts is which prompts go first.
+func (c Config) prompts() sched.Prompts {
+	switch {
+	case c.FixedSteps:
+		return sched.Prompts{}
+	case c.Prompts == sched.Prompts{}:
+		return sched.DefaultPrompts
 	}
-	return 2 * c.StepTokens
+	return c.Prompts
 }
 
 // limit is the longest context, generated tokens included, that a program can

@@ -41,6 +41,7 @@ type Effect struct {
 	Usage     programs.Usage     // FinishTurn, SuspendTurn: so far
 	Timing    Timing             // FinishTurn
 	Rejection programs.Rejection // RejectTurn
+	Retry     programs.Duration  // RejectTurn, of Overloaded: when there may be room; 0 is not known
 }
 
 // EffectKind tells what an effect asks for.

@@ -53,6 +53,9 @@ type TurnArrived struct {
 	Opening programs.ProgramID
 	Opens   programs.Tokens
 
+	// Class is who waits for the turn.
+	Class programs.Class
+
 	// Last says that no turn of the program will follow: its memory is given
 	// back when this one finishes.
 	Last bool

@@ -17,7 +17,8 @@ type Machine struct {
 	ledger    *kvpin.Ledger
 	tools     *toolpredict.Model
 	speed     speed
-	words     words
+	words     map[programs.TenantID]*words
+	remaining remaining
 
 	programs map[programs.ProgramID]*program
 	holders  map[kvpin.Seq]*program   // of every sequence that is open
@@ -64,7 +65,7 @@ func New(cfg Config) (*Machine, error) {
 		ledger:   kvpin.New(cfg.Geometry),
 		tools:    toolpredict.New(cfg.Tools),
 		speed:    newSpeed(cfg.Rates, cfg.StepTokens),
-		words:    words{tenants: map[programs.TenantID]float64{}},
+		words:    map[programs.TenantID]*words{},
 		programs: map[programs.ProgramID]*program{},
 		holders:  map[kvpin.Seq]*program{},
 		owners:   map[kvpin.Owner]*program{},
@@ -72,7 +73,7 @@ func New(cfg Config) (*Machine, error) {
 		families: map[programs.ProgramID]*family{},
 	}
 	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
-		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, ShortFirst: cfg.shortFirst()}, m.pacer())
+		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)

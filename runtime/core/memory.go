@@ -203,11 +203,24 @@ func (m *Machine) republish(p *program) {
 		m.countShared(p)
 	}
 	m.secure(p)
+	m.weigh(p)
 	if m.programs[p.ID] == p && !p.state.behind {
 		m.scheduler.Put(m.now, &p.Program)
 	}
 	m.foresee(p)
 	m.bookHold(p)
+}
+
+// weigh brings up to date what the engine has to do for a turn's first token.
+func (m *Machine) weigh(p *program) {
+	if p.Phase == programs.Active && p.state.timing.First == 0 {
+		have := max(p.Cells, p.Turn.Forkable)
+		p.Turn.Work = m.untilFirst(have, p.Turn.Context)
+		if p.Below > have {
+			p.Turn.Work = min(p.Turn.Work, m.untilFirst(p.Below, p.Turn.Context)+
+				programs.Seconds(m.speed.load(kvpin.Host, m.cfg.Geometry.CellBytes*programs.Bytes(p.Below-have))))
+		}
+	}
 }
 
 // secure sets whether the program's memory is safe, whatever the policy says: it is worked

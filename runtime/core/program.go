@@ -36,9 +36,9 @@ type program struct {
 	ahead    [kvpin.Disk + 1]ahead // places in the lanes
 	wanted   programs.Time         // when a copy of it was last promoted
 
-	gap  gap
-	said said
-	busy bool // its memory is read from just now
+	gap      gap
+	foretold foretold
+	busy     bool // its memory is read from just now
 
 	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
@@ -55,9 +55,8 @@ type turnState struct {
 	stepping bool // has an item in the step that runs, and wants its result
 
 	next      Call
-	left      Left
-	restoring programs.Time     // since when it waits for cells from lower tiers; 0 when it does not
-	served    programs.Duration // time of the steps that had an item of the turn
+	keep      programs.Tokens // of the prompt, what an endless cache would have
+	restoring programs.Time   // since when it waits for cells from lower tiers; 0 when it does not
 
 	usage  programs.Usage
 	timing Timing

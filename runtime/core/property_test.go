@@ -29,7 +29,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 }
 
 func randomEvent(t *rapid.T, s *checkedShell) {
-	s.now = s.now.Add(programs.Millisecond)
+	s.now = s.now.Add(s.tick)
 	kinds := []string{"turn", "turn", "turn", "turn", "cancel", "end", "tick", "tool", "progress", "rewrite"}
 	if len(s.moves) > 0 {
 		kinds = append(kinds, slices.Repeat([]string{"moved"}, 10)...)
@@ -47,7 +47,7 @@ func randomEvent(t *rapid.T, s *checkedShell) {
 	case "end":
 		s.step(t, &core.ProgramEnded{Program: id})
 	case "tick":
-		s.now = s.now.Add(50 * programs.Millisecond)
+		s.now = s.now.Add(50 * s.tick)
 		s.step(t, &core.Tick{})
 	case "done":
 		s.done(t, rapid.IntRange(0, 60).Draw(t, "trouble") == 0)
@@ -80,10 +80,11 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 		Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
 		Tenant:   rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
 		Next:     drawCall(t),
+		Class:    programs.Class(rapid.IntRange(0, programs.Classes-1).Draw(t, "class")),
 		Left:     core.Left{Turns: rapid.IntRange(0, 9).Draw(t, "left")},
 	}
 	if rapid.IntRange(0, 5).Draw(t, "deadline") == 0 {
-		ev.Deadline = s.now.Add(programs.Duration(rapid.IntRange(-1, 150).Draw(t, "in")) * programs.Millisecond)
+		ev.Deadline = s.now.Add(programs.Duration(rapid.IntRange(-1, 150).Draw(t, "in")) * s.tick)
 	}
 	from := text.tokens
 	if parent := programs.ProgramID(rapid.SampledFrom([]string{"", "a", "b", "c", "d"}).Draw(t, "parent")); parent != "" && parent != id {

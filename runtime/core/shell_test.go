@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -20,7 +21,7 @@ import (
 //   - the engine accepts every call, and its memory is what the ledger says;
 //   - the cells that a step extends hold the first tokens of the turn's context;
 //   - a turn that was taken in is finished once, and started before it runs;
-//   - a turn is suspended only while another runs;
+//   - a turn is suspended only while another runs, or for one that then does;
 //   - while a step runs nothing happens to sequences, but what moves bring back;
 //   - lower tiers hold what the ledger says, and no more than they can;
 //   - the usage of a turn adds up to its prompt;
@@ -29,6 +30,7 @@ type checkedShell struct {
 	machine, twin *core.Machine
 	engine        *gputest.Fake
 	now           programs.Time
+	tick          programs.Duration // between two events
 
 	texts     map[programs.ProgramID]*text
 	order     []programs.ProgramID     // of texts, by first appearance
@@ -40,6 +42,8 @@ type checkedShell struct {
 	copies    map[place][]engine.Saved
 	lastToken engine.Token
 	losses    []core.Loss // of the step at hand, as the machine told of them
+
+	suspensions []programs.TurnID // of the step at hand
 }
 
 // place is where a copy is.
@@ -72,6 +76,7 @@ type flight struct {
 const stepTokens = 64
 
 func newCheckedShell(t *rapid.T) *checkedShell {
+	tick := rapid.SampledFrom([]programs.Duration{programs.Millisecond, programs.Second, programs.Minute}).Draw(t, "tick")
 	policy := rapid.SampledFrom(sched.Policies).Draw(t, "policy")
 	g := gputest.Small()
 	g.PoolBytes = 480 * g.CellBytes
@@ -85,10 +90,15 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		StepTokens:  stepTokens,
 		MaxRunning:  4,
 		MaxWaiting:  5,
-		ForgetAfter: 200 * programs.Millisecond,
+		ForgetAfter: 200 * tick,
 		Policy:      policy.New,
 		FixedSteps:  rapid.Bool().Draw(t, "full steps"),
 		Shares:      map[programs.TenantID]sched.Share{"heavy": {Weight: 3}, "bounded": {Quota: 100}},
+	}
+	if bound := programs.Duration(rapid.IntRange(0, 40).Draw(t, "bound")) * tick; bound > 0 {
+		cfg.Guard = sched.Guard{Slow: 2, Late: 4, Margin: 0.1, Shed: rapid.Bool().Draw(t, "shed")}
+		cfg.Guard.Bound[programs.Interactive] = bound
+		cfg.Guard.Bound[programs.Background] = programs.Duration(rapid.IntRange(0, 3).Draw(t, "longer")) * bound
 	}
 	if rapid.Bool().Draw(t, "host") {
 		cfg.Host = programs.Bytes(g.CellBytes) * programs.Bytes(rapid.IntRange(50, 1000).Draw(t, "host cells"))
@@ -99,6 +109,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		cfg.NoPrefetch = rapid.IntRange(0, 3).Draw(t, "no prefetch") == 0
 	}
 	s := &checkedShell{
+		tick:   tick,
 		engine: gputest.NewFake(g),
 		texts:  map[programs.ProgramID]*text{},
 		open:   map[programs.TurnID]bool{},
@@ -142,6 +153,7 @@ func (s *checkedShell) step(t *rapid.T, ev core.Event) {
 		}
 		s.carryOut(t, e)
 	}
+	s.checkSuspensions(t)
 	if err := s.machine.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -257,12 +269,17 @@ func (s *checkedShell) suspended(t *rapid.T, e core.Effect) {
 	}
 	s.open[e.Turn] = false
 	s.costs[e.Turn].preempted = true
-	for _, running := range s.open {
-		if running {
-			return
+	s.suspensions = append(s.suspensions, e.Turn)
+}
+
+// checkSuspensions looks at the turns that were suspended in a step.
+func (s *checkedShell) checkSuspensions(t *rapid.T) {
+	for _, turn := range s.suspensions {
+		if !slices.Contains(slices.Collect(maps.Values(s.open)), true) && len(s.moves) == 0 {
+			t.Fatalf("%v was suspended, and no other turn runs", turn)
 		}
 	}
-	t.Fatalf("%v, and no other turn runs", e)
+	s.suspensions = s.suspensions[:0]
 }
 
 // moved carries out one of the moves under way and reports it; one that fails leaves

@@ -179,6 +179,14 @@ func (s *speed) compute(from, to programs.Tokens) (seconds float64) {
 	return s.scale * s.prefill.integral(from, to)
 }
 
+// decodeAlone is the seconds of a step that decodes one sequence of so many cells.
+func (s *speed) decodeAlone(cells programs.Tokens) float64 {
+	if !s.decode.known() {
+		return s.Prompt(cells)
+	}
+	return s.decode.at(1, float64(cells))
+}
+
 // moved takes in a move to or from a lower tier.
 func (s *speed) moved(t kvpin.Tier, size programs.Bytes, took programs.Duration) {
 	if size > 0 && took > 0 {

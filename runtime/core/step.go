@@ -61,13 +61,13 @@ func (m *Machine) stepDone(ev *StepDone) {
 		p := s.Program.Owner.(*program)
 		p.Used = m.now
 		p.Served += took
-		p.state.served += took
 		wanted := p.state.stepping
 		p.state.stepping = false // so that finish does not disown it
 		switch ev.Status {
 		case StepRan:
 			p.length += s.Count
 			p.sync()
+			m.weigh(p)
 			if wanted {
 				m.advance(p, m.items[i], ev.Results[i])
 			}
@@ -99,6 +99,7 @@ func (m *Machine) advance(p *program, item Item, result ItemResult) {
 	if t.timing.First == 0 {
 		t.timing.First = m.now
 		m.speed.first(m.now.Sub(p.Turn.Admitted))
+		m.scheduler.Answered(&p.Program)
 	}
 	t.usage.Generated++
 	p.Turn.Context++

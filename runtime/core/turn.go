@@ -9,6 +9,10 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: reason})
 		return
 	}
+	if late := m.tooLate(p, ev); late > 0 {
+		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: programs.Overloaded, Retry: late})
+		return
+	}
 	newcomer := p == nil
 	if newcomer {
 		m.lastCopy++
@@ -22,6 +26,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.resume(p, ev)
 	}
 	p.state = m.newTurn(ev)
+	if newcomer {
+		p.state.keep = 0
+	}
 	if name, trunk := ev.family(); trunk > 0 && name != p.ID && !ev.Uncached {
 		m.join(p, name, trunk)
 	}
@@ -30,10 +37,8 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	p.Turn.Arrived = ev.Arrived
 	p.Turn.Context = ev.Context
 	p.Turn.Preempted = false
-	p.Work = m.words.hint(p.Tenant, ev.Left)
-	if p.said.turns == 0 && ev.Left.Turns > 0 {
-		p.said = said{turns: ev.Left.Turns, at: p.Turns + 1}
-	}
+	p.Turn.Class = ev.Class
+	m.expectWork(p, ev)
 	m.wake(p, ev.Deadline)
 	m.secure(p)
 	if newcomer && p.standsBehind() {
@@ -60,6 +65,25 @@ func (m *Machine) rejects(p *program, ev *TurnArrived) (reason programs.Rejectio
 		return programs.Overloaded, true
 	}
 	return 0, false
+}
+
+// tooLate tells how much longer a turn would wait than may be promised, where such turns
+// are turned away.
+func (m *Machine) tooLate(p *program, ev *TurnArrived) programs.Duration {
+	if !m.cfg.Guard.Shed {
+		return 0
+	}
+	cells := programs.Tokens(0)
+	if p != nil {
+		cells = min(p.Cells, ev.Keep, ev.Context-1)
+	}
+	return m.scheduler.Beyond(ev.Tenant, ev.Class, m.untilFirst(cells, ev.Context))
+}
+
+// untilFirst is how long the engine takes for a turn's first token when it has so many
+// cells of its context and does nothing else: its prompt, and the last step as a whole.
+func (m *Machine) untilFirst(cells, context programs.Tokens) programs.Duration {
+	return programs.Seconds(m.speed.compute(cells, context) + m.speed.decodeAlone(context))
 }
 
 // resume ends the interlude of a known program. Cells of the old context that
@@ -108,7 +132,7 @@ func (m *Machine) newTurn(ev *TurnArrived) turnState {
 		last:     ev.Last,
 		uncached: ev.Uncached,
 		next:     ev.Next,
-		left:     ev.Left,
+		keep:     ev.Keep,
 		timing:   Timing{Arrived: ev.Arrived},
 	}
 	if ev.MaxNew > 0 {
@@ -154,7 +178,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 		p.sync()
 	}
 	p.Turns++
-	m.words.served(p.state.served)
+	m.turnDone(p)
 	if p.state.last {
 		m.forget(p)
 		return
@@ -182,7 +206,7 @@ func (m *Machine) forget(p *program) {
 		f.parent = nil
 	}
 	m.tools.Forget(string(p.ID))
-	m.words.proved(p.Tenant, p.said, p.Turns)
+	m.workDone(p)
 	m.republish(p)
 	m.unsettle(p)
 	m.emit(Effect{Kind: ForgetProgram, Turn: programs.TurnID{Program: p.ID}})

@@ -45,7 +45,7 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = append(b, byte(e.Outcome), byte(e.Rejection))
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
 	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Finished)
-	return appendNumbers(b, e.Timing.Restoring)
+	return appendNumbers(b, e.Timing.Restoring, e.Retry)
 }
 
 func appendItem(b []byte, i *core.Item) []byte {

@@ -117,6 +117,8 @@ func possible(now programs.Time, ev core.Event) error {
 		switch {
 		case ev.Arrived > now:
 			return fmt.Errorf("Arrived is %d, after the event's time of %d", ev.Arrived, now)
+		case ev.Class >= programs.Classes:
+			return fmt.Errorf("there is no class %d", ev.Class)
 		case ev.Keep < 0 || ev.Inherits < 0:
 			return fmt.Errorf("Keep is %d and Inherits %d; neither is negative", ev.Keep, ev.Inherits)
 		}

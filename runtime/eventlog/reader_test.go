@@ -97,6 +97,10 @@ func fill(v reflect.Value) {
 		v.SetUint(1)
 	case reflect.Float64:
 		v.SetFloat(0.1)
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 3, 3))
 		fill(v.Index(1))

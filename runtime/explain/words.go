@@ -41,6 +41,8 @@ func reasonText(w core.Wait, ahead company) string {
 		return "for its cells to come back from a lower tier"
 	case sched.ForPrefix:
 		return fmt.Sprintf("for what it begins with, which %s was to compute, or computing", w.Head)
+	case sched.ForPipe:
+		return "the prompts of running turns, which the engine computes first"
 	case sched.ForSteps:
 		return "for room in the steps, which were full with decodes and prompts before its own"
 	}

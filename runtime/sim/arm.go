@@ -19,6 +19,7 @@ type Arm struct {
 	full    bool // steps are always filled with prompt, as published systems do
 	know    Knowledge
 	endless bool // a pool that holds every context
+	bounded bool // waits are, see Study.MaxWait
 	late    bool // cells come back from lower tiers no sooner than their turn is admitted
 }
 
@@ -36,15 +37,15 @@ const (
 // Arms are those of a study, ours first.
 func Arms() []Arm {
 	arms := []Arm{
-		{Name: sched.Default, Kind: Ours},
-		{Name: "interlude/full-steps", Says: "ours, with steps filled with prompt", Kind: Ablation, policy: sched.NewInterlude, full: true},
-		{Name: "interlude/no-guard", Says: "ours, without guards", Kind: Ablation, policy: sched.NewWorkingSet},
-		{Name: "interlude/no-prefetch", Says: "ours, with cells fetched for admitted turns alone", Kind: Ablation, policy: sched.NewInterlude, late: true},
-		{Name: "interlude/gaps-known", Says: "ours, told how long each tool will take", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true}},
-		{Name: "interlude/gaps-known/no-prefetch", Says: "the same, with cells fetched for admitted turns alone", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true}, late: true},
-		{Name: "interlude/work-known", Says: "ours, told the engine time that is left", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Work: true}},
-		{Name: "interlude/both-known", Says: "ours, told both", Kind: Clairvoyant, policy: sched.NewInterlude, know: Knowledge{Gaps: true, Work: true}},
-		{Name: "endless-pool", Says: "ours, with a pool for all contexts", Kind: Clairvoyant, policy: sched.NewInterlude, endless: true},
+		{Name: sched.Default, Kind: Ours, bounded: true},
+		{Name: "interlude/full-steps", Says: "ours, with steps filled with prompt", Kind: Ablation, policy: sched.NewInterlude, bounded: true, full: true},
+		{Name: "interlude/no-guard", Says: "ours, without a bound on waits", Kind: Ablation, policy: sched.NewInterlude},
+		{Name: "interlude/no-prefetch", Says: "ours, with cells fetched for admitted turns alone", Kind: Ablation, policy: sched.NewInterlude, bounded: true, late: true},
+		{Name: "interlude/gaps-known", Says: "ours, told how long each tool will take", Kind: Clairvoyant, policy: sched.NewInterlude, bounded: true, know: Knowledge{Gaps: true}},
+		{Name: "interlude/gaps-known/no-prefetch", Says: "the same, with cells fetched for admitted turns alone", Kind: Clairvoyant, policy: sched.NewInterlude, bounded: true, know: Knowledge{Gaps: true}, late: true},
+		{Name: "interlude/work-known", Says: "ours, told the engine time that is left", Kind: Clairvoyant, policy: sched.NewInterlude, bounded: true, know: Knowledge{Work: true}},
+		{Name: "interlude/both-known", Says: "ours, told both", Kind: Clairvoyant, policy: sched.NewInterlude, bounded: true, know: Knowledge{Gaps: true, Work: true}},
+		{Name: "endless-pool", Says: "ours, with a pool for all contexts", Kind: Clairvoyant, policy: sched.NewInterlude, bounded: true, endless: true},
 	}
 	for _, p := range sched.Policies {
 		switch p.Name {
@@ -69,6 +70,9 @@ func Arms() []Arm {
 // config is a simulation under the arm.
 func (a *Arm) config(c Config) Config {
 	c.Policy, c.FixedSteps, c.NoPrefetch, c.Know = a.policy, a.full, a.late, a.know
+	if !a.bounded {
+		c.Guard = sched.Guard{}
+	}
 	if a.endless {
 		c.Pool, c.Host, c.Disk = endless(c), 0, 0
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	Policy     func(sched.Env) sched.Policy
 	Know       Knowledge
 	FixedSteps bool // see core.Config
+	Guard      sched.Guard
 	NoPrefetch bool
 	Programs   []workload.Program
 	Arrivals   []programs.Time // of the programs without a parent, in their order
@@ -152,6 +153,7 @@ func CoreConfig(cfg Config) core.Config {
 		MaxRunning: cfg.Running,
 		Policy:     cfg.Policy,
 		FixedSteps: cfg.FixedSteps,
+		Guard:      cfg.Guard,
 		NoPrefetch: cfg.NoPrefetch,
 		Host:       cell * programs.Bytes(cfg.Host),
 		Disk:       cell * programs.Bytes(cfg.Disk),

@@ -31,6 +31,7 @@ type Study struct {
 	Loads    []Load
 	Arms     []Arm
 	Families bool // subagents come with their parents
+	MaxWait  programs.Duration // that ours promises somebody who waits; 0 is sched.DefaultGuard's, negative promises nothing
 	Sustain  bool // find the sustainable load of each arm
 
 	// Progress, where it is set, hears of every simulation that has ended. Calls do
@@ -104,7 +105,19 @@ func (s *Study) draw(seed uint64) []workload.Program {
 }
 
 func (s *Study) config(ps []workload.Program, arrivals []programs.Time) Config {
-	return Config{Engine: s.Engine, Pool: s.Pool, Host: s.Host, Disk: s.Disk, Programs: ps, Arrivals: arrivals}
+	return Config{Engine: s.Engine, Pool: s.Pool, Host: s.Host, Disk: s.Disk, Guard: s.guard(), Programs: ps, Arrivals: arrivals}
+}
+
+// guard bounds the waits of our arms.
+func (s *Study) guard() sched.Guard {
+	g := sched.DefaultGuard
+	switch {
+	case s.MaxWait < 0:
+		return sched.Guard{}
+	case s.MaxWait > 0:
+		g.Bound[programs.Interactive] = s.MaxWait
+	}
+	return g
 }
 
 // reference is load 1, in programs a second.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/sim"
@@ -35,6 +36,7 @@ type simCmd struct {
 	Sustain  bool     `help:"Find as well the load that each policy can sustain."`
 	Plot     string   `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
 	Timeline string   `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
+	MaxWait  time.Duration `help:"The longest wait for a first token that ours promises where it can be kept; 0: ${maxwait}, negative: none." name:"max-wait" placeholder:"DURATION"`
 	Quick    bool     `help:"Fewer programs and seeds: within 50 s on two cores."`
 	Replay   string   `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
 	Effects  bool     `help:"With --replay: print every event and what came of it."`
@@ -131,7 +133,7 @@ func (c *simCmd) study() (*sim.Study, error) {
 	s := &sim.Study{
 		Set: set, Engine: engine, Tokens: c.Scale,
 		Pool: programs.Tokens(c.KVTokens), Host: programs.Tokens(c.Host), Disk: programs.Tokens(c.Disk),
-		Programs: c.Programs, Seeds: c.Seeds, Families: c.Families, Sustain: c.Sustain,
+		Programs: c.Programs, Seeds: c.Seeds, Families: c.Families, Sustain: c.Sustain, MaxWait: programs.Duration(c.MaxWait),
 	}
 	if s.Arms, err = sim.PickArms(c.Policies); err != nil {
 		return nil, err

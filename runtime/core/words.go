@@ -1,0 +1,145 @@
+package core
+
+import "github.com/interlude-run/interlude/programs"
+
+// words is the record of what a tenant's clients said of the turns that their programs
+// have left. A word counts as far as such words have told more than the forecast does.
+//
+// When a program ends, each of its words is compared with how many turns there were, and
+// so is what was foretold at the same moment. A word r, said at turn t of a program that
+// had N in the end, is wrong by (N − t − a·r)/N, where a is the factor by which such
+// words were too small so far. So there is nothing in saying less than is true: what is
+// said too small by habit is set right by habit. The weight of the next word is the part
+// of the forecast's mean square that words do without:
+//
+//	trust = 1 − mean square of words / mean square of forecasts     at least 0
+//
+// Who always says "one turn" is corrected to the mean, which tells nothing: the trust is
+// 0, and the word is as silence. (The credibility of actuarial science: Bühlmann, ASTIN
+// Bulletin 1967.)
+type words struct {
+	words, forecasts float64 // mean squares
+	said, had        float64 // sums of r and of N − t
+}
+
+// The constants of trust, in programs.
+const (
+	wordGain  = 0.1  // how much of a program's mean square the record takes
+	wordPrior = 10.0 // turns that were said and had, before there were any
+	mostBias  = 8.0  // and its inverse bound a
+	mostTurns = 1e4  // that a word may say
+)
+
+func newWords() words { return words{words: 1, forecasts: 1, said: wordPrior, had: wordPrior} }
+
+// trust is the weight of the next word, from 0 to 1.
+func (w *words) trust() float64 { return max(0, 1-w.words/w.forecasts) }
+
+// bias is a.
+func (w *words) bias() float64 { return min(max(w.had/w.said, 1/mostBias), mostBias) }
+
+// said are the words of a program so far, each of them counted: as sums, so that it does
+// not matter how many there are. A word and a forecast are totals, t + a·r.
+type said struct {
+	n                   float64
+	at, left            float64 // sums of t and of r
+	total, square       float64 // of what was said
+	expected, expSquare float64 // of what was foretold
+}
+
+// say takes a word in: at the program's turn so many follow, where the forecast is of
+// others; and gives how many are to be believed.
+func (w *words) say(s *said, turn int, left, foretold float64) (believed float64) {
+	left = min(left, mostTurns)
+	corrected := w.bias() * left
+	s.n++
+	s.at += float64(turn)
+	s.left += left
+	total, expected := float64(turn)+corrected, float64(turn)+foretold
+	s.total, s.square = s.total+total, s.square+total*total
+	s.expected, s.expSquare = s.expected+expected, s.expSquare+expected*expected
+	return foretold + w.trust()*(corrected-foretold)
+}
+
+// proved compares a program's words with how many turns it had.
+func (w *words) proved(s *said, turns int) {
+	if s.n == 0 || turns == 0 {
+		return
+	}
+	n := float64(turns)
+	wrong := func(sum, square float64) float64 { return max(0, 1-2*sum/n/s.n+square/n/n/s.n) }
+	w.words += wordGain * (wrong(s.total, s.square) - w.words)
+	w.forecasts += wordGain * (wrong(s.expected, s.expSquare) - w.forecasts)
+	w.said += wordGain * (s.left/s.n*wordPrior - w.said)
+	w.had += wordGain * (max(0, n-s.at/s.n)*wordPrior - w.had)
+}
+
+// foretold is what a machine makes of a program's future.
+type foretold struct {
+	kind   *kind
+	prompt programs.Tokens // of the first turn
+	work   float64         // seconds of the engine, in all
+	turn   float64         // and for a turn of its kind
+	done   float64
+	said   said
+}
+
+// left is the work that a program has left, the turn that has arrived with it, in
+// seconds.
+func (f *foretold) left() float64 { return max(f.work-f.done, leastPart*f.work) }
+
+// expectWork foretells what the program has left at the arrival of a turn, and takes in
+// what its client says of it.
+func (m *Machine) expectWork(p *program, ev *TurnArrived) {
+	f := &p.foretold
+	if f.kind == nil {
+		f.kind = m.remaining.kind(kindName{tenant: p.Tenant, opening: ev.Opening, child: ev.Parent != ""})
+		f.prompt = ev.Context
+		f.work, f.turn = m.remaining.foretell(f.kind, f.prompt)
+	}
+	left := f.left()
+	switch l := ev.Left; {
+	case l.Exact:
+		p.Work.Left = max(l.Time, 1)
+		return
+	case l.Turns > 0 || l.Time > 0:
+		turn := (f.done + f.turn) / float64(p.Turns+1)
+		said := float64(l.Turns)
+		if l.Time > 0 {
+			said = l.Time.Seconds() / turn
+		}
+		believed := m.wordsOf(p.Tenant).say(&f.said, p.Turns+1, said, max(0, left/turn-1))
+		left = (believed + 1) * turn
+	}
+	p.Work.Left = max(programs.Seconds(left), 1)
+}
+
+// turnDone takes in what a turn would have cost alone: its new prompt tokens and what it
+// generated.
+func (m *Machine) turnDone(p *program) {
+	t := &p.state
+	prompt := p.Turn.Context - t.usage.Generated
+	cost := m.speed.compute(min(t.keep, prompt), prompt) + float64(t.usage.Generated)*m.speed.decodeAlone(p.Turn.Context)
+	p.foretold.done += cost
+	m.remaining.turnOver(p.foretold.kind, p.Turns, cost)
+}
+
+// workDone takes in what a program that has ended had to do in all.
+func (m *Machine) workDone(p *program) {
+	f := &p.foretold
+	m.remaining.ended(f.kind, p.Turns, f.prompt, f.done)
+	if f.said.n > 0 {
+		m.wordsOf(p.Tenant).proved(&f.said, p.Turns)
+	}
+}
+
+// wordsOf is the record of a tenant.
+func (m *Machine) wordsOf(tenant programs.TenantID) *words {
+	w := m.words[tenant]
+	if w == nil {
+		fresh := newWords()
+		w = &fresh
+		m.words[tenant] = w
+	}
+	return w
+}
