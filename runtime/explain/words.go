@@ -42,7 +42,7 @@ func reasonText(w core.Wait, ahead company) string {
 	case sched.ForPrefix:
 		return fmt.Sprintf("for what it begins with, which %s was to compute, or computing", w.Head)
 	case sched.ForPipe:
-		return "the prompts of running turns, which the engine computes first"
+		return "for the prompts of running turns, which the engine computes first"
 	case sched.ForSteps:
 		return "for room in the steps, which were full with decodes and prompts before its own"
 	}

@@ -344,6 +344,6 @@ func Example() {
 		fmt.Printf("%d turns, %.0f %% of what could be found was, a program took %.0f s\n", r.Turns, 100*r.HitRate(), r.MeanJCT())
 	}
 	// Output:
-	// 350 turns, 0 % of what could be found was, a program took 647 s
-	// 350 turns, 79 % of what could be found was, a program took 386 s
+	// 350 turns, 0 % of what could be found was, a program took 656 s
+	// 350 turns, 74 % of what could be found was, a program took 388 s
 }

@@ -30,9 +30,9 @@ type Study struct {
 	Seeds    int
 	Loads    []Load
 	Arms     []Arm
-	Families bool // subagents come with their parents
+	Families bool              // subagents come with their parents
 	MaxWait  programs.Duration // that ours promises somebody who waits; 0 is sched.DefaultGuard's, negative promises nothing
-	Sustain  bool // find the sustainable load of each arm
+	Sustain  bool              // find the sustainable load of each arm
 
 	// Progress, where it is set, hears of every simulation that has ended. Calls do
 	// not overlap.

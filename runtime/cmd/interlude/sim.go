@@ -21,26 +21,26 @@ import (
 )
 
 type simCmd struct {
-	Workload string   `help:"Agent programs: ${workloads}." default:"agentcgroup" placeholder:"NAME"`
-	Traces   string   `help:"Folder with recorded runs, NAME.jsonl.gz each; those that are not there are generated with the recordings' statistics." placeholder:"DIR" type:"path" env:"INTERLUDE_TRACES"`
-	Engine   string   `help:"Simulated engine: ${engines}." default:"a100-8b" placeholder:"NAME"`
-	KVTokens int64    `help:"Cells of the device's pool; 0: what the engine has." name:"kv-tokens" placeholder:"N"`
-	Host     int64    `help:"Cells of the host tier." name:"host-kv-tokens" placeholder:"N"`
-	Disk     int64    `help:"Cells of the disk tier, which wants a host tier." name:"disk-kv-tokens" placeholder:"N"`
-	Scale    float64  `help:"Factor for all token counts, above 0 and at most 1; 0: 1, or a sixteenth on cpu-135m." name:"scale-tokens" placeholder:"F"`
-	Families bool     `help:"Subagents start and finish with their parents, which wait for them."`
-	Loads    []string `help:"Loads, in parts of what the engine can do at most; one that ends in b is bursty." default:"0.5,0.8,0.95,0.8b" placeholder:"LOAD"`
-	Programs int      `help:"Programs of a simulation." default:"300" placeholder:"N"`
-	Seeds    int      `help:"Simulations of each policy and load." default:"4" placeholder:"N"`
-	Policies []string `help:"Compare with these alone; default: all, see the table." placeholder:"NAME"`
-	Sustain  bool     `help:"Find as well the load that each policy can sustain."`
-	Plot     string   `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
-	Timeline string   `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
+	Workload string        `help:"Agent programs: ${workloads}." default:"agentcgroup" placeholder:"NAME"`
+	Traces   string        `help:"Folder with recorded runs, NAME.jsonl.gz each; those that are not there are generated with the recordings' statistics." placeholder:"DIR" type:"path" env:"INTERLUDE_TRACES"`
+	Engine   string        `help:"Simulated engine: ${engines}." default:"a100-8b" placeholder:"NAME"`
+	KVTokens int64         `help:"Cells of the device's pool; 0: what the engine has." name:"kv-tokens" placeholder:"N"`
+	Host     int64         `help:"Cells of the host tier." name:"host-kv-tokens" placeholder:"N"`
+	Disk     int64         `help:"Cells of the disk tier, which wants a host tier." name:"disk-kv-tokens" placeholder:"N"`
+	Scale    float64       `help:"Factor for all token counts, above 0 and at most 1; 0: 1, or a sixteenth on cpu-135m." name:"scale-tokens" placeholder:"F"`
+	Families bool          `help:"Subagents start and finish with their parents, which wait for them."`
+	Loads    []string      `help:"Loads, in parts of what the engine can do at most; one that ends in b is bursty." default:"0.5,0.8,0.95,0.8b" placeholder:"LOAD"`
+	Programs int           `help:"Programs of a simulation." default:"300" placeholder:"N"`
+	Seeds    int           `help:"Simulations of each policy and load." default:"4" placeholder:"N"`
+	Policies []string      `help:"Compare with these alone; default: all, see the table." placeholder:"NAME"`
+	Sustain  bool          `help:"Find as well the load that each policy can sustain."`
+	Plot     string        `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
+	Timeline string        `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
 	MaxWait  time.Duration `help:"The longest wait for a first token that ours promises where it can be kept; 0: ${maxwait}, negative: none." name:"max-wait" placeholder:"DURATION"`
-	Quick    bool     `help:"Fewer programs and seeds: within 50 s on two cores."`
-	Replay   string   `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
-	Effects  bool     `help:"With --replay: print every event and what came of it."`
-	JSON     bool     `help:"Print one JSON object." name:"json"`
+	Quick    bool          `help:"Fewer programs and seeds: within 50 s on two cores."`
+	Replay   string        `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
+	Effects  bool          `help:"With --replay: print every event and what came of it."`
+	JSON     bool          `help:"Print one JSON object." name:"json"`
 }
 
 // Help implements kong.HelpProvider.
