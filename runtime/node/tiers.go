@@ -45,19 +45,19 @@ type move struct {
 	err    error          // the engine refused: nothing can follow
 }
 
-// pieceBytes is how much is moved between two steps of the engine: a millisecond or
+// PieceBytes is how much is moved between two steps of the engine: a millisecond or
 // so, that running turns wait for.
-const pieceBytes = 4 << 20
+const PieceBytes = 4 << 20
 
-// aheadBytes is the same of what no turn waits for: nobody who runs is to notice.
-const aheadBytes = 512 << 10
+// AheadBytes is the same of what no turn waits for: nobody who runs is to notice.
+const AheadBytes = 512 << 10
 
 // atOnce is how much of the move goes between two steps.
 func (m *move) atOnce() int {
 	if m.ahead {
-		return aheadBytes
+		return AheadBytes
 	}
-	return pieceBytes
+	return PieceBytes
 }
 
 // packer keeps copies in about as much memory as their cells take.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -28,6 +29,7 @@ type Config struct {
 	NoPrefetch bool
 	Programs   []workload.Program
 	Arrivals   []programs.Time // of the programs without a parent, in their order
+	Shell      Shell           // what else a turn passes through
 
 	// Observe, where it is set, hears of every event and what came of it, and
 	// must not keep what it gets.
@@ -76,6 +78,8 @@ type simulation struct {
 	report  core.StepDone
 	stepEnd programs.Time // 0 when no step runs
 	links   [2]link       // to the host, to disk
+	copier  copier        // in place of the first, where moves are the engine's work
+	chance  *rand.Rand    // of jitter
 
 	arrival core.TurnArrived
 	tally   tally
@@ -122,15 +126,13 @@ func newSimulation(cfg Config) (*simulation, error) {
 			return nil, fmt.Errorf("program %s has contexts of up to %d tokens, the pool %d cells", p.ID, p.Final(), cfg.Pool)
 		}
 	}
-	if cfg.Running == 0 {
-		cfg.Running = 256
-	}
-	cfg.Running = min(cfg.Running, int(cfg.Engine.StepTokens))
 	machine, err := core.New(CoreConfig(cfg))
 	if err != nil {
 		return nil, err
 	}
 	s := &simulation{cfg: cfg, machine: machine, byID: map[programs.ProgramID]*agent{}, digest: newDigest()}
+	s.chance = rand.New(rand.NewPCG(cfg.Shell.Seed, 0))
+	s.copier = copier{shell: &s.cfg.Shell, cost: cfg.Engine}
 	s.links[0].tier, s.links[1].tier = kvpin.Host, kvpin.Disk
 	s.agents = make([]agent, 0, len(cfg.Programs)) // never grows: agents are pointed to
 	for i := range cfg.Programs {
@@ -141,8 +143,18 @@ func newSimulation(cfg Config) (*simulation, error) {
 	return s, nil
 }
 
-// CoreConfig is the core's configuration for a simulated engine.
+// CoreConfig is the core's configuration for a simulated engine, or the shell's.
 func CoreConfig(cfg Config) core.Config {
+	if cfg.Shell.Core != nil {
+		c := *cfg.Shell.Core
+		c.Policy, c.FixedSteps, c.NoPrefetch = cfg.Policy, cfg.FixedSteps, cfg.NoPrefetch
+		return c
+	}
+	running := cfg.Running
+	if running == 0 {
+		running = 256
+	}
+	running = min(running, int(cfg.Engine.StepTokens))
 	cell := cfg.Engine.KVBytes
 	return core.Config{
 		Geometry: kvpin.Geometry{
@@ -150,7 +162,7 @@ func CoreConfig(cfg Config) core.Config {
 		},
 		MaxContext: 1 << 40,
 		StepTokens: cfg.Engine.StepTokens,
-		MaxRunning: cfg.Running,
+		MaxRunning: running,
 		Policy:     cfg.Policy,
 		FixedSteps: cfg.FixedSteps,
 		Guard:      cfg.Guard,
@@ -182,7 +194,7 @@ func (s *simulation) invite() {
 	arrivals := s.cfg.Arrivals
 	for i, a := range s.of {
 		if s.cfg.Programs[i].Parent < 0 {
-			s.expect(a, arrivals[0])
+			s.expect(a, arrivals[0].Add(s.cfg.Shell.In))
 			arrivals = arrivals[1:]
 		}
 	}
@@ -236,12 +248,16 @@ func (s *simulation) next() error {
 			consider(s.links[i].queue[0].ends, 4+i)
 		}
 	}
+	if s.copier.ends != 0 {
+		consider(s.copier.ends, 6)
+	}
 	s.now = at
 	switch kind {
 	case 0:
 		return fmt.Errorf("%d programs have not ended and nothing happens", s.open)
 	case 1:
 		s.stepEnd = 0
+		s.copier.begin(s.now) // before the core is told: the next step waits for it
 		s.tell(&s.report)
 	case 2:
 		a := s.arriving.Top().Value
@@ -249,6 +265,12 @@ func (s *simulation) next() error {
 		s.arrive(a)
 	case 3:
 		s.tell(&core.Tick{})
+	case 6:
+		if id, done := s.copier.end(); done {
+			s.tell(&core.MoveDone{Move: id})
+		} else if s.stepEnd == 0 {
+			s.copier.begin(s.now)
+		}
 	default:
 		l := &s.links[kind-4]
 		id := l.queue[0].id
@@ -264,13 +286,14 @@ func (s *simulation) next() error {
 // arrive brings the agent's next turn before the core.
 func (s *simulation) arrive(a *agent) {
 	t := &a.program.Turns[a.turn]
+	sent := s.now - programs.Time(s.cfg.Shell.In)
 	if a.turn == 0 {
-		a.arrived = s.now
+		a.arrived = sent
 	}
 	ev := &s.arrival
 	*ev = core.TurnArrived{
 		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
-		Arrived:  s.now,
+		Arrived:  sent,
 		Context:  t.Prefix + t.Input,
 		Keep:     a.kept(t),
 		MaxNew:   t.Output,
@@ -318,6 +341,9 @@ func (s *simulation) tell(ev core.Event) {
 	for i := range effects {
 		s.do(&effects[i])
 	}
+	if s.stepEnd == 0 {
+		s.copier.begin(s.now)
+	}
 }
 
 func (s *simulation) do(e *core.Effect) {
@@ -351,8 +377,9 @@ func (s *simulation) run(items []core.Item) {
 		s.report.Results = append(s.report.Results, core.ItemOK)
 	}
 	s.report.Results = s.report.Results[:len(items)]
-	took := max(s.cfg.Engine.Step(s.items), 1)
-	s.stepEnd = s.now.Add(took)
+	took := max(s.jittered(s.cfg.Engine.Step(s.items)), 1)
+	begin := max(s.now.Add(s.cfg.Shell.Between), s.copier.ends)
+	s.stepEnd = begin.Add(took)
 	s.tally.step(took, len(items))
 }
 
@@ -367,24 +394,24 @@ func (s *simulation) finish(a *agent, e *core.Effect) {
 	}
 	for _, child := range t.Children {
 		c := s.of[child]
-		s.expect(c, s.now)
+		s.expect(c, s.now.Add(s.cfg.Shell.around()))
 		if !c.program.Async {
 			c.parent = a
 			a.waiting++
 		}
 	}
 	if a.waiting == 0 {
-		s.expect(a, s.now.Add(t.Gap))
+		s.expect(a, s.now.Add(t.Gap+s.cfg.Shell.around()))
 	}
 }
 
 // end takes an agent's leave, and lets a parent go on that has waited for it alone.
 func (s *simulation) end(a *agent) {
 	s.open--
-	s.tally.program(a, s.now)
+	s.tally.program(a, s.now.Add(s.cfg.Shell.Out))
 	if p := a.parent; p != nil {
 		if p.waiting--; p.waiting == 0 {
-			s.expect(p, s.now.Add(p.program.Turns[p.turn-1].Gap))
+			s.expect(p, s.now.Add(p.program.Turns[p.turn-1].Gap+s.cfg.Shell.around()))
 		}
 	}
 }
@@ -393,16 +420,20 @@ func (s *simulation) end(a *agent) {
 func (s *simulation) move(e *core.Effect) {
 	size := s.cfg.Engine.KVBytes * programs.Bytes(e.Cells-e.First)
 	lower := max(e.Source, e.Tier)
+	s.tally.moved[lower-kvpin.Host] += size
+	if e.Ahead {
+		s.tally.result.Ahead += size
+	}
+	if s.copier.takes(e.Source, e.Tier) {
+		s.copier.add(copying{id: e.Move, left: size, ahead: e.Ahead})
+		return
+	}
 	l := &s.links[lower-kvpin.Host]
 	t := transfer{id: e.Move, took: max(s.cfg.Engine.Transfer(size, cost.Link(lower-kvpin.Host)), 1)}
 	if len(l.queue) == 0 {
 		t.ends = s.now.Add(t.took)
 	}
 	l.queue = append(l.queue, t)
-	s.tally.moved[lower-kvpin.Host] += size
-	if e.Ahead {
-		s.tally.result.Ahead += size
-	}
 }
 
 // digest is a fingerprint of a simulation's decisions.

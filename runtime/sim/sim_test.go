@@ -79,6 +79,9 @@ func TestEverythingIsServed(t *testing.T) {
 				c.Disk = 0
 			}
 		}
+		if rapid.Bool().Draw(t, "shell") {
+			c.Shell = sim.Shell{In: programs.Millisecond, Out: programs.Millisecond, Between: programs.Microsecond, Piece: 4 << 20, Ahead: 1 << 20}
+		}
 		r, err := sim.Run(context.Background(), c)
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,8 @@ type benchCmd struct {
 	Steps  benchStepsCmd  `cmd:"" help:"Steps of the engine beside the simulator's model of them."`
 	Gaps   benchGapsCmd   `cmd:"" help:"Predictions of how long tools take, scored out of sample beside simpler ones."`
 	Replay benchReplayCmd `cmd:"" help:"Agent runs with real text under memory pressure, policies side by side."`
+
+	Fidelity benchFidelityCmd `cmd:"" help:"The simulator beside the real engine, on the same agent runs, policy by policy."`
 }
 
 type benchEngineCmd struct {

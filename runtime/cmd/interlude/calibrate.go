@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
+	"text/tabwriter"
 	"time"
 
 	"github.com/interlude-run/interlude/gpu"
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/cmd/interlude/internal/fidelity"
+	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/runtime/sim/cost"
 )
 
@@ -23,6 +27,13 @@ type benchStepsCmd struct {
 	Steps   int    `help:"Steps to measure; half of them are fitted to, half show how far off the fit is." default:"160"`
 	Quick   bool   `help:"Fewer steps and shorter contexts: within 50 s on two quiet cores."`
 	JSON    bool   `help:"Print one JSON object." name:"json"`
+}
+
+// Help implements kong.HelpProvider.
+func (*benchStepsCmd) Help() string {
+	return `Measures steps of many shapes on the real engine, fits the simulator's model of an engine to every second one and compares it with the others: the mean and the worst error in parts of the measured time, for all steps and for each kind. The same for cpu-135m, the shipped one, as it is, and with its times divided by how much faster this machine is.
+
+The README's figures of cpu-135m, and the rates in its table, are the means of two runs of this command without --quick on the machine that the README names.`
 }
 
 // calibration is the simulator's engine beside the real one, on this machine.
@@ -56,6 +67,8 @@ type fitFigure struct {
 	Prefill    float64 `json:"prefill_tokens_per_second"` // of 512 tokens
 	Decode1    float64 `json:"decode_tokens_per_second"`  // of one sequence behind 512 cells
 	Decode8    float64 `json:"decode_tokens_per_second_of_8"`
+
+	Errors []fidelity.StepErrors `json:"step_errors"` // by kind of step
 }
 
 // Run measures steps of many shapes and fits the cost model to them.
@@ -79,7 +92,7 @@ func (c *benchStepsCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer e.Close()
-	samples, err := measureSteps(ctx, e, c.Steps, min(longest, e.Geometry().MaxContext))
+	samples, err := measureSteps(ctx, e, c.Steps, min(longest, e.Geometry().MaxContext), 2, 0)
 	if err != nil {
 		return fmt.Errorf("measure steps: %w", err)
 	}
@@ -94,9 +107,30 @@ func (c *benchStepsCmd) Run(ctx context.Context) error {
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(out)
 	}
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return out.print(os.Stdout)
+}
+
+// print writes tables.
+func (c *calibration) print(out io.Writer) error {
+	fmt.Fprintf(out, "%d steps of %s, %d threads, %s; errors on the half that was not fitted to, in parts of the measured time\n\n", c.Steps, c.Model, c.Threads, c.Processor)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\tkind\tsteps\tseconds\tin all\tmedian\tmean |error|\tworst\t")
+	figures := []struct {
+		name string
+		of   *fitFigure
+	}{{"fitted", &c.Fitted}, {"cpu-135m", &c.Shipped}, {"cpu-135m, scaled", &c.Scaled}}
+	for _, f := range figures {
+		fidelity.PrintErrors(w, f.name, f.of.Errors)
+	}
+	fmt.Fprintln(w, "\t\t\t\t\t\t\t\t\ntokens/s\tprefilled\tdecoded\tby eight\t")
+	for _, f := range figures {
+		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t\n", f.name, f.of.Prefill, f.of.Decode1, f.of.Decode8)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\ncpu-135m takes %.2f times as long as this machine; rates of the fit: %+v\n", c.Speed, c.Rates)
+	return err
 }
 
 // calibrate fits to every second sample and compares with the others.
@@ -125,13 +159,9 @@ func calibrate(samples []cost.Sample, g engine.Geometry) (*calibration, error) {
 	}
 	slices.Sort(ratios)
 	speed := ratios[len(ratios)/2]
-	scaled := slices.Clone(held)
-	for i := range scaled {
-		scaled[i].Took = programs.Seconds(scaled[i].Took.Seconds() * speed)
-	}
 	return &calibration{
 		Steps: len(samples), Fitted: figureOf(fitted, held), Shipped: figureOf(shipped, held),
-		Speed: speed, Scaled: figureOf(shipped, scaled),
+		Speed: speed, Scaled: figureOf(fidelity.Slower(shipped, 1/speed), held),
 		Rates: rates{
 			Flops: fitted.Flops, AttnFlops: fitted.AttnFlops, Bandwidth: min(fitted.Bandwidth, math.MaxFloat64),
 			Overhead: fitted.Overhead, ItemOverhead: fitted.ItemOverhead,
@@ -149,6 +179,7 @@ func figureOf(e *cost.Engine, held []cost.Sample) fitFigure {
 		MeanError: d.Mean, WorstError: d.Worst,
 		Prefill: 512 / e.Prefill(0, 512).Seconds(),
 		Decode1: 1 / e.Decode(512).Seconds(), Decode8: 8 / e.Step(eight).Seconds(),
+		Errors: fidelity.ErrorsByKind(e, held),
 	}
 }
 
@@ -157,14 +188,14 @@ const decoding = 8
 
 // measureSteps runs steps of shapes that differ in items, tokens and contexts
 // independently: up to eight sequences, each behind any context up to the longest, of
-// which any number decode and at most one has a chunk of prompt. Each shape is run
-// twice and the shorter time counts, as what else the machine does only adds to it.
-func measureSteps(ctx context.Context, e *gpu.Engine, steps, longest int) ([]cost.Sample, error) {
+// which any number decode and at most one has a chunk of prompt. Of a shape's tries the
+// shortest counts, as what else the machine does only adds to it.
+func measureSteps(ctx context.Context, e *gpu.Engine, steps, longest, tries int, seed uint64) ([]cost.Sample, error) {
 	const whole = engine.Seq(1)
 	if err := prefill(e, whole, longest-128); err != nil {
 		return nil, err
 	}
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(1, 2+seed))
 	samples := make([]cost.Sample, 0, steps)
 	for i := range steps {
 		if ctx.Err() != nil {
@@ -172,7 +203,7 @@ func measureSteps(ctx context.Context, e *gpu.Engine, steps, longest int) ([]cos
 		}
 		shape := shapeOf(random, longest-256)
 		s := cost.Sample{Items: shape, Took: math.MaxInt64}
-		for range 2 {
+		for range tries {
 			took, err := timeStep(e, whole, shape)
 			if err != nil {
 				return nil, err
@@ -247,4 +278,33 @@ func tokens(n int) []engine.Token {
 		ts[i] = engine.Token(1000 + i%5000)
 	}
 	return ts
+}
+
+// measureMoves gives the seconds a byte that cells take between the engine and the host,
+// the mean of both ways.
+func measureMoves(e *gpu.Engine) (float64, error) {
+	const from, to = engine.Seq(1), engine.Seq(2)
+	cells := min(int(node.PieceBytes/e.Geometry().CellBytes), 128)
+	var all []float64
+	for range 9 {
+		begin := time.Now()
+		saved, err := e.Save(from, 0, cells)
+		if err != nil {
+			return 0, err
+		}
+		if err := e.New(to); err != nil {
+			return 0, err
+		}
+		if err := e.Reserve(to, cells); err != nil {
+			return 0, err
+		}
+		if err := e.Load(to, saved); err != nil {
+			return 0, err
+		}
+		all = append(all, time.Since(begin).Seconds()/2/float64(int64(cells)*e.Geometry().CellBytes))
+		if err := e.Release(to); err != nil {
+			return 0, err
+		}
+	}
+	return median(all), nil
 }

@@ -5,55 +5,52 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
-	"math"
 	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 
-	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/cmd/interlude/internal/replay"
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/sdk"
 )
 
 type benchReplayCmd struct {
-	Traces      string        `help:"Folder with text/swebench-mini-text.jsonl.gz, recorded runs; where there is none, runs are made from a source tree." placeholder:"DIR" type:"path" env:"INTERLUDE_TRACES"`
-	Dir         string        `help:"Source tree that made runs look through." type:"existingdir" default:"."`
-	Model       string        `help:"GGUF model; see serve." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
-	Threads     int           `help:"Compute threads; 0: one per processor." default:"0"`
-	Policies    []string      `help:"Compare with these; interlude is always there, with /full-steps behind it with steps as other systems fill them, with /host with a host tier." default:"program-fcfs,request-fcfs,interlude/host" placeholder:"NAME"`
+	replayFlags `embed:""`
+	Policies    []string      `help:"Compare with these; interlude is always there, with /full-steps behind it with steps as other systems fill them, with /host with a host tier." default:"program-fcfs,request-fcfs,interlude/full-steps,interlude/host" placeholder:"NAME"`
 	LlamaServer string        `help:"Compare with this llama-server too, without its cache in host memory and with it." placeholder:"PATH" name:"llama-server" type:"existingfile"`
-	Runs        int           `help:"Agent runs." default:"24"`
-	Turns       int           `help:"Most turns of a run." default:"12"`
-	Chars       int           `help:"Most characters of what a tool prints." default:"120"`
-	Tokens      int           `help:"Most tokens of an answer." default:"4"`
-	Gaps        float64       `help:"Factor for the tools' times." default:"0.03"`
-	KVBytes     byteSize      `help:"Memory for the cache; small, so that not all runs fit." default:"32MiB" name:"kv-bytes"`
-	HostBytes   byteSize      `help:"Memory of the host tier, and of llama-server's cache in host memory." default:"1GiB" name:"host-kv-bytes"`
-	Stagger     time.Duration `help:"Between the beginnings of two runs." default:"100ms"`
-	Repetitions int           `help:"How often all is done, arms taking turns to be first." default:"3"`
-	Quick       bool          `help:"Fewer and shorter runs, fewer policies, once: within 50 s on two quiet cores."`
+	SLOTTFT     time.Duration `help:"Search for the most agents of which --slo-share have the first token of each turn within this time. 0: any." name:"slo-ttft" default:"0"`
+	SLOJCT      time.Duration `help:"And are done within this time. 0: any." name:"slo-jct" default:"0"`
+	SLOShare    float64       `help:"The share of the agents that must." name:"slo-share" default:"0.9"`
 	JSON        bool          `help:"Print one JSON object." name:"json"`
 }
 
 // Help implements kong.HelpProvider.
 func (*benchReplayCmd) Help() string {
-	return "Replays agent runs with real text on the real engine, over NATS, under memory pressure: the same runs under one scheduling policy after the other. Policies of other systems run as published, with steps filled with prompt. The engine is set to give the same bits whatever runs beside a turn, and the answers are compared."
+	return `Replays agent runs with real text on the real engine, over NATS, under memory pressure: the same runs under one scheduling policy after the other. Policies of other systems run as published, with steps filled with prompt. The engine is set to give the same bits whatever runs beside a turn, and the answers are compared.
+
+Runs are cut to what a small model takes: by default (--setting short) an answer has at most 4 tokens and what a tool prints 120 characters, so that prompts are nearly all of the work. --setting long has answers of 64 tokens and contexts of 2,000 to 4,000.
+
+--runs takes a file, plain or compressed, with a run a line: recorded conversations with "messages", sessions of agentic-bench (abench-session-jsonl-v1) with "session_id", or traces of token counts, whose text is taken from --dir. Where a trace's context is rewritten, the replay's goes on.
+
+With --slo-ttft or --slo-jct each server is searched, by halving, for the most agents of which --slo-share keep both; each try is a replay of its own.`
 }
 
 // Run replays everything and prints what it took.
 func (c *benchReplayCmd) Run(ctx context.Context) error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if c.SLOTTFT < 0 || c.SLOJCT < 0 || !(c.SLOShare > 0 && c.SLOShare <= 1) {
+		return errors.New("--slo-ttft and --slo-jct are at least 0, and --slo-share is above 0 and at most 1")
+	}
 	if c.Quick {
-		c.Runs, c.Turns, c.Repetitions = min(c.Runs, 9), min(c.Turns, 6), 1
-		c.Chars, c.Tokens, c.KVBytes = min(c.Chars, 100), min(c.Tokens, 2), min(c.KVBytes, 12<<20)
 		c.Policies = []string{"program-fcfs", "request-fcfs"}
 	}
-	arms, err := c.arms()
+	arms, err := c.armsOf(c.Policies)
 	if err != nil {
 		return err
+	}
+	if c.LlamaServer != "" {
+		arms = append(arms, arm{name: "llama-server", llama: true}, arm{name: "llama-server/host", llama: true, host: int64(c.HostBytes)})
 	}
 	runs, source, err := c.runs()
 	if err != nil {
@@ -63,28 +60,20 @@ func (c *benchReplayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Threads == 0 {
-		c.Threads = runtime.NumCPU()
-	}
-	r := &replay.Report{
-		Model: o.model.Name, Threads: c.Threads, Machine: fmt.Sprintf("%s/%s with %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
-		KVBytes: int64(c.KVBytes), Source: source, Runs: len(runs), Gaps: c.Gaps, Repetitions: c.Repetitions,
-		Arms: make([]replay.Arm, len(arms)),
-	}
-	for i := range runs {
-		r.Turns += len(runs[i].Turns)
-	}
-	for i := range arms {
-		r.Arms[i].Name = arms[i].name
-	}
+	r := c.report(o, runs, source, arms)
 	for repetition := range c.Repetitions {
 		for k := range arms {
 			i := (k + repetition) % len(arms)
 			what := fmt.Sprintf("%d/%d %s", repetition+1, c.Repetitions, arms[i].name)
-			if err := c.play(ctx, what, o, i, arms[i], runs, r); err != nil {
+			out, counts, err := c.play(ctx, what, o, arms[i], runs, r)
+			if err != nil {
 				return fmt.Errorf("%s: %w", arms[i].name, err)
 			}
+			r.Add(i, out, counts, arms[i].llama)
 		}
+	}
+	if err := c.searchSLO(ctx, o, arms, runs, r); err != nil {
+		return err
 	}
 	r.Sum()
 	if c.JSON {
@@ -93,127 +82,60 @@ func (c *benchReplayCmd) Run(ctx context.Context) error {
 	return r.Print(os.Stdout)
 }
 
-// arm is how a server is set up.
-type arm struct {
-	name   string
-	policy string
-	full   bool
-	host   int64
-	llama  bool // a llama-server
-}
-
-// arms are ours and those that it is compared with.
-func (c *benchReplayCmd) arms() ([]arm, error) {
-	if c.Runs < 1 || c.Turns < 1 || c.Chars < 1 || c.Tokens < 1 || c.Repetitions < 1 || c.Threads < 0 || !(c.Gaps >= 0) || math.IsInf(c.Gaps, 1) || c.Stagger < 0 {
-		return nil, errors.New("--runs, --turns, --chars, --tokens and --repetitions are at least 1, --threads, --gaps and --stagger at least 0")
+// searchSLO finds how many agents each server takes within the limits, if there are any.
+func (c *benchReplayCmd) searchSLO(ctx context.Context, o *obtained, arms []arm, runs []replay.Run, r *replay.Report) error {
+	if c.SLOTTFT == 0 && c.SLOJCT == 0 {
+		return nil
 	}
-	arms := []arm{{name: sched.Default, policy: sched.Default}}
-	for _, name := range c.Policies {
-		a := arm{name: name, policy: name, full: true}
-		switch name {
-		case sched.Default:
-			continue
-		case sched.Default + "/full-steps":
-			a.policy = sched.Default
-		case sched.Default + "/host":
-			a.policy, a.full, a.host = sched.Default, false, int64(c.HostBytes)
-		default:
-			if _, err := sched.ByName(name); err != nil {
-				return nil, err
-			}
+	r.SLO = &replay.SLO{TTFT: c.SLOTTFT, JCT: c.SLOJCT, Share: c.SLOShare}
+	for i := range arms {
+		most, err := replay.MostAgents(len(runs), func(n int) (bool, error) {
+			out, _, err := c.play(ctx, fmt.Sprintf("%s, %d agents", arms[i].name, n), o, arms[i], runs[:n], r)
+			return err == nil && r.SLO.Kept(out), err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", arms[i].name, err)
 		}
-		arms = append(arms, a)
+		r.Arms[i].WithinSLO = &most
 	}
-	if c.LlamaServer != "" {
-		arms = append(arms, arm{name: "llama-server", llama: true}, arm{name: "llama-server/host", llama: true, host: int64(c.HostBytes)})
-	}
-	return arms, nil
-}
-
-// runs are recorded ones where there are some.
-func (c *benchReplayCmd) runs() (runs []replay.Run, source string, err error) {
-	limits := replay.Limits{Turns: c.Turns, Chars: c.Chars, Tokens: c.Tokens, Gaps: c.Gaps}
-	dir := c.Traces
-	if dir == "" {
-		dir = filepath.Join("..", "shared", "traces")
-	}
-	path := filepath.Join(dir, "text", "swebench-mini-text.jsonl.gz")
-	runs, err = replay.Recorded(path, c.Runs, limits)
-	switch {
-	case err == nil:
-		return runs, "recorded: " + filepath.Base(path), nil
-	case c.Traces != "" || !errors.Is(err, fs.ErrNotExist):
-		return nil, "", fmt.Errorf("read recorded runs: %w", err)
-	}
-	runs, err = replay.Made(c.Dir, c.Runs, limits)
-	return runs, "made from a source tree", err
+	return nil
 }
 
 // play has the runs done by a server of the arm's.
-func (c *benchReplayCmd) play(ctx context.Context, what string, o *obtained, i int, a arm, runs []replay.Run, r *replay.Report) error {
+func (c *benchReplayCmd) play(ctx context.Context, what string, o *obtained, a arm, runs []replay.Run, r *replay.Report) (out *replay.Outcome, counts replay.Counts, err error) {
 	report, end := progress(what, "turns")
 	defer end()
-	done := 0
-	drive := func(ctx context.Context, server replay.Server) (*replay.Outcome, error) {
-		return replay.Drive(ctx, server, runs, c.Stagger, func() { done++; report(done, r.Turns) })
+	done, turns := 0, 0
+	for i := range runs {
+		turns += len(runs[i].Turns)
+	}
+	drive := func(ctx context.Context, server replay.Server) (err error) {
+		out, err = replay.Drive(ctx, server, runs, c.Stagger, func() { done++; report(done, turns) })
+		return err
 	}
 	if a.llama {
-		return c.playLlama(ctx, o, i, a, r, drive)
+		err = c.onLlama(ctx, o, a, r, drive)
+		return out, counts, err
 	}
-	return c.playNode(ctx, o, i, a, r, drive)
-}
-
-type drive func(context.Context, replay.Server) (*replay.Outcome, error)
-
-func (c *benchReplayCmd) playNode(ctx context.Context, o *obtained, i int, a arm, r *replay.Report, drive drive) error {
-	store, err := os.MkdirTemp("", "interlude-replay-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(store)
-	h, err := openHostWith(ctx, o, hostConfig{
-		engineFlags: engineFlags{Weights: "auto", KVType: replayKVType, KVBytes: c.KVBytes, MaxStep: 128, Threads: c.Threads, Deterministic: true},
-		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
-		nodeFlags:   nodeFlags{MaxQueue: 1024, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
-		log:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	}, func(cfg *node.Config) {
-		cfg.Policy, cfg.FixedSteps, cfg.HostBytes = a.policy, a.full, a.host
-	})
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	g := h.engine.Geometry()
-	r.KVTokens = g.PoolBytes / g.CellBytes
-	r.KVTokensF16 = g.PoolBytes / int64(2*2*g.Layers*g.KVHeads*g.HeadDim)
-	client, err := sdk.Connect(h.url)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return during(ctx, h.run, func(ctx context.Context) error {
-		if err := warmUp(ctx, client); err != nil {
-			return err
-		}
+	err = c.onNode(ctx, o, a, func(*node.Config) {}, func(ctx context.Context, h *host, client *sdk.Client) error {
+		g := h.engine.Geometry()
+		r.KVTokens = g.PoolBytes / g.CellBytes
+		r.KVTokensF16 = g.PoolBytes / int64(2*2*g.Layers*g.KVHeads*g.HeadDim)
 		before := h.node.Stats()
-		out, err := drive(ctx, replay.Nodes{Client: client})
-		if err != nil {
+		if err := drive(ctx, replay.Nodes{Client: client}); err != nil {
 			return err
 		}
 		s := h.node.Stats()
-		r.Add(i, out, replay.Counts{Restored: s.Restored - before.Restored, Suspended: s.Suspended - before.Suspended}, false)
+		counts = replay.Counts{Restored: s.Restored - before.Restored, Suspended: s.Suspended - before.Suspended}
 		return nil
 	})
+	return out, counts, err
 }
 
-// replayKVType is the type of our cached keys, the one that serve has unless it is told
-// otherwise; values are f16.
-const replayKVType = "q8_0"
-
-// playLlama has a llama-server do the runs in as many bytes of cache, of the types that it
+// onLlama has a llama-server do the runs in as many bytes of cache, of the types that it
 // has unless it is told otherwise, f16, with which it is also fastest here. It divides
 // them evenly between slots: as many as have room for the longest context.
-func (c *benchReplayCmd) playLlama(ctx context.Context, o *obtained, i int, a arm, r *replay.Report, drive drive) error {
+func (c *benchReplayCmd) onLlama(ctx context.Context, o *obtained, a arm, r *replay.Report, drive func(context.Context, replay.Server) error) error {
 	const margin = 64 // a template of its own may be a little longer
 	cells := int(r.KVTokensF16)
 	s, err := replay.StartLlamaServer(ctx, replay.LlamaOptions{
@@ -224,10 +146,5 @@ func (c *benchReplayCmd) playLlama(ctx context.Context, o *obtained, i int, a ar
 		return err
 	}
 	defer s.Close()
-	out, err := drive(ctx, s)
-	if err != nil {
-		return err
-	}
-	r.Add(i, out, replay.Counts{}, true)
-	return nil
+	return drive(ctx, s)
 }

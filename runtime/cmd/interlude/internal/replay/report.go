@@ -23,10 +23,14 @@ type Report struct {
 	Longest     int     `json:"longest_context_tokens"`
 	Gaps        float64 `json:"gaps_factor"`
 	Repetitions int     `json:"repetitions"`
+	Chars       int     `json:"tool_output_characters_at_most"`
+	Tokens      int     `json:"answer_tokens_at_most"`
 
 	LRU       float64 `json:"lru_over_ours_mean_jct,omitempty"`          // program FCFS with LRU
 	Request   float64 `json:"request_fcfs_over_ours_mean_jct,omitempty"` // request FCFS with LRU
 	Identical bool    `json:"texts_identical"`                           // of all arms on our nodes
+
+	SLO *SLO `json:"slo,omitempty"`
 
 	Arms []Arm `json:"arms"`
 
@@ -47,8 +51,11 @@ type Arm struct {
 	Prefilled int        `json:"prefilled_tokens"` // these are of a repetition, on average
 	Reused    int        `json:"reused_tokens"`
 	Generated int        `json:"generated_tokens"`
+	HitRate   float64    `json:"hit_rate"` // part of the prompt tokens computed before that were not computed again
 	Restored  int64      `json:"restored_cells"`
 	Suspended int64      `json:"suspended"`
+
+	WithinSLO *int `json:"agents_within_slo,omitempty"` // the most that were served within Report.SLO
 
 	// Differ counts answers that are not those of ours in the first repetition; -1
 	// where the server is another one, whose arithmetic and templates are its own.
@@ -57,6 +64,7 @@ type Arm struct {
 	means     []float64 // mean JCT of each repetition
 	jct, ttft []float64
 	used      Answer
+	reusable  int
 	restored  int64
 	suspended int64
 }
@@ -74,6 +82,7 @@ func (r *Report) Add(arm int, o *Outcome, c Counts, otherServer bool) {
 	a.used.Prefilled += o.Used.Prefilled
 	a.used.Reused += o.Used.Reused
 	a.used.Generated += o.Used.Generated
+	a.reusable += o.Reusable
 	a.restored += c.Restored
 	a.suspended += c.Suspended
 	r.Longest = max(r.Longest, o.Longest)
@@ -116,6 +125,10 @@ func (r *Report) Sum() {
 		a.MeanTTFT, a.P99TTFT, a.MaxTTFT = mean(a.ttft), quantile(a.ttft, 0.99), quantile(a.ttft, 1)
 		n := len(a.means)
 		a.Prefilled, a.Reused, a.Generated = a.used.Prefilled/n, a.used.Reused/n, a.used.Generated/n
+		a.HitRate = 1
+		if a.reusable > 0 {
+			a.HitRate = float64(a.used.Reused) / float64(a.reusable)
+		}
 		a.Restored, a.Suspended = a.restored/int64(n), a.suspended/int64(n)
 		r.Identical = r.Identical && a.Differ <= 0
 		switch a.Name {
@@ -149,19 +162,28 @@ func quantile(sorted []float64, q float64) float64 {
 // Print writes a table.
 func (r *Report) Print(out io.Writer) error {
 	fmt.Fprintf(out, "%d agent runs, %d turns (%s), contexts of up to %d tokens, on %s\n", r.Runs, r.Turns, r.Source, r.Longest, r.Model)
+	fmt.Fprintf(out, "answers of at most %d tokens, tool outputs of at most %d characters\n", r.Tokens, r.Chars)
 	fmt.Fprintf(out, "a cache of %d tokens, %d threads, %s; %d repetitions; times in seconds\n\n", r.KVTokens, r.Threads, r.Machine, r.Repetitions)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tJCT mean\tover ours\tspread\tp95\tmax\tTTFT mean\tp99\tmax\tprefilled\treused\trestored\tsuspended\t")
+	fmt.Fprintln(w, "\tJCT mean\tover ours\tspread\tp95\tmax\tTTFT mean\tp99\tmax\thit rate\tprefilled\treused\trestored\tsuspended\t")
 	for i := range r.Arms {
 		a := &r.Arms[i]
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f–%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%d\t%d\t%d\t\n",
+		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f–%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%d\t%d\t%d\t\n",
 			a.Name, a.MeanJCT, a.OverOurs, a.Spread[0], a.Spread[1], a.P95JCT, a.MaxJCT,
-			a.MeanTTFT, a.P99TTFT, a.MaxTTFT, a.Prefilled, a.Reused, a.Restored, a.Suspended)
+			a.MeanTTFT, a.P99TTFT, a.MaxTTFT, a.HitRate, a.Prefilled, a.Reused, a.Restored, a.Suspended)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(out)
+	if r.SLO != nil {
+		fmt.Fprintf(out, "agents of which %g %% have %s:\n", 100*r.SLO.Share, r.SLO)
+		for i := range r.Arms {
+			if most := r.Arms[i].WithinSLO; most != nil {
+				fmt.Fprintf(out, "  %-24s %d\n", r.Arms[i].Name, *most)
+			}
+		}
+	}
 	for i := range r.Arms {
 		if a := &r.Arms[i]; a.Differ > 0 {
 			fmt.Fprintf(out, "%d answers of %s are NOT those of %s\n", a.Differ, a.Name, r.Arms[0].Name)

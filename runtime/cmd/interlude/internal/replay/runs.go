@@ -2,10 +2,11 @@ package replay
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,27 +44,30 @@ type Limits struct {
 	Gaps   float64 // factor for gaps
 }
 
-// Recorded reads n runs from a file of recorded conversations: a JSON object a line,
-// compressed, with messages and turn_tool_ms.
-func Recorded(path string, n int, l Limits) ([]Run, error) {
+// Recorded reads the first n runs of a file, a JSON object a line, compressed where its
+// name ends in .gz. Each line is in one of the formats of [formats], told apart by their
+// fields; traces without text get that of the Go files of the tree dir.
+func Recorded(path string, n int, l Limits, dir string) ([]Run, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	unzipped, err := gzip.NewReader(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	lines := bufio.NewScanner(unzipped)
-	lines.Buffer(nil, 16<<20)
-	var runs []Run
-	for number := 1; len(runs) < n && lines.Scan(); number++ {
-		var r recording
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+	var plain io.Reader = file
+	if strings.HasSuffix(path, ".gz") {
+		if plain, err = gzip.NewReader(file); err != nil {
+			return nil, fmt.Errorf("%s: its name ends in .gz: %w", path, err)
 		}
-		run, err := r.run(l)
+	}
+	lines := bufio.NewScanner(plain)
+	lines.Buffer(nil, longestLine)
+	var runs []Run
+	text := &filler{dir: dir}
+	for number := 1; len(runs) < n && lines.Scan(); number++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		run, err := parse(lines.Bytes(), l, text)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 		}
@@ -71,15 +75,18 @@ func Recorded(path string, n int, l Limits) ([]Run, error) {
 		runs = append(runs, run)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: behind line %d: %w", path, len(runs), err)
 	}
 	if len(runs) < n {
-		return nil, fmt.Errorf("%s has %d runs, and %d are wanted: set --runs", path, len(runs), n)
+		return nil, fmt.Errorf("%s has %d runs, and %d are wanted: set --agents", path, len(runs), n)
 	}
 	return runs, nil
 }
 
-// recording is a line of the file.
+// longestLine is what a run may take in a file.
+const longestLine = 64 << 20
+
+// recording is a recorded conversation.
 type recording struct {
 	ID       string `json:"id"`
 	Messages []struct {
@@ -96,7 +103,15 @@ const bytesPerToken = 4
 // longestGap is what a tool can take at most, in milliseconds.
 const longestGap = 24 * 3600 * 1000
 
-func (r *recording) run(l Limits) (Run, error) {
+// gap is a tool's time, as it is replayed.
+func (l *Limits) gap(ms float64) (time.Duration, error) {
+	if !(ms >= 0 && ms <= longestGap) {
+		return 0, fmt.Errorf("a tool took %v ms", ms)
+	}
+	return time.Duration(ms * l.Gaps * float64(time.Millisecond)), nil
+}
+
+func (r *recording) run(l Limits, _ *filler) (Run, error) {
 	run := Run{ID: r.ID}
 	said := ""
 	for _, m := range r.Messages {
@@ -114,11 +129,10 @@ func (r *recording) run(l Limits) (Run, error) {
 				t.Tool, t.Class = call.Tool, call.Class
 			}
 			if k := len(run.Turns); k < len(r.ToolMS) && r.ToolMS[k] != nil {
-				ms := *r.ToolMS[k]
-				if ms < 0 || ms > longestGap {
-					return Run{}, fmt.Errorf("a tool took %v ms", ms)
+				var err error
+				if t.Gap, err = l.gap(*r.ToolMS[k]); err != nil {
+					return Run{}, err
 				}
-				t.Gap = time.Duration(ms * l.Gaps * float64(time.Millisecond))
 			}
 			run.Turns = append(run.Turns, t)
 			said = ""
@@ -129,38 +143,40 @@ func (r *recording) run(l Limits) (Run, error) {
 			break
 		}
 	}
-	if r.ID == "" || len(run.Turns) == 0 {
+	return run.whole()
+}
+
+// whole is the run if there is enough of it.
+func (r Run) whole() (Run, error) {
+	if r.ID == "" || len(r.Turns) == 0 {
 		return Run{}, errors.New("a run without a name, or without an answer")
 	}
-	run.Turns[len(run.Turns)-1].Gap = 0
-	return run, nil
+	r.Turns[len(r.Turns)-1].Gap = 0
+	return r, nil
 }
 
 // Made makes n runs with the lengths and gaps of recorded ones (see package workload),
 // whose tools print the files of a source tree.
 func Made(dir string, n int, l Limits) ([]Run, error) {
-	text, err := sourceText(dir)
-	if err != nil {
-		return nil, err
-	}
+	text := &filler{dir: dir}
 	set, err := workload.Generate("swebench-mini", 1, max(n, 20))
 	if err != nil {
 		return nil, err
 	}
 	drawn := set.Draw(1, n, programs.Tokens(1<<40))
 	runs := make([]Run, n)
-	at := 0
 	for i := range runs {
 		p := &drawn[i]
 		runs[i] = Run{
 			ID: p.ID, Name: name(i + 1),
-			System: "You are an engineer who looks through a source tree. After each file that you are shown, say what it is for.",
+			System: lookThrough,
 		}
 		for k := range min(len(p.Turns), l.Turns) {
 			t := &p.Turns[k]
-			length := min(int(t.Input)*bytesPerToken, l.Chars)
-			says, next := cut(text, at, length)
-			at = next
+			says, err := text.next(min(int(t.Input)*bytesPerToken, l.Chars))
+			if err != nil {
+				return nil, err
+			}
 			runs[i].Turns = append(runs[i].Turns, Turn{
 				Says: says, Tokens: min(int(t.Output), l.Tokens),
 				Gap:  time.Duration(t.Gap.Seconds() * l.Gaps * float64(time.Second)),
@@ -170,6 +186,26 @@ func Made(dir string, n int, l Limits) ([]Run, error) {
 		runs[i].Turns[len(runs[i].Turns)-1].Gap = 0
 	}
 	return runs, nil
+}
+
+// lookThrough is what agents without a system prompt of their own are told.
+const lookThrough = "You are an engineer who looks through a source tree. After each file that you are shown, say what it is for."
+
+// filler gives the text of a tree's Go files, bit by bit, and from the beginning again.
+type filler struct {
+	dir  string
+	text string // read when it is first wanted
+	at   int
+}
+
+func (f *filler) next(bytes int) (says string, err error) {
+	if f.text == "" {
+		if f.text, err = sourceText(f.dir); err != nil {
+			return "", err
+		}
+	}
+	says, f.at = cut(f.text, f.at, bytes)
+	return says, nil
 }
 
 // sourceText is the text of the tree's Go files, one behind the other.
