@@ -16,9 +16,15 @@
 // gap after the end of the one before, or when the subagents that it waits for have
 // ended. Moves between memory tiers go one after the other on a link for each lower
 // tier, beside the steps, those ahead of a turn among them. Programs that share a prefix
-// fork it from one another, as long as any of them has it. What is left out: the time
-// that the scheduler itself takes, what a move takes of the engine's time, the network,
-// and the jitter of a real engine.
+// fork it from one another, as long as any of them has it. What is left out, unless
+// Config.Shell has it: the time that the scheduler itself takes, what a move takes of the
+// engine's time, the network, and the jitter of a real engine.
+//
+// # Held against the real engine
+//
+// With a Shell that was measured the simulation is that of a node, and `interlude bench
+// fidelity` holds it against one: step by step the same batches, where the engine's model
+// is right about the times between.
 //
 // # Honest comparisons
 //

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -158,7 +159,7 @@ func CoreConfig(cfg Config) core.Config {
 	cell := cfg.Engine.KVBytes
 	return core.Config{
 		Geometry: kvpin.Geometry{
-			CellBytes: cell, Granule: 32, Span: 512, PoolBytes: cell * programs.Bytes(cfg.Pool),
+			CellBytes: cell, Granule: 32, Span: cmp.Or(cfg.Engine.Span, 512), PoolBytes: cell * programs.Bytes(cfg.Pool),
 		},
 		MaxContext: 1 << 40,
 		StepTokens: cfg.Engine.StepTokens,

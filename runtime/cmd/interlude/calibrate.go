@@ -33,7 +33,7 @@ type benchStepsCmd struct {
 func (*benchStepsCmd) Help() string {
 	return `Measures steps of many shapes on the real engine, fits the simulator's model of an engine to every second one and compares it with the others: the mean and the worst error in parts of the measured time, for all steps and for each kind. The same for cpu-135m, the shipped one, as it is, and with its times divided by how much faster this machine is.
 
-The README's figures of cpu-135m, and the rates in its table, are the means of two runs of this command without --quick on the machine that the README names.`
+Each step is run twice and the shorter time counts, so that what else the machine does, and the building of the step's graph, is left out; bench fidelity runs each once. The rates of cpu-135m are the mean of two runs of this command, and the README's errors are those that it prints, both without --quick.`
 }
 
 // calibration is the simulator's engine beside the real one, on this machine.

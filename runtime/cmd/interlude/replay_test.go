@@ -29,7 +29,7 @@ func benchReplay(t *testing.T, args ...string) (stdout, stderr *bytes.Buffer, er
 // evicted, restored in parts and computed again, and every answer is the same.
 func TestBenchReplay(t *testing.T) {
 	fetched(t)
-	out, said, err := benchReplay(t, "--json", "--dir=../..", "--runs=3", "--turns=4", "--chars=400", "--tokens=4", "--gaps=0",
+	out, said, err := benchReplay(t, "--json", "--dir=../..", "--agents=3", "--turns=4", "--chars=400", "--tokens=4", "--gaps=0",
 		"--kv-bytes=12MiB", "--repetitions=1", "--policies=request-fcfs,interlude/host")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -60,7 +60,10 @@ func TestBenchReplay(t *testing.T) {
 func TestBenchReplayRefuses(t *testing.T) {
 	for _, tc := range []struct{ flag, says string }{
 		{"--policies=fastest", "fastest"},
-		{"--runs=0", "--runs"},
+		{"--agents=-1", "--agents"},
+		{"--runs=24", "24"},
+		{"--slo-share=2", "--slo-share"},
+		{"--setting=endless", "endless"},
 		{"--gaps=-1", "--gaps"},
 		{"--gaps=NaN", "--gaps"},
 		{"--traces=/none", "/none"},

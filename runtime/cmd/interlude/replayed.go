@@ -36,7 +36,7 @@ type replayFlags struct {
 	Stagger   time.Duration `help:"Between the beginnings of two runs." default:"100ms"`
 
 	Repetitions int  `help:"How often all is done, arms taking turns to be first." default:"3"`
-	Quick       bool `help:"Fewer and shorter runs, fewer policies, once: within 50 s on two quiet cores."`
+	Quick       bool `help:"Fewer and shorter runs, fewer policies, once: bench replay takes 50 s on two quiet cores then."`
 }
 
 // replaySetting is what the flags are by default.

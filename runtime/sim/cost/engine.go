@@ -27,6 +27,7 @@ type Engine struct {
 	StepTokens programs.Tokens // most tokens a step
 	Pool       programs.Tokens // cells on the device
 	MaxContext programs.Tokens // of a program
+	Span       programs.Tokens // a fork shares whole spans only; 0 is 512
 }
 
 // Item is one sequence's part of a step.

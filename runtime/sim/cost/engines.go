@@ -107,6 +107,6 @@ var engines = []Engine{
 		KVBytes:  smol135mKV,
 		Overhead: 3.6e-3, ItemOverhead: 0.77e-3,
 		HostBytes: 5e9, DiskBytes: 1e9, MoveLatency: 100 * programs.Microsecond,
-		StepTokens: 128, Pool: 32_000, MaxContext: 8_192,
+		StepTokens: 128, Pool: 32_000, MaxContext: 8_192, Span: 1024,
 	},
 }

@@ -83,9 +83,9 @@ func Drive(ctx context.Context, server Server, runs []Run, stagger time.Duration
 }
 
 func (o *Outcome) add(run int, a Answer, s Span) {
-	prompt := a.Prefilled + a.Reused
+	prompt := a.Prefilled + a.Reused + a.Restored
 	if len(o.Spans[run]) == 0 {
-		o.Reusable += a.Reused
+		o.Reusable += a.Reused + a.Restored
 	} else {
 		o.Reusable += min(o.ends[run], prompt-1)
 	}

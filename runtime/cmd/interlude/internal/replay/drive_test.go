@@ -73,6 +73,18 @@ func TestDrive(t *testing.T) {
 		if quick != 4 || slow != 1 || turned != 5 {
 			t.Errorf("first texts after %v; %d turns", out.TTFT, turned)
 		}
+		for i, spans := range out.Spans {
+			for k, s := range spans {
+				if s.Read.Sub(s.Sent) != time.Second || !s.First.After(s.Sent) || s.First.After(s.Read) {
+					t.Errorf("turn %d of run %d: %+v", k, i, s)
+				}
+			}
+		}
+		// Of first turns what was found, 1 each; of later ones what the one before had come
+		// to: 4, and 4 and 5; all of which is less than the prompt by one at least.
+		if out.Reusable != 1+1+3+3+4 {
+			t.Errorf("%d tokens of prompts had been computed before", out.Reusable)
+		}
 		if want := (Answer{Prefilled: 10, Reused: 9, Generated: 5}); out.Used != want || out.Longest != 6 {
 			t.Errorf("used %+v, longest context %d", out.Used, out.Longest)
 		}

@@ -81,6 +81,7 @@ func (r *Report) Add(arm int, o *Outcome, c Counts, otherServer bool) {
 	a.ttft = append(a.ttft, seconds(o.TTFT)...)
 	a.used.Prefilled += o.Used.Prefilled
 	a.used.Reused += o.Used.Reused
+	a.used.Restored += o.Used.Restored
 	a.used.Generated += o.Used.Generated
 	a.reusable += o.Reusable
 	a.restored += c.Restored
@@ -127,7 +128,7 @@ func (r *Report) Sum() {
 		a.Prefilled, a.Reused, a.Generated = a.used.Prefilled/n, a.used.Reused/n, a.used.Generated/n
 		a.HitRate = 1
 		if a.reusable > 0 {
-			a.HitRate = float64(a.used.Reused) / float64(a.reusable)
+			a.HitRate = min(float64(a.used.Reused+a.used.Restored)/float64(a.reusable), 1)
 		}
 		a.Restored, a.Suspended = a.restored/int64(n), a.suspended/int64(n)
 		r.Identical = r.Identical && a.Differ <= 0

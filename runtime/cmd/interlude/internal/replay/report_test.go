@@ -7,7 +7,7 @@ import (
 )
 
 func took(seconds ...float64) *Outcome {
-	o := &Outcome{Answers: [][]string{{"a", "b"}, {"c"}}, Used: Answer{Prefilled: 100, Reused: 50, Generated: 7}, Longest: 90}
+	o := &Outcome{Answers: [][]string{{"a", "b"}, {"c"}}, Used: Answer{Prefilled: 100, Reused: 50, Generated: 7}, Longest: 90, Reusable: 80}
 	for _, s := range seconds {
 		o.JCT = append(o.JCT, time.Duration(s*float64(time.Second)))
 		o.TTFT = append(o.TTFT, time.Duration(s*float64(time.Second)/10))
@@ -36,7 +36,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("ratios %v and %v, identical %v, longest %d", r.LRU, r.Request, r.Identical, r.Longest)
 	}
 	ours, request := r.Arms[0], r.Arms[2]
-	if ours.MeanJCT != 8.0/3 || ours.MaxJCT != 5 || ours.P99TTFT != 0.5 || ours.Prefilled != 100 || ours.Suspended != 3 || ours.Differ != 0 {
+	if ours.MeanJCT != 8.0/3 || ours.MaxJCT != 5 || ours.P99TTFT != 0.5 || ours.Prefilled != 100 || ours.Suspended != 3 || ours.Differ != 0 || ours.HitRate != 50.0/80 {
 		t.Errorf("ours: %+v", ours)
 	}
 	if request.Spread != [2]float64{2, 6} || request.Differ != 2 || request.Restored != 20 {
@@ -45,9 +45,17 @@ func TestReport(t *testing.T) {
 	if other := r.Arms[3]; other.Differ != -1 || other.OverOurs != 4 || other.Spread != [2]float64{2, 4} {
 		t.Errorf("the other server: %+v", other)
 	}
+	r.SLO, r.Tokens, r.Chars = &SLO{TTFT: time.Second, Share: 0.9}, 4, 120
+	most := 17
+	r.Arms[0].WithinSLO = &most
 	var out strings.Builder
 	if err := r.Print(&out); err != nil {
 		t.Fatal(err)
+	}
+	for _, says := range []string{"at most 4 tokens", "at most 120 characters", "90 % have the first token of each turn within 1s", "17\n"} {
+		if !strings.Contains(out.String(), says) {
+			t.Errorf("it does not say %q:\n%s", says, &out)
+		}
 	}
 	if !strings.Contains(out.String(), "2 answers of request-fcfs are NOT those of interlude") || strings.Contains(out.String(), "are the same") {
 		t.Errorf("it prints\n%s", &out)

@@ -42,7 +42,7 @@ func line(s string) string { return strings.ReplaceAll(s, "\n\t\t", "") }
 // TestRecorded reads runs and cuts them to their limits.
 func TestRecorded(t *testing.T) {
 	path := recordings(t, line(long), short)
-	runs, err := Recorded(path, 2, Limits{Turns: 2, Chars: 7, Tokens: 4, Gaps: 0.5})
+	runs, err := Recorded(path, 2, Limits{Turns: 2, Chars: 7, Tokens: 4, Gaps: 0.5}, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,25 +60,26 @@ func TestRecorded(t *testing.T) {
 
 // TestRecordedRefuses files that are none, with where and what is wrong.
 func TestRecordedRefuses(t *testing.T) {
-	plain := filepath.Join(t.TempDir(), "plain")
+	plain := filepath.Join(t.TempDir(), "plain.jsonl.gz")
 	if err := os.WriteFile(plain, []byte(short), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, path, says string }{
-		{"not compressed", plain, "gzip"},
+		{"not compressed", plain, "ends in .gz"},
 		{"no JSON", recordings(t, short, "{"), ":2: "},
 		{"another role", recordings(t, `{"id":"a","messages":[{"role":"judge","content":"?"}]}`), `"judge"`},
 		{"no name", recordings(t, `{"messages":[{"role":"user","content":"?"},{"role":"assistant","content":"!"}]}`), "name"},
 		{"no answer", recordings(t, `{"id":"a","messages":[{"role":"user","content":"?"}]}`), "answer"},
 		{"two answers", recordings(t, `{"id":"a","messages":[{"role":"assistant","content":"!"}]}`), "answer"},
 		{"a gap of the past", recordings(t, `{"id":"a","messages":[{"role":"user","content":"?"},{"role":"assistant","content":"!"}],"turn_tool_ms":[-1]}`), "-1"},
-		{"too few", recordings(t, short), "--runs"},
+		{"too few", recordings(t, short), "--agents"},
+		{"no format", recordings(t, `{"id":"a"}`), "session_id"},
 	} {
-		if _, err := Recorded(tc.path, 2, Limits{Turns: 9, Chars: 9, Tokens: 9, Gaps: 1}); err == nil || !strings.Contains(err.Error(), tc.says) {
+		if _, err := Recorded(tc.path, 2, Limits{Turns: 9, Chars: 9, Tokens: 9, Gaps: 1}, "."); err == nil || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: error %v, want one with %q", tc.name, err, tc.says)
 		}
 	}
-	if _, err := Recorded("none", 1, Limits{}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Recorded("none", 1, Limits{}, "."); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: error %v", err)
 	}
 }
