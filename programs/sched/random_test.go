@@ -41,7 +41,8 @@ func survives(t *testing.T, policy func(sched.Env) sched.Policy) *world {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{
 			T: t, make: policy, size: programs.Tokens(rapid.IntRange(120, 400).Draw(t, "pool")),
-			lent: map[*sched.Program]bool{}, grounds: all.grounds, reasons: all.reasons,
+			lent: map[*sched.Program]bool{}, promised: map[*sched.Program]programs.Time{}, grounds: all.grounds, reasons: all.reasons,
+			tenants: []programs.TenantID{"", "heavy", "bounded"},
 		}
 		limits := sched.Limits{StepTokens: 64, Running: 4}
 		if rapid.Bool().Draw(t, "guarded") {
@@ -82,10 +83,49 @@ type world struct {
 	programs  []*sched.Program        // that have not ended
 	lent      map[*sched.Program]bool // by what the policy last said
 	made      int
+	tenants   []programs.TenantID // that programs are drawn of
 	batch     []sched.Slice
 
 	grounds map[sched.Ground]int
 	reasons map[sched.Reason]int
+
+	promised map[*sched.Program]programs.Time // of turns without a first token, as it was promised at first
+	slow     float64                          // steps take so many times as long as their prompts; 0: a second each
+}
+
+// A token of a prompt and a step of decodes alone take so long on the world's engine,
+// where it has one.
+const (
+	tokenTime  = 10 * programs.Millisecond
+	decodeTime = 100 * programs.Millisecond
+)
+
+// takes is how long the step takes.
+func (w *world) takes() programs.Duration {
+	if w.slow == 0 {
+		return programs.Second
+	}
+	var prompt programs.Tokens
+	for _, s := range w.batch {
+		if s.Program.Left() > 1 {
+			prompt += s.Count
+		}
+	}
+	decodes := rapid.Float64Range(0, w.slow-1).Draw(w.T, "decodes")
+	return max(decodeTime, programs.Duration(float64(prompt)*(1+decodes)*float64(tokenTime)))
+}
+
+// work is what the engine takes for p's first token alone.
+func (w *world) work(p *sched.Program) programs.Duration {
+	return tokenTime*programs.Duration(p.Left()) + decodeTime
+}
+
+// answered holds the scheduler to what it promised of a turn that has its first token.
+func (w *world) answered(p *sched.Program) {
+	if by, ok := w.promised[p]; ok && w.slow > 0 && w.now > by {
+		w.Fatalf("%s has its first token at %v, and was promised it by %v", p.ID, w.now, by)
+	}
+	delete(w.promised, p)
 }
 
 func (w *world) policy() sched.Policy {
@@ -129,7 +169,7 @@ func (w *world) begin() {
 	w.made++
 	p := &sched.Program{
 		ID: programs.ProgramID(fmt.Sprintf("p%d", w.made)), Arrived: w.now,
-		Tenant: rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(w.T, "tenant"),
+		Tenant: rapid.SampledFrom(w.tenants).Draw(w.T, "tenant"),
 	}
 	w.programs = append(w.programs, p)
 	w.turn(p)
@@ -144,13 +184,22 @@ func (w *world) turn(p *sched.Program) {
 	p.Cells = min(p.Cells, p.Turn.Context-1)
 	p.Work.Left = programs.Seconds(float64(rapid.IntRange(0, 100).Draw(w.T, "left")))
 	p.Turn.Class = programs.Class(rapid.IntRange(0, programs.Classes-1).Draw(w.T, "class"))
-	p.Turn.Work = programs.Seconds(float64(p.Left()) / 10)
+	p.Turn.Work = w.work(p)
+	w.wait(p)
+}
+
+// wait brings p's turn before the scheduler.
+func (w *world) wait(p *sched.Program) {
 	w.scheduler.Wait(w.now, p)
+	if p.Turn.Promised != 0 {
+		w.promised[p] = p.Turn.Promised
+	}
 	w.book(p)
 }
 
 // finish ends p's turn.
 func (w *world) finish(p *sched.Program) {
+	delete(w.promised, p)
 	w.scheduler.Leave(p)
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.Phase = p.Phase.To(programs.Interlude)
@@ -178,14 +227,14 @@ func (w *world) end(p *sched.Program) {
 // plan runs the next step. Turns go on for a while, or end when done.
 func (w *world) plan(done bool) {
 	w.batch = w.scheduler.Plan(w.now, w, w.batch[:0])
-	w.now = w.now.Add(programs.Second)
+	w.now = w.now.Add(w.takes())
 	if len(w.batch) == 0 && w.scheduler.Waiting()+w.scheduler.Running() > 0 {
 		w.Fatalf("nobody has a part in the step: %d wait, %d run", w.scheduler.Waiting(), w.scheduler.Running())
 	}
 	for _, s := range w.batch {
 		p := s.Program
 		p.Cells += s.Count
-		p.Turn.Work = programs.Seconds(float64(p.Left()) / 10)
+		p.Turn.Work = w.work(p)
 		p.Used, p.Served = w.now, p.Served+programs.Second
 		if p.Left() > 0 {
 			continue
@@ -194,12 +243,15 @@ func (w *world) plan(done bool) {
 		if p.Turn.Phase == programs.Prefilling {
 			p.Turn.Phase = p.Turn.Phase.To(programs.Decoding)
 			w.scheduler.Answered(p)
+			w.answered(p)
 		}
 		if done || p.Turn.Context >= w.size || rapid.IntRange(0, 3).Draw(w.T, "over") == 0 {
 			w.finish(p)
 		}
 	}
-	w.asks()
+	if w.slow == 0 {
+		w.asks()
+	}
 }
 
 // asks has the policy explain itself, which changes no answer.
