@@ -42,6 +42,9 @@ type Config struct {
 	// prompts go in the order of Prompts.
 	FixedSteps bool
 
+	// Steps are other rules for steps that are not fixed.
+	Steps Steps
+
 	// Guard bounds waits; the zero Guard bounds none.
 	Guard sched.Guard
 
@@ -64,6 +67,15 @@ type Config struct {
 
 	// Tools says how durations of tools are learnt.
 	Tools toolpredict.Config
+}
+
+// Steps say how steps are filled otherwise than they are where the core serves, to find
+// out what each rule is worth. The zero Steps is how it serves.
+type Steps struct {
+	Unpaced   bool    // prompts take all of StepTokens that decodes leave
+	Unhurried bool    // late prompts are paced as others are
+	Share     float64 // of what hides, that a step takes in of prompt; 0 is 0.8
+	PiledUp   float64 // of it, that each prompt adds; 0 is 0.1
 }
 
 // Rates are speeds of the engine and of the ways between the tiers.
@@ -90,6 +102,8 @@ func (c Config) validate() error {
 		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
 	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
 		return fmt.Errorf("core config: Guard promises bounds with Slow %v, Late %v and Margin %v; the first two are above 0, the third at least 0 and below 1", c.Guard.Slow, c.Guard.Late, c.Guard.Margin)
+	case !(c.Steps.Share >= 0) || !(c.Steps.PiledUp >= 0):
+		return errors.New("core config: Steps.Share and Steps.PiledUp must not be negative")
 	case !(c.Rates.Prefill >= 0) || !(c.Rates.HostBytes >= 0) || !(c.Rates.DiskBytes >= 0):
 		return errors.New("core config: Rates must not be negative")
 	}

@@ -124,6 +124,7 @@ type Timing struct {
 	Arrived  programs.Time // as TurnArrived said
 	Started  programs.Time // first StartTurn
 	First    programs.Time // the step that sampled its first token was done
+	Promised programs.Time // when that was to be at the latest, see sched.Guard; 0 is no promise, or no token
 	Finished programs.Time
 
 	// Restoring is how long the turn, once started, waited for cells from lower tiers.

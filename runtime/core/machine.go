@@ -75,6 +75,7 @@ func New(cfg Config) (*Machine, error) {
 	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
 		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
+	m.speed.steps = cfg.Steps
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)
 	m.evict, m.victim, m.alone = m.evicted, m.nextVictim, m.unshared
@@ -138,7 +139,7 @@ func (m *Machine) Tier(t kvpin.Tier) (size, used programs.Bytes) { return m.ledg
 
 // pacer fills steps, unless they are to be full.
 func (m *Machine) pacer() sched.Pacer {
-	if m.cfg.FixedSteps {
+	if m.cfg.FixedSteps || m.cfg.Steps.Unpaced {
 		return nil
 	}
 	return &m.speed

@@ -58,6 +58,7 @@ type speed struct {
 	mixed  int     // steps with prompts and decodes since the last probe
 	late   float64 // seconds from admission to the first token that a part of turns exceeds; 0 is not known
 	whole  programs.Tokens
+	steps  Steps
 
 	bytes [kvpin.Disk + 1]float64 // seconds a byte, by the lower tier of a move
 }
@@ -74,16 +75,18 @@ const (
 )
 
 func newSpeed(r Rates, stepTokens programs.Tokens) speed {
-	orElse := func(x, otherwise float64) float64 {
-		if x == 0 {
-			return otherwise
-		}
-		return x
-	}
 	s := speed{scale: 1, prefill: curve{base: 1 / orElse(r.Prefill, 1000)}, decode: regression{scale: 1}, whole: stepTokens}
 	s.bytes[kvpin.Host] = 1 / orElse(r.HostBytes, 4e9)
 	s.bytes[kvpin.Disk] = 1 / orElse(r.DiskBytes, 5e8)
 	return s
+}
+
+// orElse is x, or something otherwise where x is 0.
+func orElse(x, otherwise float64) float64 {
+	if x == 0 {
+		return otherwise
+	}
+	return x
 }
 
 // Beside implements sched.Pacer.
@@ -102,7 +105,7 @@ func (s *speed) Beside(decodes []sched.Slice, prompts int) float64 {
 	if !s.decode.known() {
 		return math.Inf(1)
 	}
-	share := min(leastShare+piledUp*float64(prompts), 2)
+	share := min(orElse(s.steps.Share, leastShare)+orElse(s.steps.PiledUp, piledUp)*float64(prompts), 2)
 	return share * s.decode.at(float64(len(decodes)), float64(c)) / max(s.hidden, 1e-3)
 }
 
@@ -111,7 +114,7 @@ func (s *speed) Prompt(at programs.Tokens) float64 { return s.scale * s.prefill.
 
 // Late implements sched.Pacer.
 func (s *speed) Late(sinceAdmission programs.Duration) bool {
-	return s.late > 0 && sinceAdmission.Seconds() > s.late
+	return s.late > 0 && sinceAdmission.Seconds() > s.late && !s.steps.Unhurried
 }
 
 // first takes in how long a turn took from its admission to its first token.

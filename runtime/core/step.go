@@ -97,7 +97,7 @@ func (m *Machine) advance(p *program, item Item, result ItemResult) {
 		p.Turn.Phase = p.Turn.Phase.To(programs.Decoding)
 	}
 	if t.timing.First == 0 {
-		t.timing.First = m.now
+		t.timing.First, t.timing.Promised = m.now, p.Turn.Promised
 		m.speed.first(m.now.Sub(p.Turn.Admitted))
 		m.scheduler.Answered(&p.Program)
 	}

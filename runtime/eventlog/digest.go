@@ -44,7 +44,7 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	}
 	b = append(b, byte(e.Outcome), byte(e.Rejection))
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
-	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Finished)
+	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Promised, e.Timing.Finished)
 	return appendNumbers(b, e.Timing.Restoring, e.Retry)
 }
 

@@ -72,7 +72,7 @@ func simulated(t testing.TB, policy sched.Named, host programs.Tokens, n int) (s
 		t.Fatal(err)
 	}
 	cfg := sim.Config{
-		Engine: engine, Pool: 130_000, Host: host, Disk: 2 * host, Running: 8, Policy: policy.New, Programs: set.Programs[:min(n, len(set.Programs))],
+		Engine: engine, Pool: 130_000, Host: host, Disk: 2 * host, World: sim.World{Running: 8}, Policy: policy.New, Programs: set.Programs[:min(n, len(set.Programs))],
 	}
 	for i := range cfg.Programs {
 		cfg.Programs[i].Parent = -1

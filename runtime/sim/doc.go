@@ -26,16 +26,39 @@
 // fidelity` holds it against one: step by step the same batches, where the engine's model
 // is right about the times between.
 //
+// A World says what else is around the scheduler: a node's limit of turns that run, a line
+// of turns that it does not see yet, clients that never say that a program is over, and
+// those that tell how many turns are left.
+//
 // # Honest comparisons
 //
 // All arms of a study get the same programs at the same times, and ratios are paired by
-// seed. A baseline runs as published: with its own order, its own retention, and steps
-// filled with prompt up to their budget of tokens. What of our own comes from pacing
-// prompts shows in the ablations, which give others our steps, or take them from us.
-// Cells come back ahead of their turns in ours alone, and interlude/no-prefetch is ours
-// without.
-// The clairvoyant arms are told what no policy can know, and no schedule whatever stays
-// below the bound (cost.LowerBound).
+// seed. A rival runs in four ways, and figures name which:
+//
+//	NAME             as published: its own order and retention, steps filled with prompt
+//	NAME/chunk-256   the same in steps of another size, of which the best counts
+//	NAME/our-steps   with our steps: paced, short prompts first, late ones hurried
+//	NAME/everything  with all of ours but the set, the prediction and the bound on waits
+//
+// What is left with our steps on both sides is who is in memory and in which order: that
+// figure comes first. The best rival is chosen with hindsight, in each workload and load by
+// itself; one rival for all workloads of a Survey is what somebody who has to choose could
+// have. Cells come back ahead of their turns in ours and with everything alone.
+//
+// Arms that are told the future are ours with foresight, no bound: they share what is weak
+// in ours. Ours in an endless pool is what memory can cost at most. No schedule whatever
+// with the same steps stays below the bound (cost.LowerBound).
+//
+// Load 1 is the working set's own throughput, and rivals may be past theirs below it:
+// ratios then grow with the length of a run. The load that an arm sustains (table D) does
+// not.
+//
+// # Where constants were tuned
+//
+// Rule says of each where its value comes from: most come from simulations on a100-8b under
+// the cost model max, on all programs of five workloads. workload.Set.Split keeps half of
+// the programs from whoever tunes anew, where no recordings are left that nobody has
+// looked at.
 //
 // # Determinism
 //

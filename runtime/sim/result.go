@@ -21,6 +21,11 @@ type Result struct {
 	TTFT []programs.Duration // of each turn, sorted
 	New  []programs.Duration // the same of first turns
 
+	Promised int // turns that were promised their first token by the guard's bound, see sched.Guard
+	Broken   int // of these, those that had it later
+
+	Groups map[string]*Group // of programs, by Config.Groups
+
 	Prompt      programs.Tokens // of all turns
 	Reusable    programs.Tokens // of it, what an endless cache would have
 	Reused      programs.Tokens // of it, what was found on the device
@@ -34,6 +39,12 @@ type Result struct {
 	Ahead       programs.Bytes    // of what was moved, ahead of a turn
 	MovedHost   programs.Bytes
 	MovedDisk   programs.Bytes
+}
+
+// Group is what came of some of the programs.
+type Group struct {
+	JCT  []programs.Duration // of those without a parent, sorted
+	TTFT []programs.Duration // sorted
 }
 
 // MeanJCT is the mean time from a program's first arrival to its last departure.
@@ -92,11 +103,34 @@ func (t *tally) step(took programs.Duration, items int) {
 	t.result.Busy += took
 }
 
-func (t *tally) turn(e *core.Effect) {
+// group is the group of that name, or nil for programs that have none.
+func (t *tally) group(name string) *Group {
+	if name == "" {
+		return nil
+	}
+	if t.result.Groups == nil {
+		t.result.Groups = map[string]*Group{}
+	}
+	if t.result.Groups[name] == nil {
+		t.result.Groups[name] = &Group{}
+	}
+	return t.result.Groups[name]
+}
+
+func (t *tally) turn(e *core.Effect, group string, bound programs.Duration) {
 	r := &t.result
 	r.Turns++
 	wait := e.Timing.First.Sub(e.Timing.Arrived)
 	r.TTFT = append(r.TTFT, wait)
+	if by := e.Timing.Promised; by != 0 && by <= e.Timing.Arrived.Add(bound) {
+		r.Promised++
+		if e.Timing.First > by {
+			r.Broken++
+		}
+	}
+	if g := t.group(group); g != nil {
+		g.TTFT = append(g.TTFT, wait)
+	}
 	if e.Turn.Turn == 1 {
 		r.New = append(r.New, wait)
 	}
@@ -110,7 +144,10 @@ func (t *tally) turn(e *core.Effect) {
 	r.Generated += e.Usage.Generated
 }
 
-func (t *tally) program(a *agent, now programs.Time) {
+func (t *tally) program(a *agent, group string, now programs.Time) {
+	if g := t.group(group); g != nil && a.program.Parent < 0 {
+		g.JCT = append(g.JCT, now.Sub(a.arrived))
+	}
 	if t.jct == nil {
 		t.jct = map[programs.ProgramID]programs.Duration{}
 	}
@@ -129,6 +166,10 @@ func (s *simulation) result() *Result {
 	}
 	slices.Sort(r.TTFT)
 	slices.Sort(r.New)
+	for _, g := range r.Groups {
+		slices.Sort(g.JCT)
+		slices.Sort(g.TTFT)
+	}
 	r.Preemptions, r.Evictions = s.tally.preemptions, s.tally.evictions
 	r.MovedHost, r.MovedDisk = s.tally.moved[0], s.tally.moved[1]
 	return &r

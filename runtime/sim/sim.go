@@ -22,20 +22,48 @@ type Config struct {
 	Pool       programs.Tokens // cells on the device
 	Host       programs.Tokens // cells of the host tier; 0 is none
 	Disk       programs.Tokens
-	Running    int // most turns at once; 0 is 256
 	Policy     func(sched.Env) sched.Policy
 	Know       Knowledge
-	FixedSteps bool // see core.Config
+	StepTokens programs.Tokens // most tokens a step; 0 is the engine's
+	FixedSteps bool            // see core.Config
+	Steps      core.Steps
+	Prompts    sched.Prompts // where steps are not fixed; zero is sched.DefaultPrompts
 	Guard      sched.Guard
 	NoPrefetch bool
+	World      World
 	Programs   []workload.Program
 	Arrivals   []programs.Time // of the programs without a parent, in their order
 	Shell      Shell           // what else a turn passes through
+	Groups     []string        // of each program, for Result.Groups; nil is none
 
 	// Observe, where it is set, hears of every event and what came of it, and
 	// must not keep what it gets.
 	Observe func(now programs.Time, ev core.Event, effects []core.Effect)
 }
+
+// World is what is around the scheduler: the node's limits, and what clients say.
+type World struct {
+	Running int     // most turns at once; 0 is 32, as in a node
+	Seen    int     // most turns that are before the core and not over, others wait in a line; 0 is no limit
+	NoEnds  bool    // no client says that a program is over
+	Hinting Hinting // who says how many turns are left
+}
+
+// Hinting says which clients tell how many turns are left, at each turn and truly.
+type Hinting uint8
+
+// Who hints.
+const (
+	AllSilent  Hinting = iota
+	HalfHonest         // every second program
+	AllHonest
+)
+
+// hints tells whether program i hints.
+func (h Hinting) hints(i int) bool { return h == AllHonest || h == HalfHonest && i%2 == 0 }
+
+// nodeRunning is how many turns a node runs at once where nothing else is set.
+const nodeRunning = 32
 
 // Knowledge is what a policy is told of the future, for bounds on what knowing it
 // could be worth.
@@ -74,11 +102,13 @@ type simulation struct {
 	byID     map[programs.ProgramID]*agent
 	arriving order.Heap[*agent] // by the arrival of their next turns
 	open     int                // programs that have not ended
+	line     []*agent           // whose turns wait for the core to see them, the first first
+	seen     int                // turns before the core
 
 	items   []cost.Item // of the step under way
 	report  core.StepDone
 	stepEnd programs.Time // 0 when no step runs
-	links   [2]link       // to the host, to disk
+	links   [2][2]link    // to the host, to disk; of each the way down, and the way back where it is another
 	copier  copier        // in place of the first, where moves are the engine's work
 	chance  *rand.Rand    // of jitter
 
@@ -90,8 +120,10 @@ type simulation struct {
 type agent struct {
 	program *workload.Program
 	id      programs.ProgramID
+	index   int // of the program
 	turn    int // index of the turn in progress, or the next
 	arrived programs.Time
+	asked   programs.Time       // when the turn in progress came
 	left    []programs.Duration // engine time after each turn
 	parent  *agent              // that waits for it
 	forked  programs.ProgramID  // of the parent, or of what was it
@@ -101,10 +133,7 @@ type agent struct {
 }
 
 // link is a way between two tiers. Moves go one after the other.
-type link struct {
-	queue []transfer
-	tier  kvpin.Tier
-}
+type link struct{ queue []transfer }
 
 type transfer struct {
 	id   core.MoveID
@@ -127,6 +156,9 @@ func newSimulation(cfg Config) (*simulation, error) {
 			return nil, fmt.Errorf("program %s has contexts of up to %d tokens, the pool %d cells", p.ID, p.Final(), cfg.Pool)
 		}
 	}
+	if len(cfg.Groups) > 0 && len(cfg.Groups) != len(cfg.Programs) {
+		return nil, fmt.Errorf("%d programs have %d groups", len(cfg.Programs), len(cfg.Groups))
+	}
 	machine, err := core.New(CoreConfig(cfg))
 	if err != nil {
 		return nil, err
@@ -134,7 +166,6 @@ func newSimulation(cfg Config) (*simulation, error) {
 	s := &simulation{cfg: cfg, machine: machine, byID: map[programs.ProgramID]*agent{}, digest: newDigest()}
 	s.chance = rand.New(rand.NewPCG(cfg.Shell.Seed, 0))
 	s.copier = copier{shell: &s.cfg.Shell, cost: cfg.Engine}
-	s.links[0].tier, s.links[1].tier = kvpin.Host, kvpin.Disk
 	s.agents = make([]agent, 0, len(cfg.Programs)) // never grows: agents are pointed to
 	for i := range cfg.Programs {
 		s.add(&cfg.Programs[i])
@@ -151,32 +182,39 @@ func CoreConfig(cfg Config) core.Config {
 		c.Policy, c.FixedSteps, c.NoPrefetch = cfg.Policy, cfg.FixedSteps, cfg.NoPrefetch
 		return c
 	}
-	running := cfg.Running
-	if running == 0 {
-		running = 256
-	}
-	running = min(running, int(cfg.Engine.StepTokens))
 	cell := cfg.Engine.KVBytes
+	step := orElse(cfg.StepTokens, cfg.Engine.StepTokens)
 	return core.Config{
 		Geometry: kvpin.Geometry{
 			CellBytes: cell, Granule: 32, Span: cmp.Or(cfg.Engine.Span, 512), PoolBytes: cell * programs.Bytes(cfg.Pool),
 		},
 		MaxContext: 1 << 40,
-		StepTokens: cfg.Engine.StepTokens,
-		MaxRunning: running,
+		StepTokens: step,
+		MaxRunning: min(orElse(cfg.World.Running, nodeRunning), int(step)),
 		Policy:     cfg.Policy,
 		FixedSteps: cfg.FixedSteps,
+		Steps:      cfg.Steps,
+		Prompts:    cfg.Prompts,
 		Guard:      cfg.Guard,
 		NoPrefetch: cfg.NoPrefetch,
 		Host:       cell * programs.Bytes(cfg.Host),
 		Disk:       cell * programs.Bytes(cfg.Disk),
-		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.HostBytes, DiskBytes: cfg.Engine.DiskBytes},
+		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.LinkRate(cost.HostLink), DiskBytes: cfg.Engine.LinkRate(cost.DiskLink)},
 	}
+}
+
+// orElse is x, or something otherwise where x is nothing.
+func orElse[T comparable](x, otherwise T) T {
+	var nothing T
+	if x == nothing {
+		return otherwise
+	}
+	return x
 }
 
 // add makes the agent of a program.
 func (s *simulation) add(p *workload.Program) {
-	a := agent{program: p, id: programs.ProgramID(p.ID)}
+	a := agent{program: p, index: len(s.of), id: programs.ProgramID(p.ID)}
 	if p.Parent >= 0 {
 		a.forked = programs.ProgramID(s.cfg.Programs[p.Parent].ID)
 	}
@@ -244,13 +282,13 @@ func (s *simulation) next() error {
 	if t, ok := s.machine.NextDeadline(); ok {
 		consider(max(t, s.now), 3)
 	}
-	for i := range s.links {
-		if len(s.links[i].queue) > 0 {
-			consider(s.links[i].queue[0].ends, 4+i)
+	for i := range 4 {
+		if l := &s.links[i/2][i%2]; len(l.queue) > 0 {
+			consider(l.queue[0].ends, 4+i)
 		}
 	}
 	if s.copier.ends != 0 {
-		consider(s.copier.ends, 6)
+		consider(s.copier.ends, 8)
 	}
 	s.now = at
 	switch kind {
@@ -263,17 +301,19 @@ func (s *simulation) next() error {
 	case 2:
 		a := s.arriving.Top().Value
 		s.arriving.Remove(&a.place)
-		s.arrive(a)
+		a.asked = s.now
+		s.line = append(s.line, a)
+		s.admit()
 	case 3:
 		s.tell(&core.Tick{})
-	case 6:
+	case 8:
 		if id, done := s.copier.end(); done {
 			s.tell(&core.MoveDone{Move: id})
 		} else if s.stepEnd == 0 {
 			s.copier.begin(s.now)
 		}
 	default:
-		l := &s.links[kind-4]
+		l := &s.links[(kind-4)/2][(kind-4)%2]
 		id := l.queue[0].id
 		l.queue = l.queue[1:]
 		if len(l.queue) > 0 {
@@ -284,13 +324,24 @@ func (s *simulation) next() error {
 	return nil
 }
 
+// admit brings turns before the core, as many as it may see.
+func (s *simulation) admit() {
+	for len(s.line) > 0 && (s.cfg.World.Seen == 0 || s.seen < s.cfg.World.Seen) {
+		a := s.line[0]
+		s.line = s.line[1:]
+		s.seen++
+		s.arrive(a)
+	}
+}
+
 // arrive brings the agent's next turn before the core.
 func (s *simulation) arrive(a *agent) {
 	t := &a.program.Turns[a.turn]
-	sent := s.now - programs.Time(s.cfg.Shell.In)
+	sent := a.asked - programs.Time(s.cfg.Shell.In)
 	if a.turn == 0 {
 		a.arrived = sent
 	}
+	last := a.turn == len(a.program.Turns)-1
 	ev := &s.arrival
 	*ev = core.TurnArrived{
 		Turn:     programs.TurnID{Program: a.id, Turn: programs.TurnNumber(a.turn + 1)},
@@ -302,7 +353,7 @@ func (s *simulation) arrive(a *agent) {
 		Inherits: a.begins(t, a.program.Turns[0].Prefix),
 		Opening:  a.opening,
 		Opens:    a.begins(t, a.program.SharedPrefix),
-		Last:     a.turn == len(a.program.Turns)-1,
+		Last:     last && !a.program.Endless && !s.cfg.World.NoEnds,
 		Next:     core.Call{Tool: t.Tool, Class: t.Class, Human: t.Human},
 	}
 	if s.cfg.Know.Gaps {
@@ -311,6 +362,9 @@ func (s *simulation) arrive(a *agent) {
 	if s.cfg.Know.Work && a.left != nil {
 		own := s.cfg.Engine.Prefill(t.Prefix, t.Input) + programs.Duration(t.Output)*s.cfg.Engine.Decode(t.Prefix+t.Input)
 		ev.Left = core.Left{Time: a.left[a.turn] + own, Exact: true}
+	}
+	if s.cfg.World.Hinting.hints(a.index) && ev.Left == (core.Left{}) {
+		ev.Left.Turns = len(a.program.Turns) - 1 - a.turn
 	}
 	s.tally.prompt(t, max(ev.Keep, ev.Inherits, ev.Opens))
 	s.tell(ev)
@@ -345,6 +399,7 @@ func (s *simulation) tell(ev core.Event) {
 	if s.stepEnd == 0 {
 		s.copier.begin(s.now)
 	}
+	s.admit()
 }
 
 func (s *simulation) do(e *core.Effect) {
@@ -353,6 +408,7 @@ func (s *simulation) do(e *core.Effect) {
 		s.run(e.Items)
 	case core.FinishTurn:
 		s.digest.add(uint64(s.now), uint64(e.Turn.Turn), uint64(e.Usage.Prefilled))
+		s.seen--
 		s.finish(s.byID[e.Turn.Program], e)
 	case core.SuspendTurn:
 		s.tally.preemptions++
@@ -386,7 +442,7 @@ func (s *simulation) run(items []core.Item) {
 
 // finish sends the agent's tool off, or ends the agent.
 func (s *simulation) finish(a *agent, e *core.Effect) {
-	s.tally.turn(e)
+	s.tally.turn(e, s.group(a), s.cfg.Guard.Bound[programs.Interactive])
 	t := &a.program.Turns[a.turn]
 	a.turn++
 	if a.turn == len(a.program.Turns) {
@@ -406,10 +462,18 @@ func (s *simulation) finish(a *agent, e *core.Effect) {
 	}
 }
 
+// group is the name of the agent's group.
+func (s *simulation) group(a *agent) string {
+	if len(s.cfg.Groups) == 0 {
+		return ""
+	}
+	return s.cfg.Groups[a.index]
+}
+
 // end takes an agent's leave, and lets a parent go on that has waited for it alone.
 func (s *simulation) end(a *agent) {
 	s.open--
-	s.tally.program(a, s.now.Add(s.cfg.Shell.Out))
+	s.tally.program(a, s.group(a), s.now.Add(s.cfg.Shell.Out))
 	if p := a.parent; p != nil {
 		if p.waiting--; p.waiting == 0 {
 			s.expect(p, s.now.Add(p.program.Turns[p.turn-1].Gap+s.cfg.Shell.around()))
@@ -419,7 +483,8 @@ func (s *simulation) end(a *agent) {
 
 // move puts a move on its link.
 func (s *simulation) move(e *core.Effect) {
-	size := s.cfg.Engine.KVBytes * programs.Bytes(e.Cells-e.First)
+	cells := e.Cells - e.First
+	size := s.cfg.Engine.KVBytes * programs.Bytes(cells)
 	lower := max(e.Source, e.Tier)
 	s.tally.moved[lower-kvpin.Host] += size
 	if e.Ahead {
@@ -429,8 +494,11 @@ func (s *simulation) move(e *core.Effect) {
 		s.copier.add(copying{id: e.Move, left: size, ahead: e.Ahead})
 		return
 	}
-	l := &s.links[lower-kvpin.Host]
-	t := transfer{id: e.Move, took: max(s.cfg.Engine.Transfer(size, cost.Link(lower-kvpin.Host)), 1)}
+	l := &s.links[lower-kvpin.Host][0]
+	if s.cfg.Engine.Duplex && e.Tier < e.Source {
+		l = &s.links[lower-kvpin.Host][1]
+	}
+	t := transfer{id: e.Move, took: max(s.cfg.Engine.Transfer(cells, cost.Link(lower-kvpin.Host)), 1)}
 	if len(l.queue) == 0 {
 		t.ends = s.now.Add(t.took)
 	}

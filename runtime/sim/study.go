@@ -18,8 +18,9 @@ import (
 //
 // Load 1 is what the engine can do at most: the rate at which the working set with
 // full steps gets through as many programs, drawn with seed 0, when all are there
-// from the beginning.
+// from the beginning, with the engine's own steps and in the world of the zero World.
 type Study struct {
+	Name     string // of the workload; "" is the set's
 	Set      *workload.Set
 	Engine   *cost.Engine
 	Pool     programs.Tokens // 0 is the engine's
@@ -30,13 +31,34 @@ type Study struct {
 	Seeds    int
 	Loads    []Load
 	Arms     []Arm
-	Families bool              // subagents come with their parents
-	MaxWait  programs.Duration // that ours promises somebody who waits; 0 is sched.DefaultGuard's, negative promises nothing
-	Sustain  bool              // find the sustainable load of each arm
+	Families bool   // subagents come with their parents
+	Sustain  bool   // find the sustainable load of each arm
+	World    World  // limits of the node, and what clients say
+	Rules    *Rules // nil is DefaultRules
+
+	// Scene, where it is set, gives the programs of a seed and when they come, in place of
+	// Set, Programs and Loads.
+	Scene func(seed uint64) *workload.Scene
 
 	// Progress, where it is set, hears of every simulation that has ended. Calls do
 	// not overlap.
 	Progress func(done, of int)
+}
+
+// name is the workload's.
+func (s *Study) name() string {
+	if s.Name != "" {
+		return s.Name
+	}
+	return s.Set.Name
+}
+
+// source is where the programs come from.
+func (s *Study) source() string {
+	if s.Scene != nil {
+		return "a scene"
+	}
+	return s.Set.Source
 }
 
 // Sustainable is the most that programs may be slowed down under a sustainable load:
@@ -68,6 +90,13 @@ func (s *Study) complete() error {
 	if s.Tokens == 0 {
 		s.Tokens = 1
 	}
+	if s.Rules == nil {
+		r := DefaultRules()
+		s.Rules = &r
+	}
+	if s.Scene != nil {
+		s.Loads, s.Programs = []Load{{Level: 1}}, len(s.Scene(0).Programs)
+	}
 	switch {
 	case s.Programs < 2:
 		return fmt.Errorf("a study of %d programs: it takes 2 at least", s.Programs)
@@ -83,7 +112,7 @@ func (s *Study) complete() error {
 			return fmt.Errorf("a load of %v: it is more than 0 and at most 10", l.Level)
 		}
 	}
-	if len(s.draw(0)) == 0 {
+	if s.Scene == nil && len(s.draw(0)) == 0 {
 		return fmt.Errorf("no program of %s fits a pool of %d tokens: ask for a larger one", s.Set.Name, s.Pool)
 	}
 	return nil
@@ -105,26 +134,38 @@ func (s *Study) draw(seed uint64) []workload.Program {
 }
 
 func (s *Study) config(ps []workload.Program, arrivals []programs.Time) Config {
-	return Config{Engine: s.Engine, Pool: s.Pool, Host: s.Host, Disk: s.Disk, Guard: s.guard(), Programs: ps, Arrivals: arrivals}
-}
-
-// guard bounds the waits of our arms.
-func (s *Study) guard() sched.Guard {
-	g := sched.DefaultGuard
-	switch {
-	case s.MaxWait < 0:
-		return sched.Guard{}
-	case s.MaxWait > 0:
-		g.Bound[programs.Interactive] = s.MaxWait
+	c := Config{Engine: s.Engine, Pool: s.Pool, Host: s.Host, Disk: s.Disk, World: s.World, Programs: ps, Arrivals: arrivals}
+	if s.World.Hinting == HalfHonest {
+		for i := range ps {
+			c.Groups = append(c.Groups, [...]string{"honest", "silent"}[i%2])
+		}
 	}
-	return g
+	return c
 }
 
-// reference is load 1, in programs a second.
+// scenario is a simulation of a load with a seed, without an arm's own.
+func (s *Study) scenario(rate float64, l Load, seed int) Config {
+	if s.Scene != nil {
+		scene := s.Scene(uint64(seed))
+		c := s.config(scene.Programs, scene.Arrivals)
+		c.Groups = scene.Groups
+		return c
+	}
+	ps := s.draw(uint64(seed))
+	return s.config(ps, s.arrive(ps, seed, rate, l))
+}
+
+// reference is load 1, in programs a second; 0 where programs come at times of their
+// own.
 func (s *Study) reference(ctx context.Context) (float64, error) {
+	if s.Scene != nil {
+		return 0, nil
+	}
 	ps := s.draw(0)
-	at := Arm{policy: sched.NewWorkingSet, full: true, late: true}
-	r, err := Run(ctx, at.config(s.config(ps, make([]programs.Time, roots(ps)))))
+	at, rules := Arm{policy: always(sched.NewWorkingSet)}, DefaultRules()
+	c := s.config(ps, make([]programs.Time, roots(ps)))
+	c.World, c.Groups = World{}, nil
+	r, err := Run(ctx, at.config(c, rules))
 	if err != nil {
 		return 0, fmt.Errorf("find what the engine can do at most: %w", err)
 	}
@@ -142,24 +183,25 @@ func roots(ps []workload.Program) (n int) {
 
 // run is one simulation of a study, and what came of it.
 type run struct {
-	arm, load, seed int // indexes, seed from 1
-	result          *Result
-	bound           programs.Duration // of the mean time, for our arm
-	sustains        float64           // for load −1
+	arms       []int // indexes; all of one way
+	load, seed int   // indexes, seed from 1
+	result     *Result
+	bound      programs.Duration // of the mean time, for our arm
+	sustains   float64           // for load −1
 }
 
 // simulate runs each arm under each load with each seed, and finds sustainable loads
-// with seed 1.
+// with seed 1. Arms that decide the same are simulated once.
 func (s *Study) simulate(ctx context.Context, rate float64) ([]run, error) {
 	var runs []run
-	for a := range s.Arms {
+	for _, arms := range s.ways() {
 		for l := range s.Loads {
 			for seed := range s.Seeds {
-				runs = append(runs, run{arm: a, load: l, seed: seed + 1})
+				runs = append(runs, run{arms: arms, load: l, seed: seed + 1})
 			}
 		}
-		if s.Sustain {
-			runs = append(runs, run{arm: a, load: -1, seed: 1})
+		if s.Sustain && s.Scene == nil {
+			runs = append(runs, run{arms: arms, load: -1, seed: 1})
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -174,7 +216,7 @@ func (s *Study) simulate(ctx context.Context, rate float64) ([]run, error) {
 		workers.Go(func() {
 			for r := range queue {
 				if err := s.one(ctx, rate, r); err != nil {
-					cancel(fmt.Errorf("%s: %w", s.Arms[r.arm].Name, err))
+					cancel(fmt.Errorf("%s: %w", s.Arms[r.arms[0]].Name, err))
 				}
 				mu.Lock()
 				if done++; s.Progress != nil {
@@ -195,19 +237,37 @@ func (s *Study) simulate(ctx context.Context, rate float64) ([]run, error) {
 	return runs, context.Cause(ctx)
 }
 
+// ways puts arms together that decide the same, ours first.
+func (s *Study) ways() (ways [][]int) {
+	at := map[way]int{}
+	for i := range s.Arms {
+		w := s.Arms[i].way(s.config(nil, nil), *s.Rules)
+		k, known := at[w]
+		if !known {
+			k = len(ways)
+			at[w] = k
+			ways = append(ways, nil)
+		}
+		ways[k] = append(ways[k], i)
+	}
+	return ways
+}
+
 // one carries a run out.
 func (s *Study) one(ctx context.Context, rate float64, r *run) (err error) {
-	arm := &s.Arms[r.arm]
-	ps := s.draw(uint64(r.seed))
+	arm := &s.Arms[r.arms[0]]
 	if r.load < 0 {
-		r.sustains, err = s.sustainable(ctx, arm, ps, rate)
+		r.sustains, err = s.sustainable(ctx, arm, s.draw(uint64(r.seed)), rate)
 		return err
 	}
-	c := s.config(ps, s.arrive(ps, r.seed, rate, s.Loads[r.load]))
-	if arm.Kind == Ours && !s.Families {
-		r.bound = cost.LowerBound(s.Engine, jobs(c), cost.Limits{Batch: 256, Pool: s.Pool})
+	base := s.scenario(rate, s.Loads[r.load], r.seed)
+	c := arm.config(base, *s.Rules)
+	if arm.Kind == Ours && !s.Families && s.Scene == nil {
+		e, limits := *s.Engine, CoreConfig(c)
+		e.StepTokens = limits.StepTokens
+		r.bound = cost.LowerBound(&e, jobs(base), cost.Limits{Batch: limits.MaxRunning, Pool: s.Pool})
 	}
-	r.result, err = Run(ctx, arm.config(c))
+	r.result, err = Run(ctx, c)
 	return err
 }
 
@@ -226,7 +286,7 @@ func (s *Study) sustainable(ctx context.Context, arm *Arm, ps []workload.Program
 	low, high := 0.0, 2.0
 	for high-low > 1.0/64 {
 		mid := (low + high) / 2
-		r, err := Run(ctx, arm.config(s.config(ps, s.arrive(ps, 1, rate, Load{Level: mid}))))
+		r, err := Run(ctx, arm.config(s.config(ps, s.arrive(ps, 1, rate, Load{Level: mid})), *s.Rules))
 		if err != nil {
 			return 0, err
 		}

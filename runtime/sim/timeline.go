@@ -20,8 +20,7 @@ func (s *Study) Timeline(ctx context.Context, l Load) (*plot.Timeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	ps := st.draw(1)
-	c := st.Arms[0].config(st.config(ps, st.arrive(ps, 1, rate, l)))
+	c := st.Arms[0].config(st.scenario(rate, l, 1), *st.Rules)
 	rows := newRecorder(plot.MaxRows)
 	c.Observe = rows.observe
 	if _, err := Run(ctx, c); err != nil {
@@ -132,7 +131,7 @@ func (r *recorder) timeline() *plot.Timeline { return &plot.Timeline{Rows: r.row
 // Figure is the report's loads, but bursty ones, as curves of the arms that are named,
 // or of ours and all baselines.
 func (r *Report) Figure(names ...string) *plot.LoadFigure {
-	f := &plot.LoadFigure{Title: r.Workload + " on " + r.Engine}
+	f := &plot.LoadFigure{Title: r.Workload + " on " + r.EngineLabel()}
 	curves := map[string]*plot.Curve{}
 	var order []string
 	for i := range r.Loads {

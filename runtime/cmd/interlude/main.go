@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -78,7 +79,7 @@ func newParser(c *cli, args []string) (*kong.Kong, error) {
 		kong.Name("interlude"),
 		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\nExit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"policies": strings.Join(sched.Names(), ","), "workloads": strings.Join(workload.Names(), ", "), "engines": strings.Join(cost.Names(), ", "), "maxwait": sched.DefaultGuard.Bound[programs.Interactive].String()},
+		kong.Vars{"tableprograms": strconv.Itoa(tablePrograms), "tabletime": tableTime, "policies": strings.Join(sched.Names(), ","), "workloads": strings.Join(workload.Names(), ", "), "engines": strings.Join(cost.Names(), ", "), "costmodels": strings.Join(cost.ModelNames(), ", "), "maxwait": sched.DefaultGuard.Bound[programs.Interactive].String()},
 		kong.Resolvers(readSettings(args)),
 	)
 }

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/interlude-run/interlude/programs"
@@ -21,31 +18,66 @@ import (
 )
 
 type simCmd struct {
-	Workload string        `help:"Agent programs: ${workloads}." default:"agentcgroup" placeholder:"NAME"`
-	Traces   string        `help:"Folder with recorded runs, NAME.jsonl.gz each; those that are not there are generated with the recordings' statistics." placeholder:"DIR" type:"path" env:"INTERLUDE_TRACES"`
-	Engine   string        `help:"Simulated engine: ${engines}." default:"a100-8b" placeholder:"NAME"`
-	KVTokens int64         `help:"Cells of the device's pool; 0: what the engine has." name:"kv-tokens" placeholder:"N"`
-	Host     int64         `help:"Cells of the host tier." name:"host-kv-tokens" placeholder:"N"`
-	Disk     int64         `help:"Cells of the disk tier, which wants a host tier." name:"disk-kv-tokens" placeholder:"N"`
-	Scale    float64       `help:"Factor for all token counts, above 0 and at most 1; 0: 1, or a sixteenth on cpu-135m." name:"scale-tokens" placeholder:"F"`
-	Families bool          `help:"Subagents start and finish with their parents, which wait for them."`
-	Loads    []string      `help:"Loads, in parts of what the engine can do at most; one that ends in b is bursty." default:"0.5,0.8,0.95,0.8b" placeholder:"LOAD"`
-	Programs int           `help:"Programs of a simulation." default:"300" placeholder:"N"`
-	Seeds    int           `help:"Simulations of each policy and load." default:"4" placeholder:"N"`
-	Policies []string      `help:"Compare with these alone; default: all, see the table." placeholder:"NAME"`
-	Sustain  bool          `help:"Find as well the load that each policy can sustain."`
-	Plot     string        `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
-	Timeline string        `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
-	MaxWait  time.Duration `help:"The longest wait for a first token that ours promises where it can be kept; 0: ${maxwait}, negative: none." name:"max-wait" placeholder:"DURATION"`
-	Quick    bool          `help:"Fewer programs and seeds: within 50 s on two cores."`
-	Replay   string        `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
-	Effects  bool          `help:"With --replay: print every event and what came of it."`
-	JSON     bool          `help:"Print one JSON object." name:"json"`
+	Workload  string        `help:"Agent programs: ${workloads}; several, with commas between them; all: those of the tables. Or a scenario, see below." default:"agentcgroup" placeholder:"NAME"`
+	Traces    string        `help:"Folder with recorded runs, NAME.jsonl.gz each; those that are not there are generated with the recordings' statistics." placeholder:"DIR" type:"path" env:"INTERLUDE_TRACES"`
+	Split     string        `help:"Which programs to draw from: all; dev or held-out, which are halves by a hash of their IDs. Constants are tuned on all so far." enum:"all,dev,held-out" default:"all"`
+	Engine    string        `help:"Simulated engine: ${engines}. Of these only cpu-135m is fitted to measurements." default:"a100-8b" placeholder:"NAME"`
+	Model     string        `help:"How a step's time follows from its work: ${costmodels}; default: the engine's, serial on GPUs." name:"cost-model" placeholder:"NAME"`
+	Link      string        `help:"How cells move to the host and back: paged, as engines keep them, or whole, in one piece." enum:"paged,whole" default:"paged"`
+	Duplex    bool          `help:"Cells move to a tier and back at once."`
+	KVTokens  int64         `help:"Cells of the device's pool; 0: what the engine has." name:"kv-tokens" placeholder:"N"`
+	Host      int64         `help:"Cells of the host tier." name:"host-kv-tokens" placeholder:"N"`
+	Disk      int64         `help:"Cells of the disk tier, which wants a host tier." name:"disk-kv-tokens" placeholder:"N"`
+	Scale     float64       `help:"Factor for all token counts, above 0 and at most 1; 0: 1, or a sixteenth on cpu-135m." name:"scale-tokens" placeholder:"F"`
+	Families  bool          `help:"Subagents start and finish with their parents, which wait for them."`
+	Running   int           `help:"Most turns that run at once; 0: 32, as in a node." placeholder:"N"`
+	Seen      int           `help:"Most turns that the scheduler sees, others wait in line; 0: all." placeholder:"N"`
+	NoEnds    bool          `help:"No client says that a program is over." name:"no-ends"`
+	Hints     string        `help:"Who tells how many turns are left: none, half, all." enum:"none,half,all" default:"none"`
+	MaxWait   time.Duration `help:"The longest wait for a first token that ours promises where it can be kept; 0: ${maxwait}, negative: none." name:"max-wait" placeholder:"DURATION"`
+	Rule      []string      `help:"Set a rule of the scheduler, see below." placeholder:"NAME=VALUE"`
+	Loads     []string      `help:"Loads, in parts of what the engine can do at most; one that ends in b is bursty. Default: 0.5,0.8,0.95,0.8b; of several workloads 0.8,0.95." placeholder:"LOAD"`
+	Programs  int           `help:"Programs of a simulation; 0: 300, or ${tableprograms} of tables." placeholder:"N"`
+	Seeds     int           `help:"Simulations of each policy and load; 0: 4, or 12 of tables." placeholder:"N"`
+	Policies  []string      `help:"Compare with these alone, by name or kind (baseline, same-steps, same-all, chunk, ablation, told); all: every one. Default: all but chunks, ablations by rule, and rivals that with our steps have never been best." placeholder:"NAME"`
+	Sustain   bool          `help:"Find as well the load that each policy can sustain."`
+	Tables    string        `help:"Print tables instead, of ABCD those that are named: A same steps, B one thing out, C the world otherwise, D sustainable load and limits. All of them take ${tabletime} for all workloads on two cores." placeholder:"NAMES"`
+	Sensitive bool          `help:"Print what half and double of each rule are worth." name:"sensitivity"`
+	Plot      string        `help:"Draw mean times over the load into a file: .svg, .png or .pdf." type:"path" placeholder:"FILE"`
+	Timeline  string        `help:"Draw what programs do over time, at the last load." type:"path" placeholder:"FILE"`
+	Quick     bool          `help:"Fewer programs and seeds: within 50 s on two cores for one workload."`
+	Replay    string        `help:"Simulate nothing: make the decisions of an event log again, and fail where one is another than it was." placeholder:"LOG" type:"existingfile"`
+	Effects   bool          `help:"With --replay: print every event and what came of it."`
+	JSON      bool          `help:"Print one JSON object." name:"json"`
 }
+
+// What --programs and --seeds are where they are 0.
+const (
+	studyPrograms, studySeeds = 300, 4
+	tablePrograms, tableSeeds = 200, 12
+	tableTime                 = "40 minutes"
+)
+
+// surveyed are the workloads that all stands for.
+var surveyed = []string{"agentcgroup", "swebench-mini", "weka", "swebench", "bfcl"}
 
 // Help implements kong.HelpProvider.
 func (*simCmd) Help() string {
-	return "Simulates agent programs on an engine's cost model, under the scheduler that serves and under those of other systems, with the same programs and arrivals for all. The same command prints the same bytes."
+	var b strings.Builder
+	b.WriteString(`Simulates agent programs on an engine's cost model, under the scheduler that serves and under those of other systems, with the same programs and arrivals for all. The same command prints the same bytes.
+
+Rivals are simulated as published, and those that have ever been best also with our steps (NAME/our-steps) and with everything of ours but the set and the prediction (NAME/everything). As published in steps of another size (NAME/chunk-256) they are in --tables, and with --policies chunk.
+
+Scenarios, to be given as a workload:`)
+	for _, c := range sim.Scenarios {
+		fmt.Fprintf(&b, "\n  %s: %s", c.Name, c.Says)
+	}
+	b.WriteString("\n\nRules, to be set by --rule, with their units, what serves, and where that comes from:")
+	for i := range sim.KnownRules {
+		r := &sim.KnownRules[i]
+		fmt.Fprintf(&b, "\n  %s: %s, %s (%g; %s)", r.Name, r.Unit, r.Says, r.Default(), r.Origin)
+	}
+	return b.String()
 }
 
 // Validate is called by kong.
@@ -55,16 +87,30 @@ func (c *simCmd) Validate() error {
 		return errors.New("--effects is for --replay")
 	case c.Effects && c.JSON:
 		return errors.New("--effects is text, and --json one object: choose one")
+	case (c.Tables != "" || c.Sensitive) && (len(c.Policies) > 0 || c.Sustain || c.Families || c.Plot != "" || c.Timeline != ""):
+		return errors.New("--tables and --sensitivity have policies and figures of their own: leave out --policies, --sustain, --families, --plot and --timeline")
+	case c.Tables != "" && c.Sensitive:
+		return errors.New("--tables and --sensitivity: choose one")
 	}
 	return nil
 }
 
-// Run prints what a study finds, or a replay.
+// Run prints what a study finds, or a survey, or tables, or a replay.
 func (c *simCmd) Run(ctx context.Context) error {
 	if c.Replay != "" {
 		return c.replay(os.Stdout)
 	}
-	study, err := c.study()
+	names := strings.Split(c.Workload, ",")
+	if c.Workload == "all" {
+		names = surveyed
+	}
+	switch {
+	case c.Tables != "" || c.Sensitive:
+		return c.tables(ctx, names)
+	case len(names) > 1:
+		return c.survey(ctx, names)
+	}
+	study, err := c.study(names[0])
 	if err != nil {
 		return err
 	}
@@ -79,11 +125,92 @@ func (c *simCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.JSON {
-		out := json.NewEncoder(os.Stdout)
-		out.SetIndent("", "  ")
-		return out.Encode(report)
+		return printJSON(report)
 	}
 	return printStudy(os.Stdout, report)
+}
+
+// survey prints what several workloads say together.
+func (c *simCmd) survey(ctx context.Context, names []string) error {
+	if c.Plot != "" || c.Timeline != "" {
+		return errors.New("--plot and --timeline are of one workload")
+	}
+	if len(c.Loads) == 0 {
+		c.Loads = []string{"0.8", "0.95"}
+	}
+	var survey sim.Survey
+	for _, name := range names {
+		study, err := c.study(name)
+		if err != nil {
+			return err
+		}
+		study.Progress, _ = progress(name, "simulations")
+		survey = append(survey, study)
+	}
+	report, err := survey.Run(ctx)
+	if err != nil {
+		return fmt.Errorf("simulate %s on %s: %w", c.Workload, c.Engine, err)
+	}
+	if c.JSON {
+		return printJSON(report)
+	}
+	return printSurvey(os.Stdout, report)
+}
+
+// tables prints tables, or how sensitive ours is to its rules.
+func (c *simCmd) tables(ctx context.Context, names []string) error {
+	c.Programs, c.Seeds = orElse(c.Programs, tablePrograms), orElse(c.Seeds, tableSeeds)
+	t := &sim.Tables{}
+	for _, name := range names {
+		if _, ok := sim.ScenarioByName(name); ok {
+			return fmt.Errorf("%s is a scenario, and tables are of workloads", name)
+		}
+		study, err := c.study(name)
+		if err != nil {
+			return err
+		}
+		t.Sets = append(t.Sets, study.Set)
+		t.Engine, t.Rules, t.Programs, t.Seeds = study.Engine, *study.Rules, study.Programs, study.Seeds
+		if study.Pool > 0 {
+			t.Pools = []programs.Tokens{study.Pool}
+		}
+		if len(c.Loads) > 0 {
+			t.Loads = study.Loads
+		}
+		if study.World != (sim.World{}) || study.Host > 0 || c.Scale > 0 {
+			return errors.New("tables have worlds of their own: leave out --running, --seen, --no-ends, --hints, --host-kv-tokens, --disk-kv-tokens and --scale-tokens")
+		}
+	}
+	var what string
+	var report func(done, of int)
+	t.Progress = func(of string, done, all int) {
+		if of != what {
+			what = of
+			report, _ = progress(of, "simulations")
+		}
+		report(done, all)
+	}
+	var tables []sim.Table
+	if c.Sensitive {
+		s, err := t.Sensitivity(ctx)
+		if err != nil {
+			return fmt.Errorf("simulate %s on %s: %w", c.Workload, c.Engine, err)
+		}
+		tables = []sim.Table{*s}
+	} else {
+		var err error
+		if tables, err = t.Run(ctx, c.Tables); err != nil {
+			return fmt.Errorf("simulate %s on %s: %w", c.Workload, c.Engine, err)
+		}
+	}
+	head := tablesHead{
+		Workloads: names, Engine: t.Engine.Name, Calibrated: t.Engine.Fitted, CostModel: t.Engine.Model.String(),
+		Split: c.Split, Programs: t.Programs, Seeds: t.Seeds, Tables: tables,
+	}
+	if c.JSON {
+		return printJSON(head)
+	}
+	return printTables(os.Stdout, &head)
 }
 
 // draw makes the figures that are asked for.
@@ -101,58 +228,130 @@ func (c *simCmd) draw(ctx context.Context, s *sim.Study, r *sim.Report) error {
 	if err != nil {
 		return err
 	}
-	t.Title = fmt.Sprintf("%s on %s at load %v", c.Workload, c.Engine, load)
+	t.Title = fmt.Sprintf("%s on %s at load %v", c.Workload, r.EngineLabel(), load)
 	return t.Save(c.Timeline)
 }
 
-// study is what the flags ask for.
-func (c *simCmd) study() (*sim.Study, error) {
-	if c.Quick {
-		c.Programs, c.Seeds = min(c.Programs, 100), min(c.Seeds, 2)
-	}
-	engine, err := cost.ByName(c.Engine)
-	if err != nil {
-		return nil, err
-	}
-	set, err := recordedOrDrawn(c.Traces, c.Workload)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case c.KVTokens < 0 || c.Host < 0 || c.Disk < 0:
-		return nil, errors.New("--kv-tokens, --host-kv-tokens and --disk-kv-tokens are numbers of cells, none below 0")
-	case c.Disk > 0 && c.Host == 0:
-		return nil, errors.New("--disk-kv-tokens wants --host-kv-tokens: copies go to disk from the host")
-	case c.Scale < 0 || c.Scale > 1:
-		return nil, fmt.Errorf("--scale-tokens %v: it is above 0 and at most 1", c.Scale)
-	case c.Programs > 10_000:
-		return nil, fmt.Errorf("--programs %d: it is at most 10000", c.Programs)
-	case c.Scale == 0 && c.Engine == "cpu-135m":
-		c.Scale = 1.0 / 16
-	}
+// study is what the flags ask for, of a workload or a scenario.
+func (c *simCmd) study(name string) (*sim.Study, error) {
 	s := &sim.Study{
-		Set: set, Engine: engine, Tokens: c.Scale,
+		Name: name, Tokens: c.Scale,
 		Pool: programs.Tokens(c.KVTokens), Host: programs.Tokens(c.Host), Disk: programs.Tokens(c.Disk),
-		Programs: c.Programs, Seeds: c.Seeds, Families: c.Families, Sustain: c.Sustain, MaxWait: programs.Duration(c.MaxWait),
+		Programs: orElse(c.Programs, studyPrograms), Seeds: orElse(c.Seeds, studySeeds), Families: c.Families, Sustain: c.Sustain,
+		World: sim.World{
+			Running: c.Running, Seen: c.Seen, NoEnds: c.NoEnds,
+			Hinting: map[string]sim.Hinting{"half": sim.HalfHonest, "all": sim.AllHonest}[c.Hints],
+		},
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Engine, err = c.engine(); err != nil {
+		return nil, err
+	}
+	if s.Rules, err = c.rules(); err != nil {
+		return nil, err
 	}
 	if s.Arms, err = sim.PickArms(c.Policies); err != nil {
 		return nil, err
 	}
-	for _, path := range [...]string{c.Plot, c.Timeline} {
-		if path != "" {
-			if err := plot.CheckFormat(path); err != nil {
-				return nil, err
-			}
-		}
+	loads := c.Loads
+	if len(loads) == 0 {
+		loads = []string{"0.5", "0.8", "0.95", "0.8b"}
 	}
-	for _, l := range c.Loads {
+	for _, l := range loads {
 		load, err := parseLoad(l)
 		if err != nil {
 			return nil, err
 		}
 		s.Loads = append(s.Loads, load)
 	}
+	set := name
+	if scenario, ok := sim.ScenarioByName(name); ok {
+		if scenario.Apply(s); scenario.Scene != nil {
+			return s, nil
+		}
+		set = scenario.Workload
+	}
+	if c.Quick {
+		s.Programs, s.Seeds = min(s.Programs, 100), min(s.Seeds, 2)
+	}
+	if s.Set, err = recordedOrDrawn(c.Traces, set); err != nil {
+		return nil, err
+	}
+	if s.Set, err = s.Set.Split(workload.Split(orElse(c.Split, string(workload.Whole)))); err != nil {
+		return nil, err
+	}
+	if s.Tokens == 0 && c.Engine == "cpu-135m" {
+		s.Tokens = 1.0 / 16
+	}
 	return s, nil
+}
+
+// check says what is wrong with the numbers.
+func (c *simCmd) check() error {
+	switch {
+	case c.KVTokens < 0 || c.Host < 0 || c.Disk < 0:
+		return errors.New("--kv-tokens, --host-kv-tokens and --disk-kv-tokens are numbers of cells, none below 0")
+	case c.Disk > 0 && c.Host == 0:
+		return errors.New("--disk-kv-tokens wants --host-kv-tokens: copies go to disk from the host")
+	case c.Scale < 0 || c.Scale > 1:
+		return fmt.Errorf("--scale-tokens %v: it is above 0 and at most 1", c.Scale)
+	case c.Programs < 0 || c.Programs > 10_000:
+		return fmt.Errorf("--programs %d: it is at most 10000", c.Programs)
+	case c.Seeds < 0 || c.Running < 0 || c.Seen < 0:
+		return errors.New("--seeds, --running and --seen are not below 0")
+	}
+	for _, path := range [...]string{c.Plot, c.Timeline} {
+		if path != "" {
+			if err := plot.CheckFormat(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// engine is the simulated engine, as the flags change it.
+func (c *simCmd) engine() (*cost.Engine, error) {
+	e, err := cost.ByName(c.Engine)
+	if err != nil {
+		return nil, err
+	}
+	if c.Model != "" {
+		if e.Model, err = cost.ModelByName(c.Model); err != nil {
+			return nil, fmt.Errorf("--cost-model: %w", err)
+		}
+	}
+	if c.Link == "whole" {
+		e.Paging = cost.Paging{}
+	}
+	e.Duplex = c.Duplex
+	return e, nil
+}
+
+// rules are those that serve, as the flags change them.
+func (c *simCmd) rules() (*sim.Rules, error) {
+	r := sim.DefaultRules()
+	if c.MaxWait != 0 {
+		r.Guard.Bound[programs.Interactive] = programs.Duration(max(c.MaxWait, 0))
+	}
+	for _, assignment := range c.Rule {
+		if err := r.Parse(assignment); err != nil {
+			return nil, fmt.Errorf("--rule: %w", err)
+		}
+	}
+	return &r, nil
+}
+
+// orElse is x, or something otherwise where x is nothing.
+func orElse[T comparable](x, otherwise T) T {
+	var nothing T
+	if x == nothing {
+		return otherwise
+	}
+	return x
 }
 
 // recordedOrDrawn takes recorded runs from the folder where there are some, and draws
@@ -183,49 +382,4 @@ func parseLoad(s string) (l sim.Load, err error) {
 		l.CV = sim.Bursty
 	}
 	return l, nil
-}
-
-// printStudy prints a table for each load.
-func printStudy(out io.Writer, r *sim.Report) error {
-	fmt.Fprintf(out, "%s (%s) on %s, pool of %d tokens, host %d, disk %d; %d programs, %d seeds; load 1 is %.5f programs/s\n",
-		r.Workload, r.Source, r.Engine, r.KVTokens, r.HostTokens, r.DiskTokens, r.Programs, r.Seeds, r.Reference)
-	for i := range r.Loads {
-		l := &r.Loads[i]
-		fmt.Fprintf(out, "\nload %s\n", l.Load)
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(w, "policy\tkind\tJCT mean s\t±\tover ours\tp50\tp95\tp99\tTTFT mean\tp99\tmax\tprograms/s\thit\tpreempt\tGB moved\t")
-		for _, a := range l.Ranked() {
-			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%.3f\t%.1f\t%.1f\t%.1f\t%.3f\t%.2f\t%.1f\t%.5f\t%.3f\t%.1f\t%.1f\t\n",
-				a.Name, a.Kind, a.MeanJCT, a.MeanJCTHalf, a.OverOurs, a.P50JCT, a.P95JCT, a.P99JCT,
-				a.MeanTTFT, a.P99TTFT, a.MaxTTFT, a.Throughput, a.HitRate, a.Preemptions, (a.MovedHost+a.MovedDisk)/1e9)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		if l.BoundMean > 0 {
-			fmt.Fprintf(out, "no policy stays below a mean of %.1f s\n", l.BoundMean)
-		}
-	}
-	fmt.Fprintln(out, "\nworst over the loads")
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, figure := range []struct {
-		says  string
-		value float64
-	}{
-		{"best baseline over ours, mean JCT", r.BestMean},
-		{"best baseline over ours, p95 JCT", r.BestP95},
-		{"ours over clairvoyant, mean JCT", r.Clairvoyant},
-		{"ours over the bound, mean JCT", r.Bound},
-		{"program FCFS with LRU over ours, p99 TTFT", r.LRUTTFT},
-	} {
-		if figure.value > 0 { // what is compared with was simulated
-			fmt.Fprintf(w, "%s\t%.3f\n", figure.says, figure.value)
-		}
-	}
-	for _, a := range sim.Arms() {
-		if load, ok := r.Sustainable[a.Name]; ok {
-			fmt.Fprintf(w, "%s sustains a load of\t%.2f\n", a.Name, load)
-		}
-	}
-	return w.Flush()
 }

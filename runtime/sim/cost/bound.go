@@ -54,18 +54,25 @@ type Limits struct {
 //
 // First, the critical path. Other items never make a step shorter, so a unit
 // takes at least its time alone, and a job its units' times alone and its gaps.
-// For a prompt, Σ max(compute, memory) over its steps is at least
-// max(Σ compute, Σ memory).
+// For a prompt, a sum of maxima over its steps is at least the maximum of the sums:
+// Σ max(compute, memory) ≥ max(Σ compute, Σ memory) under Max, and under Serial the same
+// of its matrix products and of its attention, each by itself. Rows rounded up to tiles
+// step by step are no fewer than all of them rounded up at once.
 //
-// Second, the engine's capacity. For 0 ≤ θ ≤ 1, a step with Overlap takes at
-// least
+// Second, the engine's capacity. A step takes at least, for 0 ≤ θ ≤ 1 and whatever is
+// constant beside it,
 //
-//	θ·compute + (1−θ)·memory + Overhead + items·ItemOverhead
+//	Max      θ·compute + (1−θ)·memory
+//	Serial   θ·(tokens + Ramp)·row + (1−θ)·WeightBytes/Bandwidth + Σ attend
+//	Sum      compute + memory
 //
-// and one without takes compute + memory and the overheads. Except for a constant
-// K, the weights' reading and Overhead, that is a sum over the step's items. K too
-// is divided among them: of an item with c tokens and h cells that are not
-// shared, the part is
+// as rows are no fewer than tokens. Except for a constant K (the weights' reading,
+// Ramp, Overhead, Launch), that is a sum over the step's items: under Serial, attention
+// is a sum as it stands. A prompt in several steps is charged, for its attention,
+// A = max(Σ pairs, Σ cells), each at its price; its pieces take Σ max(pairs, cells) ≥ A
+// in all, and each is charged the part of A that it has of that sum, which is at most
+// what it takes. K too is divided among the items: of an item with c tokens and h cells
+// that are not shared, the part is
 //
 //	c / S   or   1 / Batch   or   h / Pool
 //
@@ -143,17 +150,19 @@ func (sum *work) plus(w *work, x float64) {
 	sum.tokens += x * w.tokens
 	sum.pairs += x * w.pairs
 	sum.cells += x * w.cells
+	sum.attend += x * w.attend
 	sum.held += x * w.held
 }
 
 // times is what w costs, where each of its counts costs as much as in price.
 func (w *work) times(price *work) float64 {
-	return w.items*price.items + w.tokens*price.tokens + w.pairs*price.pairs + w.cells*price.cells + w.held*price.held
+	return w.items*price.items + w.tokens*price.tokens + w.pairs*price.pairs +
+		w.cells*price.cells + w.attend*price.attend + w.held*price.held
 }
 
 func newBound(e *Engine, jobs []Job) *bound {
 	b := &bound{engine: e, jobs: make([]jobWork, len(jobs))}
-	shortest := generated(&Turn{}, 0)
+	shortest := e.generated(&Turn{}, 0)
 	b.cut = max(0, 1-1e-9/e.seconds(&shortest.load, 1))
 	for i := range jobs {
 		b.add(i, &jobs[i])
@@ -179,12 +188,12 @@ func (b *bound) add(i int, job *Job) {
 		}
 		var all work
 		for n := t.Output - 2; n >= 0; n-- {
-			w := generated(t, n)
+			w := b.engine.generated(t, n)
 			all.plus(&w, 1)
 			unit(&w, 1)
 		}
 		b.releases = append(b.releases, release{at: -behind, job: i, work: all})
-		w := prompt(t, b.engine.StepTokens)
+		w := b.engine.prompt(t)
 		unit(&w, w.items)
 		b.releases = append(b.releases, release{at: -behind, job: i, work: w})
 	}
@@ -198,22 +207,23 @@ func (b *bound) add(i int, job *Job) {
 
 // generated is the step in which the turn's generated token n runs, counted from
 // 0, for the one behind it.
-func generated(t *Turn, n programs.Tokens) (w work) {
-	w.load.add(Item{From: t.Prefix + t.Input + n, Count: 1})
+func (e *Engine) generated(t *Turn, n programs.Tokens) (w work) {
+	e.add(&w.load, Item{From: t.Prefix + t.Input + n, Count: 1})
 	w.held = w.cells - float64(t.Shared)
 	return w
 }
 
-// prompt is the least work of the turn's prompt, with at most step tokens at once.
-// Its items are as many as its steps.
-func prompt(t *Turn, step programs.Tokens) (w work) {
+// prompt is the least work of the turn's prompt. Its items are as many as its steps.
+func (e *Engine) prompt(t *Turn) (w work) {
+	step := e.StepTokens
 	whole := Item{From: t.Prefix, Count: t.Input}
 	if t.Input == 0 {
 		whole = Item{From: max(0, t.Prefix-1), Count: 1}
 	}
-	w.load.add(whole)
+	w.load.count(whole)
 	w.items = float64((whole.Count + step - 1) / step)
 	w.cells = w.items*w.cells - float64(step)*w.items*(w.items-1)/2
+	w.attend = e.attention(w.pairs, w.cells)
 	w.held = w.cells - w.items*float64(t.Shared)
 	return w
 }
@@ -223,25 +233,34 @@ func prompt(t *Turn, step programs.Tokens) (w work) {
 func (e *Engine) prices(limits Limits, cut float64) []work {
 	var prices []work
 	for _, side := range e.sides() {
-		constant := side.memory*e.WeightBytes/e.Bandwidth + e.Overhead
+		constant := side.memory*e.WeightBytes/e.Bandwidth + e.constant()
+		if e.Model == Serial {
+			constant += side.compute * e.Kernels.Ramp * e.row()
+		}
 		for _, part := range limits.parts(e.StepTokens) {
 			var price work
 			price.plus(&part, constant*cut)
-			price.items += e.ItemOverhead * cut
-			price.tokens += side.compute * e.TokenFlops / e.Flops * cut
-			price.pairs += side.compute * e.AttnFlops / e.Flops * cut
-			price.cells += side.memory * float64(e.KVBytes) / e.Bandwidth * cut
+			price.items += e.itemConstant() * cut
+			if e.Model == Serial {
+				price.tokens += side.compute * e.row() * cut
+				price.attend = cut
+			} else {
+				price.tokens += side.compute * e.TokenFlops / e.Flops * cut
+				price.pairs += side.compute * e.AttnFlops / e.Flops * cut
+				price.cells += side.memory * float64(e.KVBytes) / e.Bandwidth * cut
+			}
 			prices = append(prices, price)
 		}
 	}
 	return prices
 }
 
-// side weighs a step's compute and its memory traffic.
+// side weighs a step's compute and its memory traffic: under Serial, those of its
+// matrix products.
 type side struct{ compute, memory float64 }
 
 func (e *Engine) sides() []side {
-	if !e.Overlap {
+	if e.Model == Sum {
 		return []side{{1, 1}}
 	}
 	const grid = 10

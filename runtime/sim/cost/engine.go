@@ -5,7 +5,8 @@ import "github.com/interlude-run/interlude/programs"
 // Engine is a model on a machine. Rates are what is sustained, not peaks. No
 // parameter is negative; Flops, Bandwidth and StepTokens are positive.
 type Engine struct {
-	Name string
+	Name   string
+	Fitted bool // to measured steps; the rates of others are data sheets', with no measurement behind them
 
 	Flops      float64 // floating point operations a second
 	Bandwidth  float64 // bytes a second, from the device's memory
@@ -15,19 +16,30 @@ type Engine struct {
 	WeightBytes float64        // read by each step; 0 where Overhead has their reading
 	KVBytes     programs.Bytes // a cell: keys and values of one token in all layers
 
-	Overlap      bool    // compute and memory traffic go on at once
+	Model        Model   // how a step's time follows from its work
 	Overhead     float64 // seconds a step
 	ItemOverhead float64 // seconds an item of a step
+	Kernels      Kernels // of the model Serial alone
 
 	HostBytes   float64           // bytes a second, between device and host memory
 	DiskBytes   float64           // bytes a second, between device and disk
 	MoveLatency programs.Duration // before the first byte of a move
+	Paging      Paging            // how moves are cut up
+	Duplex      bool              // moves to a tier and moves back go on at once
 
 	// What a simulation takes where it is not told otherwise.
 	StepTokens programs.Tokens // most tokens a step
 	Pool       programs.Tokens // cells on the device
 	MaxContext programs.Tokens // of a program
 	Span       programs.Tokens // a fork shares whole spans only; 0 is 512
+}
+
+// Paging is how a move is cut up where the cells of a context do not lie side by side:
+// in pages, each of which is copied by itself. The zero Paging moves in one piece.
+type Paging struct {
+	Cells   programs.Tokens   // of a page
+	Latency programs.Duration // of a page, beside its bytes
+	Packing float64           // part of the host link's rate that is left; 0 is all
 }
 
 // Item is one sequence's part of a step.
@@ -40,7 +52,7 @@ type Item struct {
 func (e *Engine) Step(items []Item) programs.Duration {
 	var l load
 	for i := range items {
-		l.add(items[i])
+		e.add(&l, items[i])
 	}
 	return programs.Seconds(e.seconds(&l, 1))
 }
@@ -64,7 +76,7 @@ func (e *Engine) Decode(context programs.Tokens) programs.Duration {
 
 func (e *Engine) one(item Item) programs.Duration {
 	var l load
-	l.add(item)
+	e.add(&l, item)
 	return programs.Seconds(e.seconds(&l, 1))
 }
 
@@ -76,41 +88,31 @@ const (
 	DiskLink
 )
 
-// Transfer is how long a move over the link takes when nothing else is on it,
-// either way.
-func (e *Engine) Transfer(size programs.Bytes, over Link) programs.Duration {
-	rate := e.HostBytes
+// Transfer is how long a move of cells over the link takes when nothing else is on
+// it, either way.
+func (e *Engine) Transfer(cells programs.Tokens, over Link) programs.Duration {
+	took := e.MoveLatency + programs.Seconds(float64(cells)*float64(e.KVBytes)/e.linkBytes(over))
+	if page := e.Paging.Cells; page > 0 {
+		took += programs.Duration((cells+page-1)/page) * e.Paging.Latency
+	}
+	return took
+}
+
+// LinkRate is the bytes a second of long moves over the link.
+func (e *Engine) LinkRate(over Link) float64 {
+	cell := float64(e.KVBytes) / e.linkBytes(over)
+	if e.Paging.Cells > 0 {
+		cell += e.Paging.Latency.Seconds() / float64(e.Paging.Cells)
+	}
+	return float64(e.KVBytes) / cell
+}
+
+func (e *Engine) linkBytes(over Link) float64 {
 	if over == DiskLink {
-		rate = e.DiskBytes
+		return e.DiskBytes
 	}
-	return e.MoveLatency + programs.Seconds(float64(size)/rate)
-}
-
-// load is the work of a step, or of several. Counts are floats as they are only
-// ever multiplied by rates.
-type load struct {
-	items  float64
-	tokens float64
-	pairs  float64 // of a token and a cell that it attends to
-	cells  float64 // that are read
-}
-
-func (l *load) add(item Item) {
-	from, count := float64(item.From), float64(item.Count)
-	l.items++
-	l.tokens += count
-	l.pairs += from*count + count*count/2
-	l.cells += from + count
-}
-
-// seconds is the time of a step with this load, and the least time of several steps
-// that have it together.
-func (e *Engine) seconds(l *load, steps float64) float64 {
-	compute := (l.tokens*e.TokenFlops + l.pairs*e.AttnFlops) / e.Flops
-	memory := (steps*e.WeightBytes + l.cells*float64(e.KVBytes)) / e.Bandwidth
-	work := compute + memory
-	if e.Overlap {
-		work = max(compute, memory)
+	if e.Paging.Packing > 0 {
+		return e.HostBytes * e.Paging.Packing
 	}
-	return work + steps*e.Overhead + l.items*e.ItemOverhead
+	return e.HostBytes
 }

@@ -60,17 +60,31 @@ const (
 	tensorParallelPart = 0.89
 )
 
+// kernels is what kernels are taken to cost, on any of the GPU engines: tiles of 64 rows,
+// the smallest with which libraries come close to a device's rate; see the package's
+// comment for Ramp. A layer is some ten kernels, each of which begins 3 µs after the one
+// before it has ended, as the next waits for all of its blocks. An item takes 10 µs of
+// input tables, sampling and text. None of these is measured.
+func kernels(layers float64) Kernels {
+	return Kernels{Tile: 64, Ramp: 32, Launch: layers * 10 * 3e-6, Item: 10e-6}
+}
+
+// pages of 16 cells are moved in pieces of some KB, one for each layer, which a kernel
+// packs or a driver copies one by one: half of a link's rate is left, and each page takes
+// a little beside. On an A100 long moves run at 9.5 GB/s. None of it is measured.
+var pages = Paging{Cells: 16, Latency: 10 * programs.Microsecond, Packing: 0.5}
+
 var engines = []Engine{
 	{
 		// Llama 3.1 8B in bf16 on an A100 with 80 GB: half of the data sheet's 312
-		// TFLOPS, four fifths of its 2 TB/s. The pool is what weights and
+		// TFLOPS in steps of 512 tokens, four fifths of its 2 TB/s. The pool is what weights and
 		// activations leave; links are PCIe 4.0 and one NVMe drive.
 		Name:  "a100-8b",
 		Flops: 156e12, Bandwidth: 1.6e12,
 		TokenFlops: llama8bFlops, AttnFlops: llama8bAttn,
 		WeightBytes: 16e9, KVBytes: llama8bKV,
-		Overlap: true, Overhead: 2e-3,
-		HostBytes: 20e9, DiskBytes: 2e9,
+		Model: Serial, Overhead: 2e-3, Kernels: kernels(32),
+		HostBytes: 20e9, DiskBytes: 2e9, MoveLatency: 100 * programs.Microsecond, Paging: pages,
 		StepTokens: 512, Pool: 430_000, MaxContext: 200_000,
 	},
 	{
@@ -79,8 +93,8 @@ var engines = []Engine{
 		Flops: h100Flops, Bandwidth: h100Bandwidth,
 		TokenFlops: llama8bFlops, AttnFlops: llama8bAttn,
 		WeightBytes: 16e9, KVBytes: llama8bKV,
-		Overlap: true, Overhead: 2e-3,
-		HostBytes: 40e9, DiskBytes: 5e9, MoveLatency: 100 * programs.Microsecond,
+		Model: Serial, Overhead: 2e-3, Kernels: kernels(32),
+		HostBytes: 40e9, DiskBytes: 5e9, MoveLatency: 100 * programs.Microsecond, Paging: pages,
 		StepTokens: 512, Pool: 430_000, MaxContext: 200_000,
 	},
 	{
@@ -90,8 +104,8 @@ var engines = []Engine{
 		Flops: 4 * h100Flops * tensorParallelPart, Bandwidth: 4 * h100Bandwidth,
 		TokenFlops: 2 * llama70bParams, AttnFlops: llama70bAttn,
 		WeightBytes: 2 * llama70bParams, KVBytes: llama70bKV,
-		Overlap: true, Overhead: 2e-3 + tensorParallelWait,
-		HostBytes: 4 * 40e9, DiskBytes: 5e9, MoveLatency: 100 * programs.Microsecond,
+		Model: Serial, Overhead: 2e-3 + tensorParallelWait, Kernels: kernels(80),
+		HostBytes: 4 * 40e9, DiskBytes: 5e9, MoveLatency: 100 * programs.Microsecond, Paging: pages,
 		StepTokens: 512, Pool: 415_000, MaxContext: 200_000,
 	},
 	{
@@ -101,7 +115,7 @@ var engines = []Engine{
 		// behind 512 cells 179 decoded alone and 395 by eight. Weights are read in Overhead,
 		// and attention runs at a quarter of the matrices' rate. Token counts of workloads
 		// are to be divided by 16.
-		Name:  "cpu-135m",
+		Name: "cpu-135m", Fitted: true,
 		Flops: 437e9, Bandwidth: 32e9,
 		TokenFlops: 2 * smol135mParams, AttnFlops: 4 * smol135mAttn,
 		KVBytes:  smol135mKV,

@@ -30,8 +30,7 @@ var ErrSamples = errors.New("samples do not determine an engine")
 // samples, and how close that is. The sum of squared relative deviations is the
 // least that there is without a negative rate.
 //
-// The engine does not overlap compute with memory traffic: only then is a step's
-// time linear in its work. From base come TokenFlops and KVBytes, which give the
+// The engine has the model Sum: only then is a step's time linear in its work. From base come TokenFlops and KVBytes, which give the
 // rates their units, and what has nothing to do with steps. WeightBytes is 0 and
 // their reading a part of Overhead, which a step's time cannot be told apart from.
 //
@@ -80,7 +79,7 @@ const (
 // priced sets the rates that prices stand for. A price of nothing is an infinite
 // bandwidth; the price of a token is positive.
 func (e *Engine) priced(price [columns]float64) {
-	e.Overlap = false
+	e.Model, e.Kernels, e.Fitted = Sum, Kernels{}, true
 	e.WeightBytes = 0
 	e.Overhead = price[perStep]
 	e.ItemOverhead = price[perItem]
@@ -106,7 +105,7 @@ func relative(samples []Sample) (work *mat.Dense, ones *mat.VecDense, err error)
 			if item.From < 0 || item.Count < 1 {
 				return nil, nil, fmt.Errorf("%w: number %d runs %d tokens behind %d cells", ErrSamples, i, item.Count, item.From)
 			}
-			l.add(item)
+			l.count(item)
 		}
 		row := [columns]float64{perStep: 1, perItem: l.items, perToken: l.tokens, perPair: l.pairs, perCell: l.cells}
 		for c := range row {

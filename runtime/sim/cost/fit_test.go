@@ -36,7 +36,7 @@ func TestFitRecoversAnEngine(t *testing.T) {
 		noise, within float64
 	}{{0, 1e-4}, {0.03, 0.2}} {
 		truth := engine(t, "cpu-135m")
-		base := Engine{Name: "fitted", TokenFlops: truth.TokenFlops, KVBytes: truth.KVBytes, Pool: 77, Overlap: true, WeightBytes: 5}
+		base := Engine{Name: "fitted", TokenFlops: truth.TokenFlops, KVBytes: truth.KVBytes, Pool: 77, Model: Serial, WeightBytes: 5}
 		got, dev, err := Fit(base, steps(truth, test.noise))
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func TestFitRecoversAnEngine(t *testing.T) {
 		if dev.Mean > test.noise/2+1e-6 || dev.Worst > 1.5*test.noise+1e-6 || dev.Mean > dev.Worst {
 			t.Errorf("noise %v: deviation is %+v", test.noise, dev)
 		}
-		if got.Overlap || got.WeightBytes != 0 || got.Name != "fitted" || got.Pool != 77 {
+		if got.Model != Sum || !got.Fitted || got.WeightBytes != 0 || got.Name != "fitted" || got.Pool != 77 {
 			t.Errorf("noise %v: got %+v", test.noise, got)
 		}
 	}

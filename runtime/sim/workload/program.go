@@ -25,6 +25,9 @@ type Program struct {
 	SharedPrefix programs.Tokens
 	SharedKey    string
 
+	// Endless programs' clients never say that no turn will follow.
+	Endless bool
+
 	Turns []Turn
 }
 
