@@ -83,7 +83,7 @@ func newPromisingWorld(t *rapid.T, policy func(sched.Env) sched.Policy, shares m
 // arrive makes a program's first turn arrive, with a prompt of so many tokens.
 func (w *world) arrive(tenant programs.TenantID, prompt programs.Tokens) *sched.Program {
 	w.made++
-	p := &sched.Program{ID: programs.ProgramID(fmt.Sprintf("p%d", w.made)), Arrived: w.now, Tenant: tenant}
+	p := &sched.Program{ID: programs.ProgramID(fmt.Sprintf("p%d", w.made)), Arrived: w.now, Place: w.now, Tenant: tenant}
 	w.programs = append(w.programs, p)
 	p.Turn = sched.Turn{Number: 1, Arrived: w.now, Context: prompt}
 	p.Turn.Work = w.work(p)

@@ -542,7 +542,7 @@ func read(t *testing.T, known map[string]*sched.Program, spec string) *sched.Pro
 		at := programs.Time(programs.Seconds(x))
 		switch key {
 		case "arrived":
-			p.Arrived = at
+			p.Arrived, p.Place = at, at
 		case "came":
 			p.Turn.Arrived = at
 		case "since":

@@ -12,7 +12,8 @@ import (
 type Program struct {
 	ID      programs.ProgramID
 	Tenant  programs.TenantID
-	Arrived programs.Time  // of its first turn
+	Arrived programs.Time  // of its first turn, or of its parent's
+	Place   programs.Time  // the same, later by what sub-agents have spent in its name
 	Phase   programs.Phase // of the program
 	Turn    Turn           // in progress, or the last one
 	Turns   int            // finished

@@ -168,7 +168,7 @@ func (w *world) one() *sched.Program {
 func (w *world) begin() {
 	w.made++
 	p := &sched.Program{
-		ID: programs.ProgramID(fmt.Sprintf("p%d", w.made)), Arrived: w.now,
+		ID: programs.ProgramID(fmt.Sprintf("p%d", w.made)), Arrived: w.now, Place: w.now,
 		Tenant: rapid.SampledFrom(w.tenants).Draw(w.T, "tenant"),
 	}
 	w.programs = append(w.programs, p)

@@ -218,10 +218,10 @@ const (
 )
 
 // place is the program's place in the order. Within a class it is that of its arrival,
-// moved back by Urgency for each second of work that it is expected to have left: who
-// has less left than others goes before them.
+// later by what was spent in its name, and by Urgency for each second of work that it is
+// expected to have left: who has less left than others goes before them.
 func (w *WorkingSet) place(p *Program) programs.Rank {
-	at := p.Arrived.Add(programs.Duration(w.rules.Urgency * float64(p.Work.Left)))
+	at := p.Place.Add(programs.Duration(w.rules.Urgency * float64(p.Work.Left)))
 	switch {
 	case p.Turn.Hurried && p.Waits():
 		return p.Rank(inFront, p.Turn.Promised)

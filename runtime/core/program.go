@@ -69,7 +69,7 @@ func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
 	p := &program{valid: allValid, copyOf: owner}
 	p.ID = ev.Turn.Program
 	p.Tenant = ev.Tenant
-	p.Arrived = ev.Arrived
+	p.Arrived, p.Place = ev.Arrived, ev.Arrived
 	p.Owner = p
 	p.alarm.Value = p
 	return p

@@ -18,9 +18,6 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
-		if parent := m.programs[ev.Parent]; parent != nil { // which waits for it, and comes first
-			p.Arrived = min(p.Arrived, parent.Arrived)
-		}
 		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
 		m.resume(p, ev)
@@ -39,6 +36,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	p.Turn.Preempted = false
 	p.Turn.Class = ev.Class
 	m.expectWork(p, ev)
+	if newcomer {
+		m.adopt(p, ev.Parent)
+	}
 	m.wake(p, ev.Deadline)
 	m.secure(p)
 	if newcomer && p.standsBehind() {

@@ -7,33 +7,38 @@ import "github.com/interlude-run/interlude/programs"
 //
 // When a program ends, each of its words is compared with how many turns there were, and
 // so is what was foretold at the same moment. A word r, said at turn t of a program that
-// had N in the end, is wrong by (N − t − a·r)/N, where a is the factor by which such
-// words were too small so far. So there is nothing in saying less than is true: what is
+// had N in the end, is wrong by (N − t − a·r)/F, where a is the factor by which such
+// words were too small so far, and F the total that was foretold when the program first
+// said something: a scale that does not depend on the end, so that the mean square is least
+// for who says the mean. So there is nothing in saying less than is true: what is
 // said too small by habit is set right by habit. The weight of the next word is the part
-// of the forecast's mean square that words do without:
+// that words do without of the mean square of what is known anyway, which is the forecast,
+// or that so many turns are left as always were, whichever is nearer:
 //
-//	trust = 1 − mean square of words / mean square of forecasts     at least 0
+//	trust = 1 − mean square of words / least mean square without them     at least 0
 //
 // Who always says "one turn" is corrected to the mean, which tells nothing: the trust is
 // 0, and the word is as silence. (The credibility of actuarial science: Bühlmann, ASTIN
 // Bulletin 1967.)
 type words struct {
-	words, forecasts float64 // mean squares
-	said, had        float64 // sums of r and of N − t
+	words, forecasts, means float64 // mean squares, the last of a left that is always the mean
+	said, had, n            float64 // sums of r and of N − t, and how many
 }
 
 // The constants of trust, in programs.
 const (
 	wordGain  = 0.1  // how much of a program's mean square the record takes
 	wordPrior = 10.0 // turns that were said and had, before there were any
-	mostBias  = 8.0  // and its inverse bound a
+	mostBias  = 1e3  // and its inverse bound a
 	mostTurns = 1e4  // that a word may say
 )
 
-func newWords() words { return words{words: 1, forecasts: 1, said: wordPrior, had: wordPrior} }
+func newWords() words {
+	return words{words: 1, forecasts: 1, means: 1, said: wordPrior, had: wordPrior, n: 1}
+}
 
 // trust is the weight of the next word, from 0 to 1.
-func (w *words) trust() float64 { return max(0, 1-w.words/w.forecasts) }
+func (w *words) trust() float64 { return max(0, 1-w.words/min(w.forecasts, w.means)) }
 
 // bias is a.
 func (w *words) bias() float64 { return min(max(w.had/w.said, 1/mostBias), mostBias) }
@@ -42,9 +47,11 @@ func (w *words) bias() float64 { return min(max(w.had/w.said, 1/mostBias), mostB
 // not matter how many there are. A word and a forecast are totals, t + a·r.
 type said struct {
 	n                   float64
+	scale               float64 // F
 	at, left            float64 // sums of t and of r
 	total, square       float64 // of what was said
 	expected, expSquare float64 // of what was foretold
+	mean, meanSquare    float64 // and of the mean
 }
 
 // say takes a word in: at the program's turn so many follow, where the forecast is of
@@ -52,12 +59,16 @@ type said struct {
 func (w *words) say(s *said, turn int, left, foretold float64) (believed float64) {
 	left = min(left, mostTurns)
 	corrected := w.bias() * left
-	s.n++
+	if s.n++; s.n == 1 {
+		s.scale = float64(turn) + foretold
+	}
 	s.at += float64(turn)
 	s.left += left
 	total, expected := float64(turn)+corrected, float64(turn)+foretold
 	s.total, s.square = s.total+total, s.square+total*total
 	s.expected, s.expSquare = s.expected+expected, s.expSquare+expected*expected
+	mean := float64(turn) + w.had/w.n
+	s.mean, s.meanSquare = s.mean+mean, s.meanSquare+mean*mean
 	return foretold + w.trust()*(corrected-foretold)
 }
 
@@ -67,11 +78,13 @@ func (w *words) proved(s *said, turns int) {
 		return
 	}
 	n := float64(turns)
-	wrong := func(sum, square float64) float64 { return max(0, 1-2*sum/n/s.n+square/n/n/s.n) }
+	wrong := func(sum, square float64) float64 { return max(0, n*n-2*n*sum/s.n+square/s.n) / (s.scale * s.scale) }
 	w.words += wordGain * (wrong(s.total, s.square) - w.words)
 	w.forecasts += wordGain * (wrong(s.expected, s.expSquare) - w.forecasts)
+	w.means += wordGain * (wrong(s.mean, s.meanSquare) - w.means)
 	w.said += wordGain * (s.left/s.n*wordPrior - w.said)
 	w.had += wordGain * (max(0, n-s.at/s.n)*wordPrior - w.had)
+	w.n += wordGain * (wordPrior - w.n)
 }
 
 // foretold is what a machine makes of a program's future.
@@ -113,6 +126,26 @@ func (m *Machine) expectWork(p *program, ev *TurnArrived) {
 	}
 	p.Work.Left = max(programs.Seconds(left), 1)
 }
+
+// adopt gives a sub-agent its parent's place in the order, as the parent waits for it, and
+// at its cost: for each second of work that the sub-agent is foretold, the parent's place,
+// and so that of the next one, is adoptionCost later, though not later than now. So the name
+// of an old program carries no more work forward than its age is worth:
+//
+//	age 1 h, sub-agents of 10 s each:   3600 / (30·10) = 12 of them before it is used up
+func (m *Machine) adopt(p *program, id programs.ProgramID) {
+	parent := m.programs[id]
+	if parent == nil || parent == p || parent.Tenant != p.Tenant {
+		return
+	}
+	p.Arrived = min(p.Arrived, parent.Arrived)
+	p.Place = min(p.Place, parent.Place)
+	parent.Place = max(parent.Place, min(m.now, parent.Place.Add(programs.Seconds(adoptionCost*p.foretold.work))))
+}
+
+// adoptionCost is in seconds of place a second of work, what a second of work that is left
+// weighs in the working set (sched.DefaultRules.Urgency).
+const adoptionCost = 30
 
 // turnDone takes in what a turn would have cost alone: its new prompt tokens and what it
 // generated.
