@@ -69,6 +69,8 @@ func TestNames(t *testing.T) {
 		{Active, "active"}, {Interlude, "interlude"}, {Ended, "ended"},
 		{Stopped, "stopped"}, {Length, "length"}, {Cancelled, "cancelled"}, {TimedOut, "timed_out"}, {Failed, "failed"},
 		{Empty, "empty"}, {TooLong, "too_long"}, {TooLarge, "too_large"}, {Busy, "busy"}, {Overloaded, "overloaded"},
+		{NoMiss, "none"}, {FirstTurn, "first_turn"}, {Evicted, "evicted"}, {HistoryEdited, "history_edited"}, {ToolsChanged, "tools_changed"},
+		{TemplateRewrote, "template_rewrote"}, {OtherNode, "other_node"}, {Forgotten, "forgotten"}, {Uncached, "uncached"},
 		{Outcome(99), "unknown(99)"},
 		{Time(0).Add(1500 * Millisecond), "1.5s"}, {Time(2 * Minute).Sub(Time(Minute)), "1m0s"},
 		{TurnID{Program: "p", Turn: 3}, "p/3"},

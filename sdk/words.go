@@ -18,6 +18,7 @@ type (
 	Result    = wire.Result
 	Outcome   = wire.Outcome
 	Usage     = wire.Usage
+	Miss      = wire.Miss
 	Error     = wire.Error
 	Mode      = wire.Mode
 	Cache     = wire.Cache

@@ -33,6 +33,7 @@ type Turn struct {
 	TTFT   time.Duration // from the call to the first piece of text, as the client sees it
 	Total  time.Duration
 	Usage  sdk.Usage
+	Miss   *sdk.Miss
 	Text   string
 }
 
@@ -209,7 +210,7 @@ func (a *agent) say(ctx context.Context, text string, last bool) (string, error)
 	if err != nil {
 		return "", err
 	}
-	m.Total, m.Usage, m.Text = time.Since(start), result.Usage, strings.TrimSpace(result.Text)
+	m.Total, m.Usage, m.Miss, m.Text = time.Since(start), result.Usage, result.Miss, strings.TrimSpace(result.Text)
 	a.Turns = append(a.Turns, m)
 	a.JCT = time.Since(a.began)
 	a.o.Events.Done(a.Name, m)

@@ -25,6 +25,7 @@ type transcript struct {
 	text     string         // as rendered, answers included
 	tokens   []engine.Token // of the text
 	pieces   []piece
+	computed int  // tokens that the model has run: all but the last of an answer
 	opening  int  // tokens, see Prompt
 	open     bool // the last piece is an answer that no template has written yet
 	guarded  bool // some content spells a control token
@@ -32,7 +33,7 @@ type transcript struct {
 
 // piece is a stretch of the transcript: what a turn added, or the answer to it.
 type piece struct {
-	text, tokens int // where it ends
+	text, tokens, messages int // where it ends
 }
 
 // Begin starts a conversation. now is the time that its template is told
@@ -64,6 +65,9 @@ type Prompt struct {
 	// the beginning of Tokens.
 	Rewritten bool
 
+	// Past says how many tokens of the past Tokens begins with, and why not all.
+	Past Past
+
 	// Opening is how many of Tokens are the system prompt and the tools: all
 	// conversations that have the same begin with the same tokens.
 	Opening int
@@ -91,24 +95,26 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	}
 	next.text = r.text
 	next.guarded = len(r.guards) > 0
-	rewritten := false
+	stand := 0 // pieces of the past
 	if turn.Replace && (next.guarded || c.past.guarded) {
 		// Text that spells control tokens is told from control tokens by where it
 		// came from, and the client says anew where all came from.
-		rewritten = len(c.past.pieces) > 0
 	} else {
-		rewritten = c.keep(&next)
+		stand = c.keep(&next)
 	}
 	done, anew := next.end(), len(next.pieces) == 0
 	if anew {
 		next.tokens = c.template.begin(r.text)
 	}
 	next.tokens = append(next.tokens, c.template.tokenize(r.from(done.text))...)
-	next.pieces = append(next.pieces, piece{text: len(r.text), tokens: len(next.tokens)})
+	next.pieces = append(next.pieces, piece{text: len(r.text), tokens: len(next.tokens), messages: len(next.messages)})
 	if next.opening = c.past.opening; anew {
 		next.opening = c.template.opening(in, next.tokens)
 	}
-	return &Prompt{Tokens: next.tokens, Rewritten: rewritten, Opening: next.opening, next: next}, nil
+	return &Prompt{
+		Tokens: next.tokens, Rewritten: stand < len(c.past.pieces), Past: c.before(&next, stand),
+		Opening: next.opening, next: next,
+	}, nil
 }
 
 // Beginning renders the conversation with its first n messages alone. What the tokens of
@@ -120,8 +126,8 @@ func (c *Conversation) Beginning(n int) (*Prompt, error) {
 }
 
 // keep takes over the pieces of the past that the new text begins with, and
-// tells whether some are missing.
-func (c *Conversation) keep(next *transcript) (rewritten bool) {
+// tells how many they are.
+func (c *Conversation) keep(next *transcript) (stand int) {
 	var was piece
 	next.tokens = make([]engine.Token, 0, len(c.past.tokens)+len(next.text)/2)
 	at := 0
@@ -133,17 +139,17 @@ func (c *Conversation) keep(next *transcript) (rewritten bool) {
 			text = asWritten(text, rest)
 		}
 		if !strings.HasPrefix(rest, text) {
-			return true
+			return i
 		}
 		at += len(text)
 		if open {
 			tokens, at = c.template.closeAnswer(tokens, next.text, at)
 		}
 		next.tokens = append(next.tokens, tokens...)
-		next.pieces = append(next.pieces, piece{text: at, tokens: len(next.tokens)})
+		next.pieces = append(next.pieces, piece{text: at, tokens: len(next.tokens), messages: p.messages})
 		was = p
 	}
-	return false
+	return len(c.past.pieces)
 }
 
 // asWritten is the answer as the template wrote it: many take the white space
@@ -187,10 +193,14 @@ func (t *Template) closeAnswer(tokens []engine.Token, text string, at int) ([]en
 func (c *Conversation) Complete(p *Prompt, text string, tokens []engine.Token) {
 	next := p.next
 	next.messages = append(next.messages, Message{Role: "assistant", Content: text})
-	tokens, spelled := c.template.spell(tokens, text)
-	next.tokens = append(next.tokens, tokens...)
+	kept, spelled := c.template.spell(tokens, text)
+	next.tokens = append(next.tokens, kept...)
+	next.computed = len(next.tokens)
+	if len(kept) > 0 && len(kept) == len(tokens) { // the last was sampled and not run
+		next.computed--
+	}
 	next.text += text[:spelled]
-	next.pieces = append(next.pieces, piece{text: len(next.text), tokens: len(next.tokens)})
+	next.pieces = append(next.pieces, piece{text: len(next.text), tokens: len(next.tokens), messages: len(next.messages)})
 	next.open = true
 	c.past = next
 }

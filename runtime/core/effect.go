@@ -39,6 +39,7 @@ type Effect struct {
 
 	Outcome   programs.Outcome   // FinishTurn
 	Usage     programs.Usage     // FinishTurn, SuspendTurn: so far
+	Missed    programs.Missed    // FinishTurn
 	Timing    Timing             // FinishTurn
 	Rejection programs.Rejection // RejectTurn
 	Retry     programs.Duration  // RejectTurn, of Overloaded: when there may be room; 0 is not known
@@ -188,8 +189,12 @@ func (e Effect) String() string {
 		if e.Usage.Restored > 0 {
 			restored = fmt.Sprintf(" restored=%d", e.Usage.Restored)
 		}
-		return fmt.Sprintf("finish %v %v reused=%d%s prefilled=%d generated=%d",
-			e.Turn, e.Outcome, e.Usage.Reused, restored, e.Usage.Prefilled, e.Usage.Generated)
+		missed := ""
+		if e.Missed.Tokens > 0 {
+			missed = fmt.Sprintf(" missed=%d (%v)", e.Missed.Tokens, e.Missed.Why)
+		}
+		return fmt.Sprintf("finish %v %v reused=%d%s prefilled=%d generated=%d%s",
+			e.Turn, e.Outcome, e.Usage.Reused, restored, e.Usage.Prefilled, e.Usage.Generated, missed)
 	case RejectTurn:
 		return fmt.Sprintf("reject %v %v", e.Turn, e.Rejection)
 	case ForgetProgram:

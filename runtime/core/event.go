@@ -32,6 +32,9 @@ type TurnArrived struct {
 	// program's first turn.
 	Keep programs.Tokens
 
+	// Past is what the shell knows of earlier turns, to tell why context is not found.
+	Past Past
+
 	// MaxNew is the most tokens to generate; 0 means as many as fit. It is cut
 	// to what the model's context and the pool leave room for.
 	MaxNew programs.Tokens

@@ -25,6 +25,12 @@ type program struct {
 	length programs.Tokens
 	valid  programs.Tokens
 
+	// had is how many of the first tokens of the context had cells at some time, as far as
+	// the machine knows, and compacted that a client has had cells of it let go since the
+	// last turn. See miss.go.
+	had       programs.Tokens
+	compacted bool
+
 	kin kin // its place among those that begin as it does
 
 	// copyOf names the copies on lower tiers, and copied is how many cells, from
@@ -51,8 +57,13 @@ type turnState struct {
 	final    programs.Tokens // cells when all are generated
 	last     bool
 	uncached bool
-	behind   bool // stands behind its family's leader, and is not before the scheduler
-	stepping bool // has an item in the step that runs, and wants its result
+	prompt   programs.Tokens // tokens of it
+	past     Past
+	had      programs.Tokens // of program, when the turn arrived
+	ran      bool            // an item of it was put into a step, and
+	found    programs.Tokens // so many cells were there then
+	behind   bool            // stands behind its family's leader, and is not before the scheduler
+	stepping bool            // has an item in the step that runs, and wants its result
 
 	next      Call
 	keep      programs.Tokens // of the prompt, what an endless cache would have
@@ -78,6 +89,7 @@ func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
 // sync brings Cells up to date with length and valid.
 func (p *program) sync() {
 	p.Cells = min(p.length, p.valid)
+	p.had = max(p.had, p.Cells)
 	p.offer()
 }
 

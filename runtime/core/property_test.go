@@ -106,6 +106,14 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	}
 	ev.Context = programs.Tokens(len(prompt))
 	ev.Keep = common(prompt, text.tokens)
+	known := max(0, programs.Tokens(len(text.tokens)-1)) // the last one has no cell
+	ev.Past = core.Past{Tokens: known, Same: min(known, ev.Keep)}
+	if ev.Past.Same < known {
+		ev.Past.Changed = programs.HistoryEdited
+	}
+	if known > 0 {
+		ev.Past.Absent = programs.Forgotten
+	}
 	ev.Inherits = common(prompt, s.text(ev.Parent).tokens)
 	if ev.Opens = common(prompt, opening); ev.Opens > 0 {
 		ev.Opening = "opening:1"

@@ -23,7 +23,8 @@ import (
 //	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
 //	           host-rate= and disk-rate= in cells a second, before any is measured;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached tenant=; tool= expected= of what it will call)
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached tenant=; tool= expected= of what it will call;
+//	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and absent= why)
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens
@@ -176,6 +177,10 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Last:     d.HasArg("last"),
 		Uncached: d.HasArg("uncached"),
 	}
+	ev.Past.Tokens = programs.Tokens(integer(t, d, "past", 0))
+	ev.Past.Same = min(ev.Past.Tokens, programs.Tokens(integer(t, d, "same", int64(ev.Keep))))
+	ev.Past.Changed, ev.Past.Absent = miss(t, d, "changed"), miss(t, d, "absent")
+	ev.Past.KeepUnknown = d.HasArg("keep-unknown")
 	var parent, opening string
 	d.MaybeScanArgs(t, "parent", &parent)
 	d.MaybeScanArgs(t, "opening", &opening)
@@ -263,6 +268,16 @@ func turnID(t *testing.T, d *datadriven.TestData) programs.TurnID {
 		d.Fatalf(t, "want program/turn")
 	}
 	return programs.TurnID{Program: programs.ProgramID(program), Turn: programs.TurnNumber(n)}
+}
+
+func miss(t *testing.T, d *datadriven.TestData, arg string) programs.Miss {
+	text := programs.NoMiss.String()
+	d.MaybeScanArgs(t, arg, &text)
+	at := slices.IndexFunc(programs.Misses, func(m programs.Miss) bool { return m.String() == text })
+	if at < 0 {
+		d.Fatalf(t, "no miss is named %s", text)
+	}
+	return programs.Misses[at]
 }
 
 func integer(t *testing.T, d *datadriven.TestData, arg string, otherwise int64) int64 {

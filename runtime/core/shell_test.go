@@ -24,7 +24,7 @@ import (
 //   - a turn is suspended only while another runs, or for one that then does;
 //   - while a step runs nothing happens to sequences, but what moves bring back;
 //   - lower tiers hold what the ledger says, and no more than they can;
-//   - the usage of a turn adds up to its prompt;
+//   - the usage of a turn adds up to its prompt, and what it missed to what is known of its past;
 //   - a second machine given the same events answers the same.
 type checkedShell struct {
 	machine, twin *core.Machine
@@ -63,7 +63,10 @@ type text struct {
 // cost is what is to be true of an open turn's usage.
 type cost struct {
 	prompt    programs.Tokens
-	computed  bool // the whole prompt
+	past      core.Past
+	uncached  bool
+	found     programs.Tokens // cells before its first item; −1: there was none
+	computed  bool            // the whole prompt
 	preempted bool
 }
 
@@ -203,7 +206,7 @@ func (s *checkedShell) accept(t *rapid.T, ev *core.TurnArrived) {
 	}
 	text.turn, text.tokens = ev.Turn.Turn, s.arriving
 	s.open[ev.Turn] = false
-	s.costs[ev.Turn] = &cost{prompt: ev.Context}
+	s.costs[ev.Turn] = &cost{prompt: ev.Context, past: ev.Past, uncached: ev.Uncached, found: -1}
 }
 
 func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
@@ -327,7 +330,28 @@ func (s *checkedShell) finished(t *rapid.T, e core.Effect) {
 		t.Fatalf("%v is not open", e)
 	}
 	delete(s.open, e.Turn)
+	s.checkMissed(t, e)
 	s.checkUsage(t, e)
+}
+
+// checkMissed holds what a turn is told that it missed to what package programs says of it.
+func (s *checkedShell) checkMissed(t *rapid.T, e core.Effect) {
+	c, m := s.costs[e.Turn], e.Missed
+	expected := max(0, min(c.past.Tokens, c.prompt-1))
+	found := min(c.past.Same, expected)
+	if c.found >= 0 {
+		found = c.found
+	}
+	switch want := max(0, expected-found); {
+	case c.uncached && m != (programs.Missed{Why: programs.Uncached, Tokens: expected}):
+	case c.uncached:
+		return
+	case c.past.Tokens == 0 && m == (programs.Missed{Why: programs.FirstTurn}):
+		return
+	case c.past.Tokens > 0 && m.Tokens == want && (m.Why == programs.NoMiss) == (want == 0) && m.Why != programs.FirstTurn:
+		return
+	}
+	t.Fatalf("%v missed %+v, of a past of %+v, a prompt of %d and %d cells found", e.Turn, m, c.past, c.prompt, c.found)
 }
 
 // checkUsage holds a turn's usage to what package programs says of it.
@@ -376,6 +400,9 @@ func (s *checkedShell) run(t *rapid.T, items []core.Item) {
 		}
 		if whole := int(item.From+item.Count) == len(context); whole != item.Sample {
 			t.Fatalf("%v samples: %v, of a context of %d tokens", item, item.Sample, len(context))
+		}
+		if c := s.costs[item.Turn]; c.found < 0 {
+			c.found = item.From
 		}
 		s.flight = append(s.flight, flight{item, context[item.From : item.From+item.Count]})
 		total += item.Count

@@ -17,6 +17,9 @@ func (m *Machine) plan() {
 	for _, s := range m.batch {
 		p := s.Program.Owner.(*program)
 		p.state.stepping = true
+		if !p.state.ran {
+			p.state.ran, p.state.found = true, p.Cells
+		}
 		m.items = append(m.items, Item{
 			Seq:    p.seq,
 			Turn:   p.turnID(),

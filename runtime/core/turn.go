@@ -26,6 +26,10 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	if newcomer {
 		p.state.keep = 0
 	}
+	p.state.had = p.had
+	if p.compacted {
+		p.state.past.Absent, p.compacted = programs.HistoryEdited, false
+	}
 	if name, trunk := ev.family(); trunk > 0 && name != p.ID && !ev.Uncached {
 		m.join(p, name, trunk)
 	}
@@ -99,6 +103,7 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 		p.valid = 0
 	}
 	p.sync()
+	p.lookBack(ev)
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 }
@@ -118,6 +123,7 @@ func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	m.rewritten(p, ev.Keep)
 	p.valid = min(p.valid, ev.Keep)
 	p.sync()
+	p.had, p.compacted = min(p.had, ev.Keep), true
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 	m.price(p)
@@ -133,6 +139,8 @@ func (m *Machine) newTurn(ev *TurnArrived) turnState {
 		uncached: ev.Uncached,
 		next:     ev.Next,
 		keep:     ev.Keep,
+		prompt:   ev.Context,
+		past:     ev.Past,
 		timing:   Timing{Arrived: ev.Arrived},
 	}
 	if ev.MaxNew > 0 {
@@ -171,11 +179,12 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.state.timing.Finished = m.now
 	p.state.endRestore(m.now)
-	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Timing: p.state.timing})
+	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
 	if p.state.uncached {
 		p.valid = 0
 		p.sync()
+		p.had = 0
 	}
 	p.Turns++
 	m.turnDone(p)

@@ -44,6 +44,8 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	}
 	b = append(b, byte(e.Outcome), byte(e.Rejection))
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
+	b = append(b, byte(e.Missed.Why))
+	b = appendNumbers(b, e.Missed.Tokens)
 	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Promised, e.Timing.Finished)
 	return appendNumbers(b, e.Timing.Restoring, e.Retry)
 }

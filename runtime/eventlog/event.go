@@ -121,6 +121,8 @@ func possible(now programs.Time, ev core.Event) error {
 			return fmt.Errorf("there is no class %d", ev.Class)
 		case ev.Keep < 0 || ev.Inherits < 0:
 			return fmt.Errorf("Keep is %d and Inherits %d; neither is negative", ev.Keep, ev.Inherits)
+		case ev.Past.Same < 0 || ev.Past.Tokens < ev.Past.Same:
+			return fmt.Errorf("Past has %d tokens, and %d of them are the same", ev.Past.Tokens, ev.Past.Same)
 		}
 	case *core.StepDone:
 		if ev.Status > core.StepFailed {

@@ -209,6 +209,7 @@ func TestUnreadable(t *testing.T) {
 		{"back in time", header + "\n" + event + "\n" + strings.Replace(event, `5`, `4`, 1) + "\n", "line 3"},
 		{"an arrival to come", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Arrived":6}`, 1) + "\n", "Arrived"},
 		{"a negative share", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Inherits":-6}`, 1) + "\n", "Inherits"},
+		{"a past with more of the same than there is", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"TurnArrived","of":{"Past":{"Tokens":5,"Same":6}}`, 1) + "\n", "Past has 5"},
 		{"an unknown result", header + "\n" + strings.Replace(event, `"Tick","of":{}`, `"StepDone","of":{"Results":[9]}`, 1) + "\n", "result 9"},
 		{"an unknown end", header + "\n" + `{"end":"soon"}` + "\n", "soon"},
 		{"more after the end", header + "\n" + `{"end":"closed"}` + "\n" + event + "\n", "follows the end"},

@@ -100,10 +100,11 @@ func (d *driver) random(t *rapid.T) {
 		d.turns[id]++
 		before := d.length[id]
 		d.length[id] = tokens(400) + before/2
+		past := core.Past{Tokens: before, Same: min(before, tokens(600)), Changed: programs.ToolsChanged, Message: int(tokens(9)), Absent: programs.OtherNode}
 		d.step(&core.TurnArrived{
 			Turn: programs.TurnID{Program: id, Turn: d.turns[id]}, Arrived: d.now, Next: call,
 			Tenant:  rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
-			Context: d.length[id], Keep: min(before, tokens(600)), MaxNew: tokens(60),
+			Context: d.length[id], Keep: min(before, tokens(600)), MaxNew: tokens(60), Past: past,
 			Parent: "a", Inherits: tokens(200), Opening: "opening:1", Opens: tokens(200), Left: core.Left{Turns: int(tokens(5))},
 			Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
 			Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,

@@ -79,6 +79,8 @@ type stage struct {
 	items   []core.Item
 	moves   []core.MoveID
 	turns   map[string]programs.TurnNumber
+	prompts map[programs.ProgramID]programs.Tokens // of the turns in progress
+	left    map[programs.ProgramID]programs.Tokens // by the turns that were completed
 }
 
 type file struct{ bytes.Buffer }
@@ -96,7 +98,8 @@ func newStage(t *testing.T, policy string, set func(*core.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{T: t, pace: programs.Millisecond, machine: m, now: programs.Time(programs.Hour), turns: map[string]programs.TurnNumber{}}
+	s := &stage{T: t, pace: programs.Millisecond, machine: m, now: programs.Time(programs.Hour), turns: map[string]programs.TurnNumber{},
+		prompts: map[programs.ProgramID]programs.Tokens{}, left: map[programs.ProgramID]programs.Tokens{}}
 	if s.log, err = eventlog.NewWriter(&s.file, false, h, eventlog.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +115,10 @@ func (s *stage) tell(ev core.Event) {
 			s.items = e.Items
 		case core.MoveCells:
 			s.moves = append(s.moves, e.Move)
+		case core.FinishTurn:
+			if id := e.Turn.Program; e.Outcome == programs.Length {
+				s.left[id] = s.prompts[id] + e.Usage.Generated - 1
+			}
 		}
 	}
 }
@@ -122,6 +129,13 @@ func (s *stage) turn(id string, context, keep, words programs.Tokens, change ...
 	ev := &core.TurnArrived{
 		Turn: programs.TurnID{Program: programs.ProgramID(id), Turn: s.turns[id]}, Tenant: "default",
 		Arrived: s.now, Context: context, Keep: keep, MaxNew: words,
+	}
+	s.prompts[ev.Turn.Program] = context
+	if left := s.left[ev.Turn.Program]; left > 0 {
+		ev.Past = core.Past{Tokens: left, Same: min(keep, left), Absent: programs.Forgotten}
+		if ev.Past.Same < left {
+			ev.Past.Changed, ev.Past.Message = programs.HistoryEdited, 3
+		}
 	}
 	for _, c := range change {
 		c(ev)

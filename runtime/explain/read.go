@@ -149,7 +149,7 @@ func (r *reader) arrived(ev *core.TurnArrived, effects []core.Effect) {
 // meet begins to follow a program.
 func (r *reader) meet(ev *core.TurnArrived) *track {
 	t := &track{
-		Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), State: "rejected", WaitedFor: map[string]float64{}},
+		Program: &Program{ID: ev.Turn.Program, Tenant: ev.Tenant, Arrived: r.at(ev.Arrived), State: "rejected", WaitedFor: map[string]float64{}, Missed: map[string]programs.Tokens{}},
 		reader:  r, waitedFor: map[string]programs.Duration{},
 	}
 	r.all[t.ID] = t

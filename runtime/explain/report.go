@@ -40,13 +40,14 @@ type Program struct {
 	WaitedFor map[string]float64  `json:"waited_for"` // by reason: one of sched.Reasons, or "intake" before the scheduler knew of the turn
 
 	// Sums of the turns' programs.Usage.
-	Reused     programs.Tokens `json:"reused"`
-	Restored   programs.Tokens `json:"restored"`
-	Prefilled  programs.Tokens `json:"prefilled"`
-	Generated  programs.Tokens `json:"generated"`
-	Evicted    programs.Tokens `json:"evicted"`    // cells taken for others
-	Recomputed programs.Tokens `json:"recomputed"` // of Prefilled, had before
-	Ahead      programs.Tokens `json:"ahead"`      // cells that came back from lower tiers while no turn had its place
+	Reused     programs.Tokens            `json:"reused"`
+	Restored   programs.Tokens            `json:"restored"`
+	Prefilled  programs.Tokens            `json:"prefilled"`
+	Generated  programs.Tokens            `json:"generated"`
+	Evicted    programs.Tokens            `json:"evicted"`    // cells taken for others
+	Recomputed programs.Tokens            `json:"recomputed"` // of Prefilled, had before
+	Missed     map[string]programs.Tokens `json:"missed"`     // tokens that were not found, by reason: one of programs.Misses
+	Ahead      programs.Tokens            `json:"ahead"`      // cells that came back from lower tiers while no turn had its place
 }
 
 // mostly is the reason that it waited for longest.

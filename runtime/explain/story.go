@@ -38,6 +38,7 @@ const (
 	Started   What = "started"   // a turn, with Cells of its Of tokens in the cache
 	Preempted What = "preempted" // a turn lost its place to Other
 	Finished  What = "finished"  // a turn; the Reason is its outcome
+	Missed    What = "missed"    // Cells of the Of tokens that earlier turns had left were not found; the Reason is one of programs.Misses
 	Pinned    What = "pinned"    // Seconds of time to live
 	Kept      What = "kept"      // Cells of Of at the end of an interlude
 	Evicted   What = "evicted"   // Cells of Of were taken for Other; the Reason is one of sched.Grounds
@@ -62,7 +63,7 @@ func (s *Story) Print(out io.Writer) error {
 		switch e.What {
 		case Waited:
 			at = strings.Repeat(" ", len(at))
-		case Pinned, Kept, Rewritten:
+		case Missed, Pinned, Kept, Rewritten:
 			if i > 0 && s.Entries[i-1].At == e.At {
 				at = strings.Repeat(" ", len(at))
 			}

@@ -21,8 +21,9 @@ type track struct {
 
 	turn     programs.TurnNumber
 	context  programs.Tokens // of the turn's prompt
-	open     bool            // a turn is taken in and not over
-	started  bool            // it has its place, or had it
+	past     core.Past
+	open     bool // a turn is taken in and not over
+	started  bool // it has its place, or had it
 	uncached bool
 	arrived  programs.Time
 	tally    turnTally
@@ -71,6 +72,7 @@ func (t *track) arrive(ev *core.TurnArrived) {
 	t.Turns++
 	t.turn, t.context, t.arrived, t.open, t.started = ev.Turn.Turn, ev.Context, ev.Arrived, true, false
 	t.tally, t.spans, t.waits = turnTally{}, nil, false
+	t.past = ev.Past
 	before := t.had
 	keep := min(t.view.Cells, ev.Keep, ev.Context-1)
 	t.had = min(t.had, ev.Keep, ev.Context-1)
@@ -297,6 +299,18 @@ func (t *track) finish(e *core.Effect) {
 		t.had = 0
 	}
 	t.tell(Entry{What: Finished, Turn: t.turn, Reason: e.Outcome.String(), Seconds: e.Timing.Finished.Sub(e.Timing.Arrived).Seconds(), Text: text})
+	t.missed(e.Missed)
+}
+
+// missed takes in what the turn that is over did not find of what earlier turns had left.
+func (t *track) missed(m programs.Missed) {
+	if m.Tokens == 0 {
+		return
+	}
+	why, known := m.Why.String(), min(t.past.Tokens, t.context-1)
+	t.Missed[why] += m.Tokens
+	t.tell(Entry{What: Missed, Turn: t.turn, Reason: why, Cells: m.Tokens, Of: known,
+		Text: fmt.Sprintf("missed %s of the %s tokens that earlier turns had left: %s", count(m.Tokens), count(known), missText(m.Why, t.past))})
 }
 
 // pin takes in what a seat is worth as the program waits.

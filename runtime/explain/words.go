@@ -102,6 +102,33 @@ func groundText(l core.Loss) string {
 	return l.Choice.Ground.String()
 }
 
+// missText says in words why context was not found.
+func missText(why programs.Miss, past core.Past) string {
+	switch why {
+	case programs.Evicted:
+		return "their memory had gone to others"
+	case programs.HistoryEdited:
+		switch {
+		case past.Changed != programs.HistoryEdited:
+			return "its client had said that it would rewrite them"
+		case past.Message < 0:
+			return "its client had edited the history"
+		}
+		return fmt.Sprintf("its client had edited the history, from message %d on (the first is 0)", past.Message)
+	case programs.ToolsChanged:
+		return "its tools were others than before"
+	case programs.TemplateRewrote:
+		return "the model's template writes the past in another way than before"
+	case programs.OtherNode:
+		return "another node had computed them"
+	case programs.Forgotten:
+		return "the node no longer knew the program"
+	case programs.Uncached:
+		return "it was asked not to use the cache, or the turn before was"
+	}
+	return why.String()
+}
+
 // pinText says in words what a seat is worth when an interlude begins.
 func pinText(p core.Pin, call core.Call, cells programs.Tokens, keep sched.Retention, priced bool) string {
 	tool := "the next turn"

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/core"
 )
@@ -20,6 +21,18 @@ func TestEveryReasonHasWords(t *testing.T) {
 		label := g.String()
 		if text := groundText(core.Loss{Choice: sched.Choice{Ground: g}}); text == label || !strings.Contains(text, " ") || strings.HasPrefix(label, "unknown") {
 			t.Errorf("ground %d, %q: %q", g, label, text)
+		}
+	}
+}
+
+// TestMissText: there are words for every reason for which tokens can be missed.
+func TestMissText(t *testing.T) {
+	for _, why := range programs.Misses {
+		if why == programs.NoMiss || why == programs.FirstTurn {
+			continue // of no tokens
+		}
+		if missText(why, core.Past{Changed: why}) == why.String() {
+			t.Errorf("%v has no words", why)
 		}
 	}
 }

@@ -131,7 +131,7 @@ func (l *loop) finish(e *core.Effect) {
 		l.forgetUseless(e.Turn.Program)
 	}
 	l.node.stats.finished(e)
-	l.ended = append(l.ended, turnEnd{t, ending{outcome: e.Outcome, usage: e.Usage, timing: e.Timing}})
+	l.ended = append(l.ended, turnEnd{t, ending{outcome: e.Outcome, usage: e.Usage, missed: e.Missed, timing: e.Timing}})
 }
 
 // turnEnd is a turn that the core has finished, and how. The core's PinProgram, which the

@@ -169,6 +169,7 @@ func (l *loop) arrive(t *turn) {
 	before := l.contexts[ev.Turn.Program]
 	ev.Arrived = min(ev.Arrived, l.clock.now())
 	ev.Keep = common(before.context(), t.tokens)
+	ev.Past.KeepUnknown = before == nil
 	ev.Inherits = common(l.contexts[ev.Parent].context(), t.tokens)
 	if other := l.turns[ev.Turn]; other != nil { // the same turn twice: the core would not know them apart
 		t.fault = errHandBack

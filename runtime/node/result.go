@@ -36,6 +36,7 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
+	r.Miss = missOf(end.missed, t.arrival.Past)
 	stamp(&r.Timing, end.timing)
 	if !job.Turn().Lifecycle.Last {
 		r.Pin = pinOf(end.pin)

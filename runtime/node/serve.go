@@ -46,7 +46,7 @@ func (n *Node) answer(ctx context.Context, job Job, k *talk, log *slog.Logger) (
 			log.Error("the program's history cannot be read", "error", err)
 		}
 	default:
-		result, prompt = n.run(job, k.conversation, log)
+		result, prompt = n.run(job, k, log)
 	}
 	if result == nil {
 		n.giveBack(ctx, job, log)
@@ -64,6 +64,7 @@ func (n *Node) answer(ctx context.Context, job Job, k *talk, log *slog.Logger) (
 	}
 	if result.Outcome == wire.Completed {
 		k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
+		k.origin.from(job.Turn(), result)
 	}
 	if k == nil || k.conversation.Size() == 0 { // the next turn begins, or tries, anew
 		return nil, true
@@ -89,6 +90,7 @@ func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) 
 		}
 		if err != nil {
 			history = func(func(*wire.Turn, *wire.Result) bool) {}
+			k.origin = origin{known: true, node: n.cfg.Name} // what was said is not known any longer
 		}
 		for turn, result := range history {
 			if k.conversation == nil {
@@ -102,6 +104,7 @@ func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) 
 				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
 			}
 			k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
+			k.origin.from(turn, result)
 		}
 		n.stats.rebuilt.Add(1)
 	}
@@ -113,15 +116,15 @@ func (n *Node) recall(ctx context.Context, job Job, known *talk) (*talk, error) 
 
 // run has the turn generated. The result is nil when the job is to be handed
 // back.
-func (n *Node) run(job Job, conversation *chat.Conversation, log *slog.Logger) (*wire.Result, *chat.Prompt) {
-	prompt, err := conversation.Prepare(said(job.Turn()))
+func (n *Node) run(job Job, k *talk, log *slog.Logger) (*wire.Result, *chat.Prompt) {
+	prompt, err := k.conversation.Prepare(said(job.Turn()))
 	if err != nil {
 		return n.rejected(job, wire.CodeInvalidMessages, err), nil
 	}
 	if prompt.Rewritten {
 		n.stats.rewritten.Add(1)
 	}
-	t, err := n.newTurn(job, prompt)
+	t, err := n.newTurn(job, prompt, k.origin)
 	if err != nil {
 		return n.rejected(job, wire.CodeInvalidTurn, err), nil
 	}
@@ -156,7 +159,7 @@ func (n *Node) called(job Job, t *turn, text string, end *ending) {
 }
 
 // newTurn is the turn as the loop wants it.
-func (n *Node) newTurn(job Job, prompt *chat.Prompt) (*turn, error) {
+func (n *Node) newTurn(job Job, prompt *chat.Prompt, from origin) (*turn, error) {
 	w := job.Turn()
 	options, err := n.options(w)
 	if err != nil {
@@ -168,6 +171,7 @@ func (n *Node) newTurn(job Job, prompt *chat.Prompt) (*turn, error) {
 			Tenant:   programs.TenantID(w.Tenant),
 			Arrived:  n.clock.at(w.AcceptedAt),
 			Context:  programs.Tokens(len(prompt.Tokens)),
+			Past:     n.past(prompt.Past, from),
 			MaxNew:   programs.Tokens(options.maxTokens),
 			Last:     w.Lifecycle.Last,
 			Uncached: options.uncached,

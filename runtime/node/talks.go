@@ -26,6 +26,7 @@ type talk struct {
 	program      programs.ProgramID
 	conversation *chat.Conversation
 	last         programs.TurnNumber
+	origin       origin // of what is said
 	size         int
 }
 

@@ -40,6 +40,7 @@ type ending struct {
 	stopped   bool                // by a stop string
 	tokens    []engine.Token      // sampled; not to be changed
 	usage     programs.Usage
+	missed    programs.Missed
 	timing    core.Timing
 	pin       core.Pin // of the program, when another turn may come
 }

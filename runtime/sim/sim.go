@@ -348,6 +348,7 @@ func (s *simulation) arrive(a *agent) {
 		Arrived:  sent,
 		Context:  t.Prefix + t.Input,
 		Keep:     a.kept(t),
+		Past:     a.past(t),
 		MaxNew:   t.Output,
 		Parent:   a.forked,
 		Inherits: a.begins(t, a.program.Turns[0].Prefix),
@@ -368,6 +369,19 @@ func (s *simulation) arrive(a *agent) {
 	}
 	s.tally.prompt(t, max(ev.Keep, ev.Inherits, ev.Opens))
 	s.tell(ev)
+}
+
+// past is what the turn's context has of what the turn before left.
+func (a *agent) past(t *workload.Turn) core.Past {
+	if a.turn == 0 {
+		return core.Past{}
+	}
+	before := &a.program.Turns[a.turn-1]
+	p := core.Past{Tokens: before.Prefix + before.Input + before.Output - 1, Message: -1, Absent: programs.Forgotten}
+	if p.Same = min(t.Prefix, p.Tokens); p.Same < p.Tokens {
+		p.Changed = programs.HistoryEdited
+	}
+	return p
 }
 
 // kept is how much of the program's own last context the turn goes on with.

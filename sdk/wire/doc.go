@@ -61,6 +61,16 @@
 // The node that has the program's cache answers with what the cache is now worth. When
 // no node has it there is no answer, and nothing that the signal could have helped.
 //
+// # What a result says of the cache
+//
+//	"usage":{"prompt_tokens":610,"reused_tokens":112,"restored_tokens":0,"prefilled_tokens":498,"completion_tokens":20},
+//	"miss":{"reason":"history_edited","tokens":380,"message":3}
+//
+// Usage adds up to the prompt: what was in the cache, what came back from host memory or
+// disk, what was computed. Miss tells why tokens that earlier turns had left had to be
+// computed again. Here the client sent the whole conversation with another message 3, and
+// 380 tokens that were known behind message 2 were of no use.
+//
 // # Promises of the stream
 //
 // Chunks of one attempt count from 1 without a gap. When a node dies, another one

@@ -16,6 +16,7 @@ type Result struct {
 	Error        *Error       `json:"error,omitempty"`         // unless completed
 
 	Usage   Usage  `json:"usage"`
+	Miss    *Miss  `json:"miss,omitempty"` // of every turn that a node took in; absent where one was rejected or cancelled before
 	Timing  Timing `json:"timing"`
 	Pin     *Pin   `json:"pin,omitempty"`     // of the program's cache, while its tool runs
 	Node    string `json:"node,omitempty"`    // that finished it
@@ -76,6 +77,39 @@ type Usage struct {
 	PrefilledTokens  int `json:"prefilled_tokens"`  // run through the model before the first token of the answer
 	CompletionTokens int `json:"completion_tokens"` // sampled
 }
+
+// Miss is why context that earlier turns of the program had left was not found in the cache.
+//
+//	"miss":{"reason":"history_edited","tokens":512,"message":3}
+type Miss struct {
+	Reason MissReason `json:"reason"` // "none" where all that could be found was
+
+	// Tokens is how many tokens earlier turns had left where this prompt has some, that were
+	// neither in the cache on the device nor brought back. Where several reasons took some,
+	// Reason is the one that took most. It is 0 for none and first_turn.
+	Tokens int `json:"tokens"`
+
+	// Message is, of history_edited, the index of the first message of the whole conversation
+	// that is another or is not there any longer, from 0. It is absent where a signal had
+	// said that the context would be rewritten, and it then was not.
+	Message *int `json:"message,omitempty"`
+}
+
+// MissReason is why context was not found.
+type MissReason string
+
+// The reasons.
+const (
+	MissNone            MissReason = "none"             // all that could be found was
+	MissFirstTurn       MissReason = "first_turn"       // no turn of the program was completed before
+	MissEvicted         MissReason = "evicted"          // others needed the memory
+	MissHistoryEdited   MissReason = "history_edited"   // a message of the past is another, was dropped or put in
+	MissToolsChanged    MissReason = "tools_changed"    // the tools are others than in the turn before
+	MissTemplateRewrote MissReason = "template_rewrote" // the model's template writes the past in another way than before
+	MissOtherNode       MissReason = "other_node"       // another node, or this one under another name, computed it
+	MissForgotten       MissReason = "forgotten"        // the node no longer knows the program
+	MissUncached        MissReason = "uncached"         // cache "none" of this turn, or of the one before
+)
 
 // Timing is in milliseconds since the turn was accepted.
 type Timing struct {

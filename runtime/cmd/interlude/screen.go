@@ -59,8 +59,12 @@ func (s *screen) Done(agent string, t codereview.Turn) {
 		s.say(agent, "│", rest)
 	}
 	delete(s.lines, agent)
-	s.say(agent, "└", fmt.Sprintf("turn %d: first token after %.2f s; %d tokens read, %d of them known; %d written",
-		t.Number, t.TTFT.Seconds(), t.Usage.PromptTokens, t.Usage.ReusedTokens+t.Usage.RestoredTokens, t.Usage.CompletionTokens))
+	missed := ""
+	if t.Miss != nil && t.Miss.Tokens > 0 {
+		missed = fmt.Sprintf(", %d more missed (%s)", t.Miss.Tokens, t.Miss.Reason)
+	}
+	s.say(agent, "└", fmt.Sprintf("turn %d: first token after %.2f s; %d tokens read, %d of them known%s; %d written",
+		t.Number, t.TTFT.Seconds(), t.Usage.PromptTokens, t.Usage.ReusedTokens+t.Usage.RestoredTokens, missed, t.Usage.CompletionTokens))
 }
 
 func (s *screen) say(agent, mark, text string) { fmt.Fprintf(s.w, "%-7s%s %s\n", agent, mark, text) }
