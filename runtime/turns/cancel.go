@@ -65,13 +65,3 @@ func (c canceller) cancel(ctx context.Context, subject string) (*wire.CancelAck,
 	}
 	return &wire.CancelAck{Tenant: id.Tenant, Program: id.Program, Turn: id.Turn, Outcome: outcome}, nil
 }
-
-// complete fills in what every result of the turn says.
-func complete(r *wire.Result, turn *wire.Turn, now time.Time) {
-	r.Version = wire.Version
-	r.Tenant, r.Program, r.Turn = turn.Tenant, turn.Program, turn.Turn
-	r.Timing.AcceptedAt = turn.AcceptedAt
-	if r.Timing.TotalMS == 0 {
-		r.Timing.TotalMS = float64(now.Sub(turn.AcceptedAt)) / float64(time.Millisecond)
-	}
-}

@@ -198,20 +198,6 @@ func (j *Job) tryFinish(ctx context.Context, id wire.ID, data []byte) error {
 	return nil
 }
 
-// oversized is the result of a turn whose answer NATS does not let through.
-func oversized(r *wire.Result, bytes int) *wire.Result {
-	return &wire.Result{
-		Version: r.Version, Tenant: r.Tenant, Program: r.Program, Turn: r.Turn,
-		Outcome: wire.Failed,
-		Error: &wire.Error{
-			Code:    wire.CodeTooLarge,
-			Message: fmt.Sprintf("the result has %d bytes, more than NATS lets through", bytes),
-			Hint:    "ask for fewer tokens, or raise max_payload of the NATS server",
-		},
-		Usage: r.Usage, Timing: r.Timing, Node: r.Node, Attempt: r.Attempt,
-	}
-}
-
 // overtaken notes that a result was stored. If it is not this job's, nobody waits
 // for the job any longer.
 func (j *Job) overtaken() {

@@ -1,0 +1,32 @@
+package turns
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// complete fills in what every result of the turn says.
+func complete(r *wire.Result, turn *wire.Turn, now time.Time) {
+	r.Version = wire.Version
+	r.Tenant, r.Program, r.Turn = turn.Tenant, turn.Program, turn.Turn
+	r.Timing.AcceptedAt = turn.AcceptedAt
+	if r.Timing.TotalMS == 0 {
+		r.Timing.TotalMS = float64(now.Sub(turn.AcceptedAt)) / float64(time.Millisecond)
+	}
+}
+
+// oversized is the result of a turn whose answer NATS does not let through: a failure
+// without the answer, and with all else that the result said.
+func oversized(r *wire.Result, bytes int) *wire.Result {
+	o := *r
+	o.Outcome, o.FinishReason = wire.Failed, ""
+	o.Text, o.Tokens = "", nil
+	o.Error = &wire.Error{
+		Code:    wire.CodeTooLarge,
+		Message: fmt.Sprintf("the result has %d bytes, more than NATS lets through", bytes),
+		Hint:    "ask for fewer tokens, or raise max_payload of the NATS server",
+	}
+	return &o
+}
