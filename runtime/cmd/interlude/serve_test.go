@@ -23,6 +23,9 @@ func TestPrintedExample(t *testing.T) {
 	fetched(t)
 	node := serve(t, "--listen=127.0.0.1:0", "--store="+t.TempDir(), "--kv-bytes=64MiB")
 	defer node.kill()
+	if banner := node.logs.String(); !strings.Contains(banner, "policy   interlude\n") {
+		t.Errorf("the banner does not name the policy:\n%s", banner)
+	}
 	conn, err := nats.Connect(node.url)
 	if err != nil {
 		t.Fatal(err)
