@@ -24,7 +24,60 @@
 // Between two steps of the engine stand the two channels, the text of the sampled
 // tokens, and one Step of the core.
 //
-// # A turn
+// # A turn through the layers
+//
+// One turn from its client to the engine and back. It is turn 2 of program p, a tool's
+// output, behind a context of 900 cells; others took 300 of these meanwhile, and the host
+// has a copy. The turn's goroutine, the loop and the device are goroutines of this package;
+// a test (runtime/internal/deptest) holds what each package may import.
+//
+//	sdk            Program.Turn sends a wire.Turn: {"messages":[{"role":"tool",…}]}
+//	   │ submit.p.2                                 knows: subjects, JSON
+//	   ▼                                            not: who serves it, tokens, the cache
+//	runtime/turns  intake.go stores it and replies Accepted; ready.go waits until turn 1 has
+//	   │           its result; a Job is handed out once.
+//	   │ Job.Turn, Job.History                      knows: order, durability, who finished what
+//	   ▼                                            not: text, tokens, memory
+//	turn goroutine serve.go takes the program's talk; chat renders the conversation:
+//	   │           947 tokens, which begin with all 900 that were computed. It becomes a
+//	   │           turn with a core.TurnArrived{Context: 947, Past: {Tokens: 900, Same: 900}}.
+//	   │ message on Node.inbox                      knows: text and tokens, whose answer was last
+//	   ▼                                            not: which cells there are, who else waits
+//	loop           loop.go compares the tokens with those of the context that it knows, sets
+//	   │           Keep to 901, the last answer's last token included, which has no cell,
+//	   │           and steps the core; no other goroutine does.
+//	   │ Machine.Step(now, TurnArrived)             knows: tokens of contexts, turns by sequence
+//	   ▼                                            not: whose turn it is, whose cells go
+//	runtime/core   turn.go takes it in; sched says when; memory.go makes room, tiers.go asks
+//	   │           for the 300 cells. Effects: ReserveSeq, MoveCells, StartTurn; after
+//	   │           MoveDone RunStep p[900,947)*, and one RunStep for each further token.
+//	   │ []Effect                                   knows: numbers of tokens, cells, times
+//	   ▼                                            not: a token, a clock, a goroutine, an error
+//	loop           effects.go puts the effects into work for the device, in their order.
+//	   │ device.work
+//	   ▼
+//	device, gpu    device.go calls Reserve, Load, SetSampling and Step of engine.Engine.
+//	   │ device.done: a token for each              knows: cells, tokens, graphs, memory
+//	   ▼  item that samples                         not: programs, turns, policies, NATS
+//	loop           turn.go takes the token in, its text goes to the mailbox, and the core hears
+//	   │           StepDone: go on, or ended. In the end FinishTurn{Usage: reused 600,
+//	   │           restored 300, prefilled 47; Missed: none} and PinProgram.
+//	   │ mailbox: text, then the ending
+//	   ▼
+//	turn goroutine follow streams the text (Job.Stream); result.go writes the wire.Result,
+//	   │           Job.Finish stores it, and the conversation takes the answer in.
+//	   │ finish.p.2
+//	   ▼
+//	runtime/turns  job.go stores it if no other result stands, and acknowledges the turn.
+//	   │ result.p.2, stream.p.2
+//	   ▼
+//	sdk            Answer.Text and Answer.Result.
+//
+// All decisions are the core's, and it makes them from numbers alone. That is why the
+// simulator, which has no tokens, can be its shell, why a log of its events can be replayed,
+// and why tests of the node need neither NATS nor a real engine.
+//
+// # A turn in the node
 //
 //	take the program's talk ─▶ render, tokenise ─▶ arrive ─▶ stream ─▶ store the result ─▶ put the talk back
 //	 or rebuild it from history      │                │         │
