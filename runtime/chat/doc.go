@@ -28,7 +28,9 @@
 // template that writes the past differently than before (Qwen3 drops earlier
 // reasoning, Mistral moves the tools to the last question) or a client that
 // edits it is noticed: Prompt.Rewritten. The tokens are then new from the first
-// piece that differs, and the caller compares them with what it has cached.
+// piece that differs, and the caller compares them with what it has cached. Prompt.Past
+// says how much of the past the prompt begins with, and who changed the rest: the client
+// that edited a message (which one), other tools, or the template.
 //
 // Two liberties are taken where an answer meets the template. White space at its
 // ends may be missing in the new text; the model has seen it, so its tokens

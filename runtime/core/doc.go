@@ -118,6 +118,11 @@
 // shows within some tens of steps. How long tools take (package toolpredict). How far a
 // tenant's hints of remaining work can be trusted (left.go).
 //
+// # What a turn cost and missed
+//
+// FinishTurn says where the cells of a turn's prompt came from (programs.Usage), and why
+// what earlier turns had left was not found (programs.Missed, miss.go).
+//
 // # Explanations
 //
 // What a turn waits for, what a seat is worth, why memory is taken from whom: the machine

@@ -8,7 +8,7 @@ import "github.com/interlude-run/interlude/programs"
 // there were, and which the turn found. The first two are in Past.
 
 // Past is what the shell knows of the tokens that earlier turns have left. The zero Past is
-// that of a program's first turn. The machine decides nothing by it.
+// that of a program's first turn. Who is in memory and who runs does not depend on it.
 type Past struct {
 	// Tokens is how many of the conversation's tokens earlier turns ran through the model,
 	// on this node or another; Same is how many of these, from the start, the context
@@ -30,14 +30,14 @@ type Past struct {
 	KeepUnknown bool
 }
 
-// lookBack brings up to date how far cells of the new context have ever been there, when a
-// known program's turn arrives.
-func (p *program) lookBack(ev *TurnArrived) {
-	keep := ev.Keep
+// kept is how many tokens the context begins with that were there before, whether the shell
+// still has them or not. What the shell has not compared itself may give a reason of a
+// miss, and never makes cells valid.
+func (ev *TurnArrived) kept() programs.Tokens {
 	if ev.Past.KeepUnknown {
-		keep = ev.Past.Same
+		return ev.Past.Same
 	}
-	p.had = min(p.had, keep, ev.Context-1)
+	return ev.Keep
 }
 
 // expected is how many tokens of the prompt an endless cache would have had.

@@ -91,7 +91,8 @@ func (m *Machine) untilFirst(cells, context programs.Tokens) programs.Duration {
 }
 
 // resume ends the interlude of a known program. Cells of the old context that
-// the new one does not begin with are no longer valid.
+// the new one does not begin with are no longer valid; where the shell has not kept the old
+// tokens, nobody can tell, and the context counts as another.
 func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
 	m.end(p, ev.Arrived)
@@ -103,7 +104,7 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 		p.valid = 0
 	}
 	p.sync()
-	p.lookBack(ev)
+	p.had = min(p.had, ev.kept(), ev.Context-1)
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 }
@@ -138,7 +139,7 @@ func (m *Machine) newTurn(ev *TurnArrived) turnState {
 		last:     ev.Last,
 		uncached: ev.Uncached,
 		next:     ev.Next,
-		keep:     ev.Keep,
+		keep:     ev.kept(),
 		prompt:   ev.Context,
 		past:     ev.Past,
 		timing:   Timing{Arrived: ev.Arrived},
