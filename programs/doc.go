@@ -19,8 +19,9 @@
 //	      ▼                     ▼                   ▼
 //	   Finished ◀───────────────┴───────────────────┘
 //
-// A turn whose cells are on a lower tier is Restoring between Waiting and
-// Prefilling: it has its place in memory, and what it computed before comes back.
+// A turn whose cells are on a lower tier, or whose prompt is not at hand, is Restoring
+// between Waiting and Prefilling: it has its place in memory, and what it computed before
+// comes back, or its prompt is fetched.
 //
 // A turn is Finished once, with one Outcome. A turn that was never taken in is
 // not in any phase: it got a Rejection.

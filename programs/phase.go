@@ -9,7 +9,7 @@ type TurnPhase uint8
 // The phases of a turn.
 const (
 	Waiting    TurnPhase = iota // taken in, not yet in memory
-	Restoring                   // in memory; its cells come back from a lower tier
+	Restoring                   // in memory; its cells come back from a lower tier, or its prompt is fetched
 	Prefilling                  // its prompt is run, chunk by chunk
 	Decoding                    // its tokens are generated, one a step
 	Finished                    // it has its outcome

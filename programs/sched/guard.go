@@ -288,14 +288,14 @@ func (s *Scheduler) admitHurried(now programs.Time, mem Memory) bool {
 		if len(s.running) >= s.limits.Running && !s.giveWay(now, mem) {
 			return false
 		}
-		ok, copied := s.place(now, mem, p)
+		ok, later := s.place(now, mem, p)
 		for !ok && !s.hurries() && s.giveWay(now, mem) {
-			ok, copied = s.place(now, mem, p)
+			ok, later = s.place(now, mem, p)
 		}
 		if !ok {
 			return false
 		}
-		s.start(now, p, copied)
+		s.start(now, p, later)
 	}
 	return true
 }

@@ -42,16 +42,17 @@ const (
 	ForCells                     // it has its memory, and its cells come back from a lower tier
 	ForSteps                     // it has its memory; steps are full with decodes and prompts before its own
 	ForPrefix                    // another computes what it begins with
+	ForPrompt                    // it has its memory, and its prompt is fetched
 )
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix,
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "unexplained", "memory", "move", "cells", "pacing", "prefix"}
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
 	if int(r) < len(names) {
 		return names[r]
 	}

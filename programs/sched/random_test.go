@@ -287,7 +287,7 @@ func (w *world) free() programs.Tokens {
 }
 
 // Admit implements sched.Memory.
-func (w *world) Admit(p *sched.Program) (ok, copied bool) {
+func (w *world) Admit(p *sched.Program) (ok, later bool) {
 	p.Safe = true
 	w.put(p)
 	ok = w.raise(p, p.Turn.Context)

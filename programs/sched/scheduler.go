@@ -21,10 +21,10 @@ type Limits struct {
 type Memory interface {
 	// Admit makes room for the whole context of a waiting program, at the cost
 	// of programs that lend theirs, and from then on the program counts as
-	// running. It sets Cells and Capacity. With copied, cells come back from a
-	// lower tier first, and until Scheduler.Restored the program has no part in
-	// steps.
-	Admit(p *Program) (ok, copied bool)
+	// running. It sets Cells and Capacity. With later, cells come back from a
+	// lower tier first, or the prompt is fetched, and until Scheduler.Restored the
+	// program has no part in steps.
+	Admit(p *Program) (ok, later bool)
 
 	// Grow makes room for at least one more cell of a running program, at the
 	// cost of programs that lend theirs. It sets Capacity.
@@ -117,7 +117,8 @@ func (s *Scheduler) Drop(p *Program) {
 	}
 }
 
-// Restored tells that the cells of an admitted program have come back.
+// Restored tells that the cells of an admitted program have come back, and its prompt is
+// there.
 func (s *Scheduler) Restored(p *Program) {
 	p.Turn.Phase = p.Turn.Phase.To(programs.Prefilling)
 }
@@ -133,6 +134,15 @@ func (s *Scheduler) Running() int { return len(s.running) }
 func (s *Scheduler) Inside(p *Program) bool {
 	insider, ok := s.policy.(Insider)
 	return !ok || insider.Inside(p)
+}
+
+// Upcoming is whose turn is admitted next, as soon as there is a place and memory for it;
+// nil when the policy lets nobody in just now.
+func (s *Scheduler) Upcoming(now programs.Time) *Program {
+	if s.waiting == 0 {
+		return nil
+	}
+	return s.next(now, len(s.running) == 0)
 }
 
 // Plan settles who runs and appends the next step to batch, which stays as it
@@ -211,20 +221,20 @@ func (s *Scheduler) admit(now programs.Time, mem Memory) {
 		if p == nil || slices.Contains(s.tried, p) || s.piped(p) {
 			return
 		}
-		ok, copied := s.place(now, mem, p)
+		ok, later := s.place(now, mem, p)
 		if !ok {
 			s.tried = append(s.tried, p)
 			continue
 		}
-		s.start(now, p, copied)
+		s.start(now, p, later)
 	}
 }
 
 // start puts a waiting program that has its memory among the running.
-func (s *Scheduler) start(now programs.Time, p *Program, copied bool) {
+func (s *Scheduler) start(now programs.Time, p *Program, later bool) {
 	s.waiting--
 	phase := programs.Prefilling
-	if copied {
+	if later {
 		phase = programs.Restoring
 	}
 	p.Turn.Phase = p.Turn.Phase.To(phase)
@@ -235,11 +245,11 @@ func (s *Scheduler) start(now programs.Time, p *Program, copied bool) {
 }
 
 // place finds memory for the next to run, what is held included when nothing runs.
-func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, copied bool) {
+func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, later bool) {
 	alone := len(s.running) == 0
 	for {
-		if ok, copied = mem.Admit(p); ok {
-			return ok, copied
+		if ok, later = mem.Admit(p); ok {
+			return ok, later
 		}
 		held := s.blocked(now, p, alone)
 		switch {

@@ -16,7 +16,7 @@ type pool struct {
 	log  []string
 }
 
-func (m *pool) Admit(p *sched.Program) (ok, copied bool) {
+func (m *pool) Admit(p *sched.Program) (ok, later bool) {
 	if m.free < p.Turn.Context {
 		m.note("%s does not fit", p)
 		return false, false

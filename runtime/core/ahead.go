@@ -83,7 +83,7 @@ func (m *Machine) prefetches() bool { return m.tiered() && !m.cfg.NoPrefetch }
 // foresee gives a program its places in the lanes, or takes them away. It is called after
 // every change of what the program lacks, or of when it is expected.
 func (m *Machine) foresee(p *program) {
-	if !m.prefetches() {
+	if !m.prefetches() || p.ahead == nil {
 		return
 	}
 	for t := kvpin.Host; t <= kvpin.Disk; t++ {
@@ -100,6 +100,9 @@ func (m *Machine) foresee(p *program) {
 
 // leave takes a program out of the lanes, as its turn is admitted.
 func (m *Machine) leave(p *program) {
+	if p.ahead == nil {
+		return
+	}
 	for t := range m.lanes {
 		m.lanes[t].queue.Remove(&p.ahead[t].place)
 	}
@@ -110,7 +113,7 @@ func (m *Machine) lacks(p *program, t kvpin.Tier) programs.Tokens {
 	if p.Phase != programs.Interlude && !(p.queued() && t == kvpin.Disk) {
 		return 0
 	}
-	if p.move != nil || p.Retention == sched.Give || p.length != p.Cells {
+	if p.ahead == nil || p.move != nil || p.Retention == sched.Give || p.length != p.Cells {
 		return 0
 	}
 	above := p.Cells
@@ -144,7 +147,7 @@ func (m *Machine) due(p *program, t kvpin.Tier) programs.Rank {
 		return programs.Rank{Class: turnWaits, At: p.Arrived, Program: p.ID}
 	}
 	rank := programs.Rank{Class: turnExpected, At: math.MaxInt64, Program: p.ID}
-	g, lead := &p.gap, m.lead(p, t)
+	g, lead := p.gap, m.lead(p, t)
 	if g.exact != 0 {
 		rank.At = max(m.now, g.exact.Add(-lead))
 		return rank

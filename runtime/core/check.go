@@ -48,6 +48,9 @@ func (m *Machine) Check() error {
 	if err := m.checkFamilies(); err != nil {
 		return err
 	}
+	if err := m.checkPrompts(); err != nil {
+		return err
+	}
 	return m.checkMoves()
 }
 
@@ -88,6 +91,34 @@ func (m *Machine) checkFamilies() error {
 	return nil
 }
 
+// checkPrompts audits which turns wait for their prompts.
+func (m *Machine) checkPrompts() error {
+	absentees, ahead := 0, 0
+	for id, p := range m.programs {
+		t := &p.state
+		if t.prompt == absent {
+			absentees++
+		}
+		if t.ahead {
+			ahead++
+		}
+		switch {
+		case t.prompt == absent && !p.queued():
+			return fmt.Errorf("core: %s does not wait, and its prompt was not asked for", id)
+		case t.ahead && (t.prompt == absent || !p.queued()):
+			return fmt.Errorf("core: the prompt of %s was fetched ahead", id)
+		case t.fetching != 0 && (t.prompt != fetching || p.Turn.Phase != programs.Restoring):
+			return fmt.Errorf("core: %s waits for its prompt since %v, and is %v", id, t.fetching, p.Turn.Phase)
+		case p.runs() && p.Turn.Phase != programs.Restoring && t.prompt != atHand:
+			return fmt.Errorf("core: %s runs without its prompt", id)
+		}
+	}
+	if absentees != m.absent || ahead != m.fetched {
+		return fmt.Errorf("core: %d prompts are absent and %d were fetched ahead; %d and %d are counted", absentees, ahead, m.absent, m.fetched)
+	}
+	return nil
+}
+
 // checkMoves audits what is moved between tiers, and what is to be.
 func (m *Machine) checkMoves() error {
 	var ways [kvpin.Disk + 1]lane
@@ -112,11 +143,15 @@ func (m *Machine) checkMoves() error {
 	places := 0
 	for id, p := range m.programs {
 		restoring := p.Phase == programs.Active && p.Turn.Phase == programs.Restoring
-		if restoring != (p.state.restoring != 0) || restoring && p.move == nil && !p.unsettled {
-			return fmt.Errorf("core: %s waits for cells: %v; since %v", id, restoring, p.state.restoring)
+		cells := p.state.restoring != 0
+		switch {
+		case cells && (!restoring || p.move == nil && !p.unsettled),
+			restoring && !cells && p.state.prompt == atHand && !p.unsettled:
+			return fmt.Errorf("core: %s is restoring: %v; waits for cells since %v, its prompt is at hand: %v",
+				id, restoring, p.state.restoring, p.state.prompt == atHand)
 		}
 		for t := kvpin.Host; t <= kvpin.Disk; t++ {
-			in := p.ahead[t].place.In()
+			in := p.ahead != nil && p.ahead[t].place.In()
 			if in != (m.prefetches() && m.lacks(p, t) > 0) {
 				return fmt.Errorf("core: %s lacks %d cells above %v, and is in the lane: %v", id, m.lacks(p, t), t, in)
 			}

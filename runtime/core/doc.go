@@ -111,6 +111,17 @@
 //
 // NextDeadline is when the first program of a lane is due, if nothing happens before.
 //
+// # Prompts that are not at hand
+//
+// A shell may have more turns waiting than prompts in memory. It tells of a turn without
+// its prompt (TurnArrived.Absent); FetchTurn asks for it when the turn is admitted, or is the
+// next to be, and until TurnFetched the turn has no part in steps (fetch.go):
+//
+//	TurnArrived absent ──────────▶ waits
+//	            ◀───────────────── OpenSeq, ReserveSeq, StartTurn, FetchTurn
+//	TurnFetched ─────────────────▶
+//	            ◀───────────────── RunStep
+//
 // # What is learnt
 //
 // The time of a prefilled token, by how much context is before it, of decodes, and of

@@ -66,6 +66,11 @@ const (
 	// tokens that it has generated stay part of its context.
 	SuspendTurn
 
+	// FetchTurn: the shell is to have the prompt of an Absent turn at hand, and to say so
+	// with TurnFetched; no step runs the turn until then. It comes behind StartTurn, or a
+	// little ahead of it.
+	FetchTurn
+
 	// MoveCells: copy the cells [First, Cells) of the program's context from one
 	// tier to another, beside the steps that follow, and report it with MoveDone.
 	// To and from the device they are those of sequence Seq: from it they are read
@@ -130,6 +135,9 @@ type Timing struct {
 
 	// Restoring is how long the turn, once started, waited for cells from lower tiers.
 	Restoring programs.Duration
+
+	// Fetching is how long the turn, once started, waited for its prompt.
+	Fetching programs.Duration
 }
 
 // Cause tells why a sequence loses cells.
@@ -146,7 +154,7 @@ const (
 var effectNames = [...]string{
 	OpenSeq: "open", ForkSeq: "fork", ReserveSeq: "reserve", TruncateSeq: "truncate", ReleaseSeq: "release",
 	MoveCells: "move", DropCopy: "drop", PinProgram: "pin",
-	StartTurn: "start", SuspendTurn: "suspend", FinishTurn: "finish", RejectTurn: "reject",
+	StartTurn: "start", SuspendTurn: "suspend", FetchTurn: "fetch", FinishTurn: "finish", RejectTurn: "reject",
 	ForgetProgram: "forget", RunStep: "run", InterruptStep: "interrupt",
 }
 
@@ -184,6 +192,8 @@ func (e Effect) String() string {
 		return fmt.Sprintf("start %v on #%d cells=%d", e.Turn, e.Seq, e.Cells)
 	case SuspendTurn:
 		return fmt.Sprintf("suspend %v generated=%d", e.Turn, e.Usage.Generated)
+	case FetchTurn:
+		return fmt.Sprintf("fetch %v", e.Turn)
 	case FinishTurn:
 		restored := ""
 		if e.Usage.Restored > 0 {

@@ -59,6 +59,10 @@ type TurnArrived struct {
 	// Class is who waits for the turn.
 	Class programs.Class
 
+	// Absent says that the shell does not have the prompt at hand: it is to be fetched
+	// (FetchTurn) before a step can run it.
+	Absent bool
+
 	// Last says that no turn of the program will follow: its memory is given
 	// back when this one finishes.
 	Last bool
@@ -89,6 +93,10 @@ type Left struct {
 	Time  programs.Duration // on the engine; where it is not 0, Turns does not count
 	Exact bool              // Time is certain: for simulations that know the future
 }
+
+// TurnFetched says that the prompt of a turn is at hand that FetchTurn asked for. It is
+// ignored when the turn has finished. A shell that cannot fetch a prompt cancels the turn.
+type TurnFetched struct{ Turn programs.TurnID }
 
 // TurnCancelled says that nobody wants the turn's result any longer. It is
 // ignored when the turn has finished.
@@ -164,6 +172,7 @@ const (
 type Tick struct{}
 
 func (*TurnArrived) event()   {}
+func (*TurnFetched) event()   {}
 func (*TurnCancelled) event() {}
 func (*ProgramEnded) event()  {}
 func (*StepDone) event()      {}

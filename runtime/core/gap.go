@@ -35,6 +35,9 @@ func (f forecast) Residual(elapsed programs.Duration) programs.Duration {
 
 // begin opens the gap when a turn is over.
 func (m *Machine) begin(p *program, call Call) {
+	if p.gap == nil {
+		p.gap, p.ahead = new(gap), new([kvpin.Disk + 1]ahead)
+	}
 	p.gap.observed = true
 	p.gap.started = m.now
 	p.Gap.Since = m.now
@@ -47,7 +50,7 @@ func (m *Machine) begin(p *program, call Call) {
 
 // expect estimates the gap from what is called, from now on.
 func (m *Machine) expect(p *program, call Call) {
-	g := &p.gap
+	g := p.gap
 	if g.estimate == nil {
 		g.estimate = new(toolpredict.Estimate)
 	}
@@ -73,7 +76,7 @@ func (m *Machine) expect(p *program, call Call) {
 
 // end closes the gap when the next turn comes, and learns from it.
 func (m *Machine) end(p *program, arrived programs.Time) {
-	g := &p.gap
+	g := p.gap
 	if g.observed && g.exact == 0 && arrived >= g.started {
 		call := g.call
 		if call.Hint > 0 { // it was of what was left then, and the length is of the whole
@@ -89,7 +92,7 @@ func (m *Machine) end(p *program, arrived programs.Time) {
 // price says what the seat is worth now, and when to ask again: not before there are cells
 // to keep.
 func (m *Machine) price(p *program) {
-	g := &p.gap
+	g := p.gap
 	g.pin.Cells = p.Capacity - p.Shared
 	compute, load := m.reload(p)
 	g.pin.Compute, g.pin.Load = programs.Seconds(compute), programs.Seconds(load)
@@ -136,7 +139,7 @@ func (m *Machine) priceAnew(p *program) {
 func (m *Machine) weakest(taker *program) *program {
 	for range pricesAStep {
 		p := m.scheduler.Victim(m.now, &taker.Program).Owner.(*program)
-		if !p.gap.reprice.In() || p.gap.reprice.Rank().At > m.now {
+		if p.gap == nil || !p.gap.reprice.In() || p.gap.reprice.Rank().At > m.now {
 			return p
 		}
 		m.priceAnew(p)
@@ -175,7 +178,7 @@ func (m *Machine) toolProgress(ev *ToolProgress) {
 	if p == nil || p.Phase != programs.Interlude || ev.Expected <= 0 {
 		return
 	}
-	g := &p.gap
+	g := p.gap
 	m.expect(p, Call{Tool: g.call.Tool, Class: g.call.Class, Human: g.call.Human, Expected: ev.Expected})
 	m.republish(p)
 }

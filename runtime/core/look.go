@@ -70,7 +70,7 @@ func (m *Machine) seat(now programs.Time, p *program) Seat {
 	pin.Cells = p.Capacity - p.Shared
 	compute, load := m.reload(p)
 	pin.Compute, pin.Load = programs.Seconds(compute), programs.Seconds(load)
-	f := forecast{&p.gap}
+	f := forecast{p.gap}
 	return Seat{
 		Worth:   pin.Worth(now, m.pool(), f),
 		Left:    f.Residual(now.Sub(pin.Since)),
@@ -87,6 +87,8 @@ func (m *Machine) Waits(now programs.Time, id programs.ProgramID) (w Wait, ok bo
 	switch {
 	case p == nil || p.Phase != programs.Active:
 		return Wait{}, false
+	case p.Turn.Phase == programs.Restoring && p.state.restoring == 0 && p.state.prompt != atHand:
+		return Wait{Reason: sched.ForPrompt}, true
 	case p.Turn.Phase == programs.Restoring:
 		return Wait{Reason: sched.ForCells}, true
 	case p.Turn.Phase == programs.Prefilling && !p.state.stepping && m.stepping:

@@ -27,7 +27,7 @@ func (s *checkedShell) look(t *rapid.T, effects []core.Effect) {
 			t.Fatalf("%s is unknown and waits for %+v behind %v", id, w, ahead)
 		case waits && v.Phase != programs.Active:
 			t.Fatalf("%s waits for %+v and is %v", id, w, v.Phase)
-		case waits && (w.Reason == sched.ForCells) != (v.Stage == programs.Restoring):
+		case waits && (w.Reason == sched.ForCells || w.Reason == sched.ForPrompt) != (v.Stage == programs.Restoring):
 			t.Fatalf("%s waits for %+v and is %v", id, w, v.Stage)
 		case known && v.Stage == programs.Waiting && !waits:
 			t.Fatalf("%s waits for nothing that is known: %+v", id, v)

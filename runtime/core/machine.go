@@ -27,6 +27,8 @@ type Machine struct {
 	families map[programs.ProgramID]*family
 	led      []*family // families that have a leader, see behind.go
 	behind   int       // turns that stand behind one, in all
+	absent   int       // turns that wait and whose prompts are to be fetched
+	fetched  int       // turns that wait and whose prompts were fetched ahead
 	lastSeq  kvpin.Seq
 	lastMove MoveID
 	lastCopy kvpin.Owner
@@ -93,6 +95,8 @@ func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 	switch ev := ev.(type) {
 	case *TurnArrived:
 		m.turnArrived(ev)
+	case *TurnFetched:
+		m.turnFetched(ev)
 	case *TurnCancelled:
 		m.turnCancelled(ev)
 	case *ProgramEnded:

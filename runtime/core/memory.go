@@ -14,7 +14,7 @@ import (
 type memory struct{ *Machine }
 
 // Admit implements sched.Memory.
-func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
+func (m memory) Admit(sp *sched.Program) (ok, later bool) {
 	p := sp.Owner.(*program)
 	if !p.intact() {
 		return false, false
@@ -24,18 +24,18 @@ func (m memory) Admit(sp *sched.Program) (ok, copied bool) {
 		return false, false
 	}
 	m.leave(p)
-	copied = m.restore(p)
+	restoring := m.restore(p)
 	t := &p.state
 	if t.timing.Started == 0 {
 		t.timing.Started = m.now
 		t.usage.Reused = p.Cells
 	}
-	if copied {
+	if restoring {
 		t.restoring = m.now
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
 	m.mayLead(p)
-	return true, copied
+	return true, m.awaitPrompt(p) || restoring
 }
 
 // intact tells whether all cells that the sequence has are of the context. What is
@@ -57,6 +57,7 @@ func (m memory) Grow(sp *sched.Program) bool {
 func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
 	p.state.endRestore(m.now)
+	p.state.endFetch(m.now)
 	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.state.usage})
 	m.trim(p)
 	m.republish(p)

@@ -42,7 +42,7 @@ func (ev *TurnArrived) kept() programs.Tokens {
 
 // expected is how many tokens of the prompt an endless cache would have had.
 func (t *turnState) expected() programs.Tokens {
-	return max(0, min(t.past.Tokens, t.prompt-1))
+	return max(0, min(t.past.Tokens, t.size-1))
 }
 
 // missed says what the turn did not find. Until it has run, only what cannot be there is

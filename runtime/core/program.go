@@ -38,11 +38,11 @@ type program struct {
 	copyOf   kvpin.Owner
 	copied   [kvpin.Disk + 1]programs.Tokens
 	move     *move
-	uncopied bool                  // a copy could not be made: none is tried until the next turn is over
-	ahead    [kvpin.Disk + 1]ahead // places in the lanes
-	wanted   programs.Time         // when a copy of it was last promoted
+	uncopied bool                   // a copy could not be made: none is tried until the next turn is over
+	ahead    *[kvpin.Disk + 1]ahead // places in the lanes; nil before the first interlude
+	wanted   programs.Time          // when a copy of it was last promoted
 
-	gap      gap
+	gap      *gap // nil before the first interlude
 	foretold foretold
 	busy     bool // its memory is read from just now
 
@@ -57,17 +57,20 @@ type turnState struct {
 	final    programs.Tokens // cells when all are generated
 	last     bool
 	uncached bool
-	prompt   programs.Tokens // tokens of it
+	size     programs.Tokens // of its prompt
 	past     Past
 	had      programs.Tokens // of program, when the turn arrived
 	ran      bool            // an item of it was put into a step, and
 	found    programs.Tokens // so many cells were there then
-	behind   bool            // stands behind its family's leader, and is not before the scheduler
-	stepping bool            // has an item in the step that runs, and wants its result
+	prompt   prompt
+	ahead    bool // its prompt was fetched before it was admitted, and it still waits
+	behind   bool // stands behind its family's leader, and is not before the scheduler
+	stepping bool // has an item in the step that runs, and wants its result
 
 	next      Call
 	keep      programs.Tokens // of the prompt, what an endless cache would have
 	restoring programs.Time   // since when it waits for cells from lower tiers; 0 when it does not
+	fetching  programs.Time   // since when, in memory, it waits for its prompt; 0 when it does not
 
 	usage  programs.Usage
 	timing Timing

@@ -34,6 +34,9 @@ func randomEvent(t *rapid.T, s *checkedShell) {
 	if len(s.moves) > 0 {
 		kinds = append(kinds, slices.Repeat([]string{"moved"}, 10)...)
 	}
+	if len(s.fetches) > 0 {
+		kinds = append(kinds, slices.Repeat([]string{"fetched"}, 10)...)
+	}
 	if s.flight != nil {
 		kinds = append(kinds, "interrupted", "failed")
 		kinds = append(kinds, slices.Repeat([]string{"done"}, 40)...)
@@ -59,6 +62,8 @@ func randomEvent(t *rapid.T, s *checkedShell) {
 		s.step(t, &core.ContextRewritten{Program: id, Keep: programs.Tokens(rapid.IntRange(-1, 200).Draw(t, "keep"))})
 	case "moved":
 		s.moved(t, rapid.IntRange(0, len(s.moves)-1).Draw(t, "move"), rapid.IntRange(0, 9).Draw(t, "fails") == 0)
+	case "fetched":
+		s.fetched(t, rapid.IntRange(0, len(s.fetches)-1).Draw(t, "fetch"))
 	case "interrupted":
 		s.flight = nil
 		s.step(t, &core.StepDone{Status: core.StepInterrupted})
@@ -78,6 +83,7 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 		MaxNew:   programs.Tokens(rapid.IntRange(0, 150).Draw(t, "new")),
 		Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,
 		Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
+		Absent:   rapid.IntRange(0, 3).Draw(t, "absent") == 0,
 		Tenant:   rapid.SampledFrom([]programs.TenantID{"", "heavy", "bounded"}).Draw(t, "tenant"),
 		Next:     drawCall(t),
 		Class:    programs.Class(rapid.IntRange(0, programs.Classes-1).Draw(t, "class")),
@@ -148,12 +154,15 @@ func common(a, b []engine.Token) (n programs.Tokens) {
 
 // runOut lets the machine finish what it has taken in, and ends every program.
 func (s *checkedShell) runOut(t *rapid.T) {
-	for s.flight != nil || len(s.moves) > 0 {
+	for s.flight != nil || len(s.moves) > 0 || len(s.fetches) > 0 {
 		s.now = s.now.Add(programs.Millisecond)
-		if s.flight != nil {
+		switch {
+		case s.flight != nil:
 			s.done(t, false)
-		} else {
+		case len(s.moves) > 0:
 			s.moved(t, 0, false)
+		default:
+			s.fetched(t, 0)
 		}
 	}
 	for turn := range s.open {

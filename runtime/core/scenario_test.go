@@ -23,8 +23,9 @@ import (
 //	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
 //	           host-rate= and disk-rate= in cells a second, before any is measured;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached tenant=; tool= expected= of what it will call;
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent tenant=; tool= expected= of what it will call;
 //	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and absent= why)
+//	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens
@@ -79,6 +80,8 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 		s.report(t, &core.StepDone{Status: core.StepInterrupted})
 	case "failed":
 		s.report(t, &core.StepDone{Status: core.StepFailed})
+	case "fetched":
+		s.step(t, &core.TurnFetched{Turn: turnID(t, d)})
 	case "cancel":
 		s.step(t, &core.TurnCancelled{Turn: turnID(t, d)})
 	case "ended":
@@ -176,6 +179,7 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Inherits: programs.Tokens(integer(t, d, "inherits", 0)),
 		Last:     d.HasArg("last"),
 		Uncached: d.HasArg("uncached"),
+		Absent:   d.HasArg("absent"),
 	}
 	ev.Past.Tokens = programs.Tokens(integer(t, d, "past", 0))
 	ev.Past.Same = min(ev.Past.Tokens, programs.Tokens(integer(t, d, "same", int64(ev.Keep))))

@@ -21,6 +21,7 @@ import (
 //   - the engine accepts every call, and its memory is what the ledger says;
 //   - the cells that a step extends hold the first tokens of the turn's context;
 //   - a turn that was taken in is finished once, and started before it runs;
+//   - a turn whose prompt is absent is fetched once, and runs after that;
 //   - a turn is suspended only while another runs, or for one that then does;
 //   - while a step runs nothing happens to sequences, but what moves bring back;
 //   - lower tiers hold what the ledger says, and no more than they can;
@@ -36,9 +37,11 @@ type checkedShell struct {
 	order     []programs.ProgramID     // of texts, by first appearance
 	open      map[programs.TurnID]bool // taken in and not finished; true when it runs
 	costs     map[programs.TurnID]*cost
-	arriving  []engine.Token // prompt of the turn that arrives in this step
-	flight    []flight       // the step under way
-	moves     []core.Effect  // under way
+	arriving  []engine.Token           // prompt of the turn that arrives in this step
+	flight    []flight                 // the step under way
+	moves     []core.Effect            // under way
+	absent    map[programs.TurnID]bool // open turns without their prompts; true when one is asked for
+	fetches   []programs.TurnID        // asked for, those of turns that are over included
 	copies    map[place][]engine.Saved
 	lastToken engine.Token
 	losses    []core.Loss // of the step at hand, as the machine told of them
@@ -117,6 +120,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		texts:  map[programs.ProgramID]*text{},
 		open:   map[programs.TurnID]bool{},
 		costs:  map[programs.TurnID]*cost{},
+		absent: map[programs.TurnID]bool{},
 		copies: map[place][]engine.Saved{},
 	}
 	var err, err2 error
@@ -169,7 +173,7 @@ func (s *checkedShell) step(t *rapid.T, ev core.Event) {
 	if at, ok := s.machine.NextDeadline(); ok && at <= s.now {
 		t.Fatalf("the next deadline, %v, has passed at %v", at, s.now)
 	}
-	if len(s.open) > 0 && s.flight == nil && len(s.moves) == 0 {
+	if len(s.open) > 0 && s.flight == nil && len(s.moves) == 0 && len(s.fetches) == 0 {
 		t.Fatalf("%d turns are open and nothing runs", len(s.open))
 	}
 	s.checkTiers(t)
@@ -195,7 +199,7 @@ func rejected(effects []core.Effect, turn programs.TurnID) bool {
 }
 
 func touchesEngine(k core.EffectKind) bool {
-	return k <= core.ReleaseSeq || k == core.StartTurn || k == core.SuspendTurn || k == core.MoveCells || k == core.RunStep
+	return k <= core.ReleaseSeq || k == core.StartTurn || k == core.SuspendTurn || k == core.FetchTurn || k == core.MoveCells || k == core.RunStep
 }
 
 // accept notes a turn that was taken in.
@@ -207,6 +211,9 @@ func (s *checkedShell) accept(t *rapid.T, ev *core.TurnArrived) {
 	text.turn, text.tokens = ev.Turn.Turn, s.arriving
 	s.open[ev.Turn] = false
 	s.costs[ev.Turn] = &cost{prompt: ev.Context, past: ev.Past, uncached: ev.Uncached, found: -1}
+	if ev.Absent {
+		s.absent[ev.Turn] = false
+	}
 }
 
 func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
@@ -227,6 +234,8 @@ func (s *checkedShell) carryOut(t *rapid.T, e core.Effect) {
 		s.started(t, e)
 	case core.SuspendTurn:
 		s.suspended(t, e)
+	case core.FetchTurn:
+		s.fetch(t, e)
 	case core.FinishTurn:
 		s.finished(t, e)
 	case core.RejectTurn:
@@ -331,6 +340,7 @@ func (s *checkedShell) finished(t *rapid.T, e core.Effect) {
 	}
 	delete(s.open, e.Turn)
 	s.checkMissed(t, e)
+	delete(s.absent, e.Turn)
 	s.checkUsage(t, e)
 }
 
@@ -370,6 +380,23 @@ func (s *checkedShell) checkUsage(t *rapid.T, e core.Effect) {
 	}
 }
 
+// fetch notes a prompt that is asked for.
+func (s *checkedShell) fetch(t *rapid.T, e core.Effect) {
+	if asked, absent := s.absent[e.Turn]; !absent || asked {
+		t.Fatalf("%v: absent %v, asked for before %v", e, absent, asked)
+	}
+	s.absent[e.Turn] = true
+	s.fetches = append(s.fetches, e.Turn)
+}
+
+// fetched gives one of the prompts that were asked for, also when its turn is over.
+func (s *checkedShell) fetched(t *rapid.T, i int) {
+	turn := s.fetches[i]
+	s.fetches = slices.Delete(s.fetches, i, i+1)
+	delete(s.absent, turn)
+	s.step(t, &core.TurnFetched{Turn: turn})
+}
+
 func (s *checkedShell) forgotten(t *rapid.T, e core.Effect) {
 	if text := s.text(e.Turn.Program); !text.known || s.isOpen(e.Turn.Program) {
 		t.Fatalf("%v is known: %v, open: %v", e, text.known, s.isOpen(e.Turn.Program))
@@ -393,6 +420,9 @@ func (s *checkedShell) run(t *rapid.T, items []core.Item) {
 		context := s.text(item.Turn.Program).tokens
 		if !s.open[item.Turn] {
 			t.Fatalf("%v runs and was not started", item.Turn)
+		}
+		if _, absent := s.absent[item.Turn]; absent {
+			t.Fatalf("%v runs without its prompt", item.Turn)
 		}
 		cells := s.engine.Tokens(engine.Seq(item.Seq))
 		if !slices.Equal(cells, context[:item.From]) {

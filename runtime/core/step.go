@@ -10,6 +10,7 @@ import (
 func (m *Machine) plan() {
 	m.batch = m.scheduler.Plan(m.now, memory{m}, m.batch[:0])
 	m.prefetch()
+	m.fetchAhead()
 	if len(m.batch) == 0 {
 		return
 	}

@@ -108,10 +108,13 @@ func (m *Machine) restore(p *program) bool {
 }
 
 // restoreMore goes on with what the device lacks of an admitted turn's context, once a
-// move is over and no step runs.
+// move is over, or its prompt is there, and no step runs.
 func (m *Machine) restoreMore(p *program) {
-	if p.Phase == programs.Active && p.Turn.Phase == programs.Restoring && p.move == nil && !m.restore(p) {
-		p.state.endRestore(m.now)
+	if p.Phase != programs.Active || p.Turn.Phase != programs.Restoring || m.restore(p) {
+		return
+	}
+	p.state.endRestore(m.now)
+	if p.state.prompt == atHand {
 		m.scheduler.Restored(&p.Program)
 	}
 }

@@ -30,6 +30,9 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	if p.compacted {
 		p.state.past.Absent, p.compacted = programs.HistoryEdited, false
 	}
+	if ev.Absent {
+		m.absent++
+	}
 	if name, trunk := ev.family(); trunk > 0 && name != p.ID && !ev.Uncached {
 		m.join(p, name, trunk)
 	}
@@ -140,9 +143,12 @@ func (m *Machine) newTurn(ev *TurnArrived) turnState {
 		uncached: ev.Uncached,
 		next:     ev.Next,
 		keep:     ev.kept(),
-		prompt:   ev.Context,
+		size:     ev.Context,
 		past:     ev.Past,
 		timing:   Timing{Arrived: ev.Arrived},
+	}
+	if ev.Absent {
+		t.prompt = absent
 	}
 	if ev.MaxNew > 0 {
 		t.maxNew = min(ev.MaxNew, room)
@@ -180,6 +186,8 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.Turn.Phase = p.Turn.Phase.To(programs.Finished)
 	p.state.timing.Finished = m.now
 	p.state.endRestore(m.now)
+	p.state.endFetch(m.now)
+	m.unwant(p)
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
 	if p.state.uncached {
@@ -209,7 +217,9 @@ func (m *Machine) forget(p *program) {
 	p.Phase = p.Phase.To(programs.Ended)
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
-	m.reprices.Remove(&p.gap.reprice)
+	if p.gap != nil {
+		m.reprices.Remove(&p.gap.reprice)
+	}
 	m.scheduler.Drop(&p.Program)
 	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {

@@ -47,7 +47,7 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = append(b, byte(e.Missed.Why))
 	b = appendNumbers(b, e.Missed.Tokens)
 	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Promised, e.Timing.Finished)
-	return appendNumbers(b, e.Timing.Restoring, e.Retry)
+	return appendNumbers(b, e.Timing.Restoring, e.Timing.Fetching, e.Retry)
 }
 
 func appendItem(b []byte, i *core.Item) []byte {

@@ -24,6 +24,7 @@ type Record struct {
 // kinds makes an event of each kind, by the name of its type.
 var kinds = map[string]func() core.Event{
 	"TurnArrived":      func() core.Event { return new(core.TurnArrived) },
+	"TurnFetched":      func() core.Event { return new(core.TurnFetched) },
 	"TurnCancelled":    func() core.Event { return new(core.TurnCancelled) },
 	"ProgramEnded":     func() core.Event { return new(core.ProgramEnded) },
 	"ToolStarted":      func() core.Event { return new(core.ToolStarted) },

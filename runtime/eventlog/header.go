@@ -21,7 +21,7 @@ type Header struct {
 
 const (
 	format  = "interlude event log"
-	version = 3
+	version = 4
 )
 
 // headerLine is a Header in a log.

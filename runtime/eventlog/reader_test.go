@@ -20,7 +20,7 @@ import (
 func TestEveryKindOfEvent(t *testing.T) {
 	samples := map[string]core.Event{}
 	for _, ev := range []core.Event{
-		&core.TurnArrived{}, &core.TurnCancelled{}, &core.ProgramEnded{}, &core.ToolStarted{}, &core.ToolProgress{},
+		&core.TurnArrived{}, &core.TurnFetched{}, &core.TurnCancelled{}, &core.ProgramEnded{}, &core.ToolStarted{}, &core.ToolProgress{},
 		&core.ContextRewritten{}, &core.MoveDone{}, &core.StepDone{}, &core.Tick{},
 	} {
 		fill(reflect.ValueOf(ev).Elem())
@@ -74,7 +74,7 @@ func eventTypes(t *testing.T) (names []string) {
 			names = append(names, m.Recv.List[0].Type.(*ast.StarExpr).X.(*ast.Ident).Name)
 		}
 	}
-	if len(names) < 9 {
+	if len(names) < 10 {
 		t.Fatalf("found the events %q alone", names)
 	}
 	return names
@@ -195,7 +195,7 @@ func TestUnreadable(t *testing.T) {
 		{"cut in the header", header[:50], "before the header does"},
 		{"no log", "hello\n", "no event log"},
 		{"other JSON", "{}\n", "no event log"},
-		{"another version", strings.Replace(header, `"version":3`, `"version":1`, 1) + "\n", "version 1"},
+		{"another version", strings.Replace(header, `"version":4`, `"version":1`, 1) + "\n", "version 1"},
 		{"an unknown field", strings.Replace(header, `"MaxContext"`, `"MostContext"`, 1) + "\n", "MostContext"},
 		{"an unknown policy", strings.Replace(header, `"interlude"`, `"magic"`, 1) + "\n", "magic"},
 		{"no cells", strings.Replace(header, `"CellBytes":3`, `"CellBytes":0`, 1) + "\n", "CellBytes"},

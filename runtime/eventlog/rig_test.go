@@ -53,6 +53,7 @@ type driver struct {
 	length  map[programs.ProgramID]programs.Tokens
 	running int // items of the step under way
 	moves   []core.MoveID
+	fetches []programs.TurnID
 	said    []string // what the machine answered
 }
 
@@ -74,6 +75,8 @@ func (d *driver) step(ev core.Event) {
 			d.running = len(e.Items)
 		case core.MoveCells:
 			d.moves = append(d.moves, e.Move)
+		case core.FetchTurn:
+			d.fetches = append(d.fetches, e.Turn)
 		}
 	}
 }
@@ -88,6 +91,9 @@ func (d *driver) random(t *rapid.T) {
 	}
 	if len(d.moves) > 0 {
 		kinds = append(kinds, "moved", "moved", "moved")
+	}
+	if len(d.fetches) > 0 {
+		kinds = append(kinds, "fetched", "fetched", "fetched")
 	}
 	tokens := func(most int) programs.Tokens { return programs.Tokens(rapid.IntRange(0, most).Draw(t, "tokens")) }
 	call := core.Call{
@@ -107,6 +113,7 @@ func (d *driver) random(t *rapid.T) {
 			Context: d.length[id], Keep: min(before, tokens(600)), MaxNew: tokens(60), Past: past,
 			Parent: "a", Inherits: tokens(200), Opening: "opening:1", Opens: tokens(200), Left: core.Left{Turns: int(tokens(5))},
 			Uncached: rapid.IntRange(0, 9).Draw(t, "uncached") == 0,
+			Absent:   rapid.IntRange(0, 3).Draw(t, "absent") == 0,
 			Last:     rapid.IntRange(0, 9).Draw(t, "last") == 0,
 			Deadline: d.now.Add(programs.Duration(tokens(5)) * programs.Second),
 		})
@@ -127,6 +134,10 @@ func (d *driver) random(t *rapid.T) {
 		id := d.moves[0]
 		d.moves = d.moves[1:]
 		d.step(&core.MoveDone{Move: id, Failed: rapid.IntRange(0, 9).Draw(t, "fails") == 0})
+	case "fetched":
+		turn := d.fetches[0]
+		d.fetches = d.fetches[1:]
+		d.step(&core.TurnFetched{Turn: turn})
 	case "interrupted":
 		d.running = 0
 		d.step(&core.StepDone{Status: core.StepInterrupted})

@@ -43,6 +43,8 @@ func reasonText(w core.Wait, ahead company) string {
 		return fmt.Sprintf("for what it begins with, which %s was to compute, or computing", w.Head)
 	case sched.ForPipe:
 		return "for the prompts of running turns, which the engine computes first"
+	case sched.ForPrompt:
+		return "for its prompt to be fetched: the node had dropped it while the turn waited"
 	case sched.ForSteps:
 		return "for room in the steps, which were full with decodes and prompts before its own"
 	}
