@@ -65,7 +65,11 @@ func use(t testing.TB, conn *nats.Conn, opts ...sdk.Option) *sdk.Client {
 
 // echo answers with the last message, word by word.
 func echo(ctx context.Context, job *turns.Job) {
-	messages := job.Turn().Messages
+	turn, err := job.Turn(ctx)
+	if err != nil {
+		return
+	}
+	messages := turn.Messages
 	text := string(messages[len(messages)-1].Content)
 	for i := range len(text) {
 		_ = job.Stream(wire.Chunk{Text: text[i : i+1]})

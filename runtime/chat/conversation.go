@@ -75,6 +75,9 @@ type Prompt struct {
 	next transcript
 }
 
+// Size is what the prompt takes in memory, in bytes, about.
+func (p *Prompt) Size() int { return p.next.size() }
+
 // Prepare renders the conversation with the turn's messages and makes tokens of
 // what is new in it. An error is ErrMessages; the conversation is as it was in
 // any case.
@@ -219,9 +222,11 @@ func (t *Template) spell(tokens []engine.Token, text string) (kept []engine.Toke
 }
 
 // Size is what the conversation takes in memory, in bytes, about.
-func (c *Conversation) Size() int {
+func (c *Conversation) Size() int { return c.past.size() }
+
+func (t *transcript) size() int {
 	const perToken = 4
-	return 2*len(c.past.text) + perToken*cap(c.past.tokens) // messages hold the text once more
+	return 2*len(t.text) + perToken*cap(t.tokens) // messages hold the text once more
 }
 
 // end is the last piece; the zero piece when there is none.

@@ -78,6 +78,12 @@ type Steps struct {
 	PiledUp   float64 // of it, that each prompt adds; 0 is 0.1
 }
 
+// The limits of a node that is told nothing else, and so of a simulated one.
+const (
+	DefaultRunning = 32      // turns that run at once
+	DefaultTurns   = 100_000 // turns that are before the machine and not over
+)
+
 // Rates are speeds of the engine and of the ways between the tiers.
 type Rates struct {
 	Prefill   float64 // tokens a second, in a short context; 0 is 1000

@@ -6,10 +6,31 @@ import (
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
-// step takes an event to the core and carries out what it answers, and then ends
-// the turns that the node itself has found a fault with. It tells whether the
-// answer was a rejection.
+// step takes an event to the core and carries out what it answers, and then what follows
+// from that: prompts that the core has asked for and are at hand, and the end of turns that
+// the node itself has found a fault with. It tells whether the answer was a rejection.
 func (l *loop) step(ev core.Event) (rejected bool) {
+	rejected = l.once(ev)
+	if l.following {
+		return rejected
+	}
+	l.following = true
+	for len(l.asked) > 0 || len(l.doomed) > 0 {
+		var t *turn
+		if len(l.asked) > 0 {
+			t, l.asked = l.asked[0], l.asked[1:]
+			l.once(&core.TurnFetched{Turn: t.id})
+			continue
+		}
+		if t, l.doomed = l.doomed[0], l.doomed[1:]; !t.over {
+			l.once(&core.TurnCancelled{Turn: t.id})
+		}
+	}
+	l.following = false
+	return rejected
+}
+
+func (l *loop) once(ev core.Event) (rejected bool) {
 	now := l.clock.now()
 	effects := l.machine.Step(now, ev)
 	if l.node.cfg.Observe != nil {
@@ -21,14 +42,7 @@ func (l *loop) step(ev core.Event) (rejected bool) {
 	l.endTurns()
 	l.submit()
 	l.setTimer()
-	l.node.stats.observe(len(l.turns), len(l.running), len(l.contexts), l.machine)
-	for len(l.doomed) > 0 {
-		t := l.doomed[0]
-		l.doomed = l.doomed[1:]
-		if !t.over {
-			l.step(&core.TurnCancelled{Turn: t.arrival.Turn})
-		}
-	}
+	l.node.stats.observe(l)
 	return rejected
 }
 
@@ -37,12 +51,12 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 	switch e.Kind {
 	case core.OpenSeq, core.ForkSeq, core.ReserveSeq, core.TruncateSeq:
 		if e.Kind == core.OpenSeq || e.Kind == core.ForkSeq {
-			l.resident[e.Turn.Program] = true
+			l.node.residents.add(e.Turn.Program)
 		}
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), cells: int(e.Cells)})
 	case core.ReleaseSeq:
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
-		delete(l.resident, e.Turn.Program)
+		l.node.residents.remove(e.Turn.Program)
 		l.forgetUseless(e.Turn.Program)
 	case core.MoveCells:
 		l.move(e)
@@ -53,7 +67,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 	case core.PinProgram:
 		l.pin, l.pinned = e.Pin, true
 		for i := range l.ended {
-			if t := l.ended[i].turn; t.arrival.Turn.Program == e.Turn.Program {
+			if t := l.ended[i].turn; t.id.Program == e.Turn.Program {
 				l.ended[i].ending.pin = e.Pin
 			}
 		}
@@ -67,13 +81,15 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		if !t.resumable() {
 			l.doom(t, errHandBack)
 		}
+	case core.FetchTurn:
+		l.fetch(l.turns[e.Turn])
 	case core.FinishTurn:
 		l.finish(e)
 	case core.RejectTurn:
 		t := l.turns[e.Turn]
 		delete(l.turns, e.Turn)
 		reason := e.Rejection // the effect is the core's
-		t.end(ending{rejection: &reason})
+		l.end(t, ending{rejection: &reason})
 		return true
 	case core.ForgetProgram:
 		delete(l.contexts, e.Turn.Program)
@@ -91,13 +107,25 @@ func (l *loop) order(c call) {
 	w.calls = append(w.calls, c)
 }
 
-// start gives a turn its sequence, and the sequence the turn's sampling.
+// start gives a turn its sequence.
 func (l *loop) start(e *core.Effect) {
 	t := l.turns[e.Turn]
 	t.seq = engine.Seq(e.Seq)
 	l.running[t.seq] = t
+	l.unkeep(t)
+	if t.prompt != nil {
+		l.begin(t)
+	}
+}
+
+// begin gives the sequence of a turn its sampling, and the turn its goroutine.
+func (l *loop) begin(t *turn) {
+	if t.mail == nil {
+		t.mail = newMailbox()
+		l.node.serving.Go(func() { l.node.serve(l.ctx, t, t.mail) })
+	}
 	sampling, history := t.samplingNow()
-	l.order(call{kind: e.Kind, seq: t.seq, turn: t, sampling: sampling, history: history})
+	l.order(call{kind: core.StartTurn, seq: t.seq, turn: t, sampling: sampling, history: history})
 }
 
 // fill puts the step into the work at hand.
@@ -108,7 +136,7 @@ func (l *loop) fill(items []core.Item) {
 		w.turns = append(w.turns, t)
 		w.items = append(w.items, engine.Item{
 			Seq:    t.seq,
-			Tokens: t.tokens[i.From : i.From+i.Count],
+			Tokens: t.prompt.tokens[i.From : i.From+i.Count],
 			Sample: i.Sample,
 		})
 	}
@@ -127,7 +155,9 @@ func (l *loop) finish(e *core.Effect) {
 	delete(l.running, t.seq)
 	t.seq = 0
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
-		k.turn, k.tokens = nil, t.tokens
+		if k.turn = nil; t.prompt != nil {
+			k.tokens = t.prompt.tokens
+		}
 		l.forgetUseless(e.Turn.Program)
 	}
 	l.node.stats.finished(e)
@@ -144,7 +174,7 @@ type turnEnd struct {
 // endTurns tells the turns that the core has finished, once all effects are carried out.
 func (l *loop) endTurns() {
 	for i := range l.ended {
-		l.ended[i].turn.end(l.ended[i].ending)
+		l.end(l.ended[i].turn, l.ended[i].ending)
 		l.ended[i] = turnEnd{}
 	}
 	l.ended = l.ended[:0]
@@ -152,8 +182,13 @@ func (l *loop) endTurns() {
 
 // forgetUseless drops the tokens of a context that no cells are left of anywhere.
 func (l *loop) forgetUseless(id programs.ProgramID) {
-	if k := l.contexts[id]; k != nil && k.turn == nil && !l.resident[id] && l.tiers.copies[id] == 0 {
+	k := l.contexts[id]
+	switch {
+	case k == nil || l.node.residents.has(id) || l.tiers.copies[id] > 0:
+	case k.turn == nil:
 		delete(l.contexts, id)
+	case k.turn.prompt == nil:
+		k.tokens = nil
 	}
 }
 

@@ -22,14 +22,17 @@ type loop struct {
 	clock   clock
 	alarm   programs.Time // what the timer is set to; 0 for nothing
 	timer   *time.Timer
+	ctx     context.Context // of the node's Run
 
 	turns    map[programs.TurnID]*turn // arrived and not over
 	running  map[engine.Seq]*turn      // started, by the sequence they run on
 	contexts map[programs.ProgramID]*known
-	resident map[programs.ProgramID]bool // programs that have a sequence
+	ready    int // bytes of prompts that are kept for turns that wait
 
-	draining bool
-	doomed   []*turn // to be ended by the node as soon as the effects at hand are carried out
+	draining  bool
+	asked     []*turn // whose prompts the core wants, and are still at hand
+	following bool    // step is at what follows from an event
+	doomed    []*turn // to be ended by the node as soon as the effects at hand are carried out
 
 	filling  *work   // for the effects at hand; nil when they ask nothing of the device
 	stepping *work   // whose step is under way
@@ -43,7 +46,7 @@ type loop struct {
 	report   core.StepDone
 }
 
-func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
+func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, below *disk) *loop {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	return &loop{
@@ -52,10 +55,10 @@ func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
 		device:   d,
 		clock:    n.clock,
 		timer:    timer,
+		ctx:      ctx,
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
-		resident: map[programs.ProgramID]bool{},
 		tiers:    newTiers(packerOf(n.cfg.Engine), below),
 	}
 }
@@ -63,38 +66,44 @@ func newLoop(n *Node, machine *core.Machine, d *device, below *disk) *loop {
 // known is what the loop knows of a program's context: the tokens of its last turn
 // that was taken in, its cells' among them.
 type known struct {
-	last   programs.TurnNumber
-	turn   *turn          // while it is not over
-	tokens []engine.Token // after that
+	last programs.TurnNumber
+	turn *turn // while it is not over
+
+	// tokens are those of a turn that is over, and of one whose prompt is not at hand the
+	// first of them, as many as there may be cells of.
+	tokens []engine.Token
 }
 
 func (k *known) context() []engine.Token {
 	switch {
 	case k == nil:
 		return nil
-	case k.turn != nil:
-		return k.turn.tokens
+	case k.turn != nil && k.turn.prompt != nil:
+		return k.turn.prompt.tokens
 	}
 	return k.tokens
 }
 
-// message is what a turn's goroutine tells the loop: that its turn has arrived, that
-// nobody wants it any longer, or what is known of its program's tool.
+// message is what the loop is told: that a turn has arrived, that its prompt is at hand
+// again, that nobody wants it any longer, or what is known of its program's tool.
 type message struct {
 	turn      *turn
+	arrival   *core.TurnArrived
+	fetched   bool
+	prompt    *prompt // nil: it cannot be had
 	cancelled bool
 	signal    *signal
 }
 
 // run drives the core until there is nothing left to serve, which ctx's end
 // leads to, or until the engine fails.
-func (l *loop) run(ctx context.Context) (err error) {
+func (l *loop) run() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the node panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
-	drain := ctx.Done()
+	drain := l.ctx.Done()
 	var grace <-chan time.Time
 	for {
 		select {
@@ -151,38 +160,58 @@ func (l *loop) take(m message) {
 	case m.signal != nil:
 		l.hear(m.signal)
 	case m.cancelled:
-		if !m.turn.over {
-			l.step(&core.TurnCancelled{Turn: m.turn.arrival.Turn})
-		}
+		l.cancel(m.turn)
+	case m.fetched:
+		l.fetched(m.turn, m.prompt)
 	case l.draining:
 		m.turn.fault = errHandBack
-		m.turn.end(ending{})
+		l.end(m.turn, ending{})
 	default:
-		l.arrive(m.turn)
+		l.arrive(m.turn, m.arrival)
+	}
+}
+
+// cancel ends a turn that nobody wants, or notes that for when it comes.
+func (l *loop) cancel(t *turn) {
+	t.cancelled = true
+	if l.turns[t.id] == t {
+		l.step(&core.TurnCancelled{Turn: t.id})
 	}
 }
 
 // arrive puts a turn before the core, with what its context has in common with
-// those that may be in memory.
-func (l *loop) arrive(t *turn) {
-	ev := &t.arrival
-	before := l.contexts[ev.Turn.Program]
-	ev.Arrived = min(ev.Arrived, l.clock.now())
-	ev.Keep = common(before.context(), t.tokens)
-	ev.Past.KeepUnknown = before == nil
-	ev.Inherits = common(l.contexts[ev.Parent].context(), t.tokens)
-	if other := l.turns[ev.Turn]; other != nil { // the same turn twice: the core would not know them apart
+// those that may be in memory. A prompt for which there is no room is dropped behind that,
+// unless the core wants it at once.
+func (l *loop) arrive(t *turn, ev *core.TurnArrived) {
+	if other := l.turns[t.id]; other != nil { // the same turn twice: the core would not know them apart
 		t.fault = errHandBack
-		t.end(ending{})
+		l.end(t, ending{})
 		return
 	}
-	l.turns[ev.Turn] = t
-	l.contexts[ev.Turn.Program] = &known{last: ev.Turn.Turn, turn: t}
-	if rejected := l.step(ev); rejected {
-		delete(l.contexts, ev.Turn.Program)
+	l.turns[t.id] = t
+	before := l.contexts[ev.Turn.Program]
+	ev.Arrived = min(ev.Arrived, l.clock.now())
+	ev.Keep = common(before.context(), t.prompt.tokens)
+	ev.Past.KeepUnknown = before == nil
+	ev.Inherits = common(l.contexts[ev.Parent].context(), t.prompt.tokens)
+	ev.Absent = !l.keep(t, ev.Keep > 0)
+	t.absent = ev.Absent
+	k := &known{last: t.id.Turn, turn: t}
+	l.contexts[t.id.Program] = k
+	switch rejected := l.step(ev); {
+	case rejected:
+		delete(l.contexts, t.id.Program)
 		if before != nil {
-			l.contexts[ev.Turn.Program] = before
+			l.contexts[t.id.Program] = before
 		}
+		return
+	case t.absent && !t.over:
+		k.tokens = before.context()[:ev.Keep]
+		l.drop(t)
+		l.forgetUseless(t.id.Program)
+	}
+	if t.cancelled && !t.over {
+		l.step(&core.TurnCancelled{Turn: t.id})
 	}
 }
 

@@ -14,7 +14,7 @@ type mailbox struct {
 	end  *ending
 }
 
-func newMailbox() mailbox { return mailbox{ready: make(chan struct{}, 1)} }
+func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
 // put adds text.
 func (m *mailbox) put(text string) {

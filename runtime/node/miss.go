@@ -19,8 +19,8 @@ type origin struct {
 }
 
 // from notes a turn that was completed.
-func (o *origin) from(turn *wire.Turn, result *wire.Result) {
-	*o = origin{known: true, node: result.Node, uncached: turn.Lifecycle.Cache == wire.CacheNone}
+func (o *origin) from(result *wire.Result, uncached bool) {
+	*o = origin{known: true, node: result.Node, uncached: uncached}
 }
 
 // absent is why this node may have no cells of the conversation, or may not know that it

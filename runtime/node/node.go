@@ -15,6 +15,7 @@ import (
 	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
+	"github.com/interlude-run/interlude/runtime/internal/crew"
 )
 
 // Config says what a node works with. Engine, Template, Vocabulary and Turns are
@@ -27,8 +28,9 @@ type Config struct {
 	Turns      Turns
 
 	StepTokens  int           // most tokens of a step; 0: the engine's MaxStep
-	MaxRunning  int           // most turns that run at once; 0: 32, or StepTokens if that is less
-	MaxTurns    int           // most turns taken from Turns and not finished; 0: 4·MaxRunning
+	MaxRunning  int           // most turns that run at once; 0: core.DefaultRunning, or StepTokens if that is less
+	MaxTurns    int           // most turns taken from Turns and not finished; 0: core.DefaultTurns
+	ReadyBytes  int           // memory for prompts that are kept ready for turns that wait; 0: 256 MiB
 	MaxTokens   int           // most tokens of an answer whose turn does not say; 0: 1024
 	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
 	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
@@ -65,10 +67,16 @@ type Node struct {
 	clock clock
 	stats stats
 
+	residents *residents
+	preparers *crew.Crew[errand] // make prompts
+	enders    *crew.Crew[errand] // bring turns to their end that were never started
+	serving   sync.WaitGroup     // of the goroutines of those that were
+
 	inbox   chan message
-	slots   chan struct{} // one for each turn taken from Turns
-	stopped chan struct{} // closed when the loop is no more
-	served  chan struct{} // closed when no turn is left and none will come
+	slots   chan struct{}  // one for each turn taken from Turns
+	open    sync.WaitGroup // of these
+	stopped chan struct{}  // closed when the loop is no more
+	served  chan struct{}  // closed when no turn is left and none will come
 }
 
 // New makes a node. It touches neither the engine nor the turns.
@@ -78,17 +86,18 @@ func New(cfg Config) (*Node, error) {
 	}
 	g := cfg.Engine.Geometry()
 	cfg.StepTokens = otherwise(cfg.StepTokens, g.MaxStep)
-	cfg.MaxRunning = otherwise(cfg.MaxRunning, min(32, cfg.StepTokens))
-	cfg.MaxTurns = otherwise(cfg.MaxTurns, 4*cfg.MaxRunning)
+	cfg.MaxRunning = otherwise(cfg.MaxRunning, min(core.DefaultRunning, cfg.StepTokens))
+	cfg.MaxTurns = otherwise(cfg.MaxTurns, core.DefaultTurns)
 	cfg.MaxTokens = otherwise(cfg.MaxTokens, 1024)
 	cfg.TalkBytes = otherwise(cfg.TalkBytes, 256<<20)
+	cfg.ReadyBytes = otherwise(cfg.ReadyBytes, 256<<20)
 	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
 	cfg.Log = otherwise(cfg.Log, slog.Default())
 	cfg.Policy = otherwise(cfg.Policy, sched.Default)
 	switch {
 	case cfg.StepTokens < 1 || cfg.StepTokens > g.MaxStep:
 		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
-	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0:
+	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.ReadyBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0:
 		return nil, errors.New("node: a limit or a time is negative")
 	case cfg.HostBytes < 0 || cfg.DiskBytes < 0 || cfg.DiskBytes > 0 && cfg.HostBytes == 0:
 		return nil, fmt.Errorf("node: HostBytes is %d and DiskBytes %d; neither is below 0, and copies go to disk from the host", cfg.HostBytes, cfg.DiskBytes)
@@ -99,13 +108,14 @@ func New(cfg Config) (*Node, error) {
 		}
 	}
 	n := &Node{
-		cfg:     cfg,
-		talks:   newTalks(cfg.TalkBytes),
-		clock:   newClock(),
-		inbox:   make(chan message),
-		slots:   make(chan struct{}, cfg.MaxTurns),
-		stopped: make(chan struct{}),
-		served:  make(chan struct{}),
+		cfg:       cfg,
+		talks:     newTalks(cfg.TalkBytes),
+		residents: newResidents(),
+		clock:     newClock(),
+		inbox:     make(chan message),
+		slots:     make(chan struct{}, cfg.MaxTurns),
+		stopped:   make(chan struct{}),
+		served:    make(chan struct{}),
 	}
 	n.stats.pool.Store(g.PoolBytes)
 	if _, err := n.machine(); err != nil {
@@ -191,6 +201,7 @@ func (n *Node) Run(ctx context.Context) error {
 		goroutines.Go(below.run)
 	}
 	goroutines.Go(device.run)
+	n.hire(ctx)
 	goroutines.Go(func() {
 		defer close(n.served)
 		if err := n.intake(ctx); err != nil {
@@ -198,7 +209,9 @@ func (n *Node) Run(ctx context.Context) error {
 		}
 	})
 
-	err = newLoop(n, machine, device, below).run(ctx)
+	l := newLoop(ctx, n, machine, device, below)
+	err = l.run()
+	l.abandon()
 	close(n.stopped)
 	if err != nil {
 		n.cfg.Log.Error("the node stops: every turn is handed back", "error", err)
@@ -220,12 +233,15 @@ type turnsError struct{ error }
 
 func (e turnsError) Unwrap() error { return e.error }
 
-// intake takes turns and starts a goroutine for each, as many at once as there
-// are slots. It returns when ctx has ended, or Turns has failed, and every turn
-// is finished or handed back.
+// intake takes turns and has them prepared, as many as there are slots. It returns when
+// ctx has ended, or Turns has failed, and every turn is finished or handed back.
 func (n *Node) intake(ctx context.Context) error {
-	var turns sync.WaitGroup
-	defer turns.Wait()
+	defer func() {
+		n.open.Wait()
+		n.serving.Wait()
+		n.preparers.Wait()
+		n.enders.Wait()
+	}()
 	for {
 		select {
 		case n.slots <- struct{}{}:
@@ -239,9 +255,6 @@ func (n *Node) intake(ctx context.Context) error {
 			}
 			return turnsError{fmt.Errorf("take a turn: %w", err)}
 		}
-		turns.Go(func() {
-			defer func() { <-n.slots }()
-			n.serve(ctx, job)
-		})
+		n.take(job)
 	}
 }

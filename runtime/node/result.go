@@ -3,7 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
-	"log/slog"
+	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/programs"
@@ -15,35 +15,35 @@ import (
 
 // result is what the program is told of how its turn ended; nil when the job is
 // to be handed back.
-func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logger) *wire.Result {
+func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 	switch {
 	case errors.Is(end.fault, engine.ErrGrammar):
-		return n.rejected(job, wire.CodeInvalidGrammar, end.fault)
+		return n.rejected(t, wire.CodeInvalidGrammar, end.fault)
 	case errors.Is(end.fault, errHandBack):
 		return nil
 	case end.rejection != nil:
-		return n.notTakenIn(job, t, *end.rejection)
+		return n.notTakenIn(t, *end.rejection)
 	}
-	r := n.blank(job)
+	r := n.blank(t)
 	r.Text = text
 	for _, token := range end.tokens {
 		r.Tokens = append(r.Tokens, int32(token))
 	}
 	r.Usage = wire.Usage{
-		PromptTokens:     len(t.prompt.Tokens),
+		PromptTokens:     t.context,
 		ReusedTokens:     int(end.usage.Reused),
 		RestoredTokens:   int(end.usage.Restored),
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
-	r.Miss = missOf(end.missed, t.arrival.Past)
+	r.Miss = missOf(end.missed, t.past)
 	stamp(&r.Timing, end.timing)
-	if !job.Turn().Lifecycle.Last {
+	if !t.last {
 		r.Pin = pinOf(end.pin)
 	}
 	switch {
 	case end.fault != nil || end.outcome == programs.Failed:
-		log.Error("the turn failed", "error", end.fault)
+		n.log(t).Error("the turn failed", "error", end.fault)
 		r.Outcome = wire.Failed
 		r.Error = refusal(wire.CodeEngine, fmt.Sprintf("the engine could not go on with the turn: %v", end.fault))
 		r.Error.Retryable = true
@@ -52,7 +52,7 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 		r.Error = refusal(wire.CodeCancelled, "the turn was cancelled")
 	case end.outcome == programs.TimedOut:
 		r.Outcome = wire.DeadlineExceeded
-		r.Error = refusal(wire.CodeDeadlineExceeded, fmt.Sprintf("the turn was not answered within its %d ms", job.Turn().TimeoutMS))
+		r.Error = refusal(wire.CodeDeadlineExceeded, fmt.Sprintf("the turn was not answered within its %d ms", t.patience().Milliseconds()))
 	case end.outcome == programs.Length:
 		r.Outcome, r.FinishReason = wire.Completed, wire.FinishLength
 	case end.stopped:
@@ -64,17 +64,17 @@ func (n *Node) result(job Job, t *turn, text string, end *ending, log *slog.Logg
 }
 
 // notTakenIn is the result of a turn that the core rejected.
-func (n *Node) notTakenIn(job Job, t *turn, reason programs.Rejection) *wire.Result {
+func (n *Node) notTakenIn(t *turn, reason programs.Rejection) *wire.Result {
 	g := n.cfg.Engine.Geometry()
 	switch reason {
 	case programs.Empty:
-		return n.rejected(job, wire.CodeInvalidTurn, errors.New("the prompt has no tokens"))
+		return n.rejected(t, wire.CodeInvalidTurn, errors.New("the prompt has no tokens"))
 	case programs.TooLong:
-		return n.rejected(job, wire.CodeContextTooLong,
-			fmt.Errorf("the prompt has %d tokens, and the model's context %d", len(t.prompt.Tokens), g.MaxContext))
+		return n.rejected(t, wire.CodeContextTooLong,
+			fmt.Errorf("the prompt has %d tokens, and the model's context %d", t.context, g.MaxContext))
 	case programs.TooLarge:
-		return n.rejected(job, wire.CodeContextTooLong,
-			fmt.Errorf("the prompt has %d tokens, and the node's KV pool holds %d", len(t.prompt.Tokens), g.PoolBytes/g.CellBytes))
+		return n.rejected(t, wire.CodeContextTooLong,
+			fmt.Errorf("the prompt has %d tokens, and the node's KV pool holds %d", t.context, g.PoolBytes/g.CellBytes))
 	}
 	return nil // Busy, Overloaded: it is not the turn's fault
 }
@@ -89,8 +89,8 @@ var hints = map[wire.Code]string{
 	wire.CodeEngine:           "send it as the next turn; if it fails again, tell the node's operator",
 }
 
-func (n *Node) rejected(job Job, code wire.Code, err error) *wire.Result {
-	r := n.blank(job)
+func (n *Node) rejected(t *turn, code wire.Code, err error) *wire.Result {
+	r := n.blank(t)
 	r.Outcome = wire.Rejected
 	r.Error = refusal(code, err.Error())
 	return r
@@ -101,13 +101,19 @@ func refusal(code wire.Code, message string) *wire.Error {
 }
 
 // blank is a result with what all have.
-func (n *Node) blank(job Job) *wire.Result {
-	w := job.Turn()
+func (n *Node) blank(t *turn) *wire.Result {
+	id := t.job.ID()
 	return &wire.Result{
-		Version: w.Version, Tenant: w.Tenant, Program: w.Program, Turn: w.Turn,
-		Timing: wire.Timing{AcceptedAt: w.AcceptedAt},
-		Node:   n.cfg.Name, Attempt: job.Attempt(),
+		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
+		Timing: wire.Timing{AcceptedAt: t.job.AcceptedAt()},
+		Node:   n.cfg.Name, Attempt: t.job.Attempt(),
 	}
+}
+
+// patience is how long the turn was to take at most.
+func (t *turn) patience() time.Duration {
+	at, _ := t.job.Deadline()
+	return at.Sub(t.job.AcceptedAt())
 }
 
 // stamp writes the turn's milestones as milliseconds since its arrival.

@@ -176,16 +176,37 @@ type job struct {
 	turn      *wire.Turn
 	cancelled chan struct{}
 	over      chan struct{} // closed at its end
+	read      int           // how often the turn was read
+	started   bool
 	parts     []string
 	at        []time.Time // of the parts
 	result    *wire.Result
 	broken    error // what Finish and History answer
+	lost      error // what Turn answers
 }
 
-func (j *job) Turn() *wire.Turn               { return j.turn }
+func (j *job) ID() wire.ID                    { return j.turn.ID() }
 func (j *job) Attempt() int                   { return 1 }
-func (j *job) Cancelled() <-chan struct{}     { return j.cancelled }
+func (j *job) AcceptedAt() time.Time          { return j.turn.AcceptedAt }
+func (j *job) Deadline() (time.Time, bool)    { return j.turn.Deadline() }
+func (j *job) Drop()                          {}
+func (j *job) Start()                         { j.started = true }
 func (j *job) GiveBack(context.Context) error { close(j.over); return nil }
+
+func (j *job) Turn(context.Context) (*wire.Turn, error) {
+	j.read++
+	return j.turn, j.lost
+}
+
+func (j *job) OnCancel(f func()) {
+	go func() {
+		select {
+		case <-j.cancelled:
+			f()
+		case <-j.over:
+		}
+	}()
+}
 
 func (j *job) Stream(text string) {
 	j.parts = append(j.parts, text)

@@ -18,6 +18,7 @@ type Stats struct {
 	Signals   int64 // of clients, between turns
 	Rewritten int64 // turns whose past was no longer that of the turn before
 	Rebuilt   int64 // conversations put together from their history
+	Fetched   int64 // prompts made once more, as there was no room to keep them ready
 
 	Steps     int64
 	Reused    int64 // tokens of prompts found on the device when their turns were admitted
@@ -28,6 +29,7 @@ type Stats struct {
 
 	Turns    int64 // taken in and not over, now
 	Running  int64 // of these, those in memory
+	Ready    int64 // bytes of prompts that are kept for those that wait, now
 	Contexts int64 // token lists of programs, kept while they run or have cells
 	KVUsed   int64 // bytes of the pool that are accounted for, now
 	KVPool   int64 // bytes of the pool
@@ -39,7 +41,7 @@ type Stats struct {
 type stats struct {
 	completed, cancelled, timedOut, failed, rejected atomic.Int64
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
-	signals                                          atomic.Int64
+	signals, fetched, ready                          atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
 	host, disk, restored, ahead                      atomic.Int64
@@ -60,6 +62,7 @@ func (n *Node) Stats() Stats {
 		Signals:    s.signals.Load(),
 		Rewritten:  s.rewritten.Load(),
 		Rebuilt:    s.rebuilt.Load(),
+		Fetched:    s.fetched.Load(),
 
 		Steps:     s.steps.Load(),
 		Reused:    s.reused.Load(),
@@ -71,6 +74,7 @@ func (n *Node) Stats() Stats {
 		Turns:    s.turns.Load(),
 		Contexts: s.contexts.Load(),
 		Running:  s.running.Load(),
+		Ready:    s.ready.Load(),
 		KVUsed:   s.used.Load(),
 		KVPool:   s.pool.Load(),
 		KVHost:   s.host.Load(),
@@ -79,13 +83,14 @@ func (n *Node) Stats() Stats {
 }
 
 // observe notes what is at this moment.
-func (s *stats) observe(turns, running, contexts int, m *core.Machine) {
-	s.turns.Store(int64(turns))
-	s.contexts.Store(int64(contexts))
-	s.running.Store(int64(running))
-	s.used.Store(int64(m.Memory().Used))
-	_, host := m.Tier(kvpin.Host)
-	_, disk := m.Tier(kvpin.Disk)
+func (s *stats) observe(l *loop) {
+	s.turns.Store(int64(len(l.turns)))
+	s.contexts.Store(int64(len(l.contexts)))
+	s.running.Store(int64(len(l.running)))
+	s.ready.Store(int64(l.ready))
+	s.used.Store(int64(l.machine.Memory().Used))
+	_, host := l.machine.Tier(kvpin.Host)
+	_, disk := l.machine.Tier(kvpin.Disk)
 	s.host.Store(int64(host))
 	s.disk.Store(int64(disk))
 }

@@ -79,6 +79,18 @@ func (s *talks) put(program programs.ProgramID, t *talk) {
 	}
 }
 
+// pass notes that a turn ended without an answer: what was said before it stands, and is
+// what the next turn goes on with.
+func (s *talks) pass(turn programs.TurnID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.known[turn.Program]; e != nil {
+		if k := e.Value.(*talk); k.last == turn.Turn-1 {
+			k.last = turn.Turn
+		}
+	}
+}
+
 func (s *talks) remove(e *list.Element) *talk {
 	t := s.recent.Remove(e).(*talk)
 	delete(s.known, t.program)

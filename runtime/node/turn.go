@@ -9,30 +9,62 @@ import (
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
-// turn is a turn on its way through the node. Its goroutine prepares it and
-// hands it to the loop; from then on the loop alone touches what stands below
-// the line, and the mailbox is between the two.
+// turn is a turn on its way through the node. While it waits it is small: there may be
+// very many. It is with one of the crew, with the loop, or, from its first start on, with
+// both the loop and a goroutine of its own, between which the mailbox is.
 type turn struct {
-	arrival  core.TurnArrived
-	prompt   *chat.Prompt
+	id      programs.TurnID
+	job     Job
+	last    bool   // no turn of the program follows
+	context int    // tokens of its prompt
+	sum     uint64 // of these tokens: made once more they must be the same
+
+	uncached bool      // it leaves nothing in the cache
+	past     core.Past // what of earlier turns it could find
+
+	talk  *talk // the program's, where
+	holds bool  // the turn has it for itself; it may have none
+
+	// ───── the loop's
+
+	prompt    *prompt    // nil while it is not at hand
+	fetching  bool       // one of the crew makes it once more: it has the talk, too
+	late      *ending    // that came meanwhile
+	mail      *mailbox   // nil before the turn has its own goroutine
+	kept      int        // bytes of the prompt that count as kept ready
+	seq       engine.Seq // while it runs
+	absent    bool       // the core knows that the prompt is not at hand, and has not asked for it
+	cancelled bool       // nobody wants the result
+	over      bool       // FinishTurn or RejectTurn has come
+	stopped   bool       // by a stop string
+	fault     error      // why it cannot go on, when the node knows better than the core
+}
+
+// prompt is what it takes to run a turn, prepared from its message and its program's
+// history.
+type prompt struct {
+	*chat.Prompt
 	sampling engine.Sampling
-	mail     mailbox
+	output   *chat.Output
+	hinted   bool           // the program has said what it will call
+	tokens   []engine.Token // the prompt's, and what was sampled
+}
 
-	// ─────
-
-	tokens  []engine.Token // the prompt's, and what was sampled
-	output  *chat.Output
-	seq     engine.Seq // while it runs
-	over    bool       // FinishTurn or RejectTurn has come
-	fault   error      // why it cannot go on, when the node knows better than the core
-	stopped bool       // by a stop string
+// size is what keeping the prompt ready takes, in bytes, about.
+func (p *prompt) size(k *talk) int {
+	const perToken = 4
+	n := p.Prompt.Size() + perToken*cap(p.tokens)
+	if k != nil {
+		n += k.conversation.Size()
+	}
+	return n
 }
 
 // errHandBack is the fault of a turn that another node, or this one later, is to
 // do from the beginning.
 var errHandBack = errors.New("handed back")
 
-// ending tells a turn's goroutine how the turn ended.
+// ending tells how a turn ended.
 type ending struct {
 	outcome   programs.Outcome
 	rejection *programs.Rejection // set when the core did not take the turn in
@@ -45,17 +77,30 @@ type ending struct {
 	pin       core.Pin // of the program, when another turn may come
 }
 
+// tokens are those of the turn's context, as far as they are at hand.
+func (t *turn) tokens() []engine.Token {
+	if t.prompt == nil {
+		return nil
+	}
+	return t.prompt.tokens
+}
+
 // sampled is what the turn has generated.
-func (t *turn) sampled() []engine.Token { return t.tokens[len(t.prompt.Tokens):] }
+func (t *turn) sampled() []engine.Token {
+	if t.prompt == nil {
+		return nil
+	}
+	return t.prompt.tokens[t.context:]
+}
 
 // accept takes a sampled token into the turn's context and text, and says how the
 // turn goes on.
 func (t *turn) accept(out engine.Output, vocabulary chat.Tokenizer) core.ItemResult {
-	t.tokens = append(t.tokens, out.Token)
+	t.prompt.tokens = append(t.prompt.tokens, out.Token)
 	if out.End {
 		return core.ItemEnded
 	}
-	text, stopped := t.output.Write(vocabulary.Piece(out.Token))
+	text, stopped := t.prompt.output.Write(vocabulary.Piece(out.Token))
 	if text != "" {
 		t.mail.put(text)
 	}
@@ -71,27 +116,19 @@ func (t *turn) accept(out engine.Output, vocabulary chat.Tokenizer) core.ItemRes
 // its place in memory, draws on with another seed: with its own it would draw
 // again what it has drawn.
 func (t *turn) samplingNow() (engine.Sampling, []engine.Token) {
-	s := t.sampling
+	s := t.prompt.sampling
 	s.Seed += uint32(len(t.sampled()))
 	window := s.PenaltyWindow
 	if window == 0 {
 		window = defaultPenaltyWindow
 	}
-	return s, t.tokens[max(0, len(t.tokens)-window):]
+	return s, t.prompt.tokens[max(0, len(t.prompt.tokens)-window):]
 }
 
 const defaultPenaltyWindow = 64 // as package engine says
 
 // resumable tells whether the turn can start once more after it has generated
 // tokens: a grammar cannot be set to where it stood.
-func (t *turn) resumable() bool { return t.sampling.Grammar == "" || len(t.sampled()) == 0 }
-
-// end tells the turn's goroutine that the turn is over.
-func (t *turn) end(e ending) {
-	t.over = true
-	if rest := t.output.Close(); rest != "" {
-		t.mail.put(rest)
-	}
-	e.fault, e.stopped, e.tokens = t.fault, t.stopped, t.sampled()
-	t.mail.close(&e)
+func (t *turn) resumable() bool {
+	return len(t.sampled()) == 0 || t.prompt.sampling.Grammar == ""
 }

@@ -3,12 +3,13 @@ package node
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 // Turns hands out the turns that this node is to serve. Those of one program
-// come one after the other: the next when the one before has its result.
+// come one after the other: the next when the one before has had its end.
 type Turns interface {
 	// Next waits for the next turn. It is called by one goroutine. It returns an
 	// error when ctx has ended, or when no turn will ever come again.
@@ -16,18 +17,33 @@ type Turns interface {
 }
 
 // Job is a turn in the hands of this node. The node ends it with one successful
-// Finish or one GiveBack, and keeps nothing of it after that. All methods are
-// called by one goroutine.
+// Finish or one GiveBack, and keeps nothing of it after that. It may have very many
+// that wait, so that a Job is small. Methods are called by one goroutine at a time.
 type Job interface {
-	// Turn is the turn as it was accepted. It has been validated, and is not to
-	// be changed.
-	Turn() *wire.Turn
+	// ID names the turn.
+	ID() wire.ID
 
 	// Attempt counts how often the turn was handed out, from 1.
 	Attempt() int
 
-	// Cancelled is closed when nobody wants the result any longer.
-	Cancelled() <-chan struct{}
+	// AcceptedAt is when the turn was accepted, and Deadline when it has taken too
+	// long; false for never.
+	AcceptedAt() time.Time
+	Deadline() (at time.Time, ok bool)
+
+	// Turn is the turn as it was accepted. It has been validated, and is not to
+	// be changed. It may have to be read again from where it is stored.
+	Turn(ctx context.Context) (*wire.Turn, error)
+
+	// Drop says that Turn will not be wanted soon.
+	Drop()
+
+	// Start says that the turn runs from now on.
+	Start()
+
+	// OnCancel has f called, once, when nobody wants the result any longer. f does
+	// not wait for anything.
+	OnCancel(f func())
 
 	// History gives the turns of the program before this one that were
 	// completed, and their results, in their order.

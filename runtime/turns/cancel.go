@@ -47,7 +47,7 @@ func (c canceller) cancel(ctx context.Context, subject string) (*wire.CancelAck,
 		Error:   &wire.Error{Code: wire.CodeCancelled, Message: "a client cancelled the turn", Hint: "send the program's next turn"},
 		Node:    c.cfg.Node,
 	}
-	complete(result, turn, time.Now())
+	complete(result, id, turn.AcceptedAt, time.Now())
 	data, err := wire.Encode(result)
 	if err != nil {
 		return nil, err

@@ -14,17 +14,23 @@ type Config struct {
 	Node string // its name in results; default: the host's and a random part
 
 	MaxQueued    int           // turns accepted and not finished, on all nodes; default 1024
-	MaxJobs      int           // turns held by this node at a time; default 256
+	MaxJobs      int           // turns that this node takes and has not ended; default DefaultJobs
+	BodyBytes    int           // of messages, that have come and are not looked into yet; default 64 MiB. Others are read again
 	MaxTurnBytes int           // of a submitted message; default 1 MiB
 	RetryAfter   time.Duration // what a full queue tells clients to wait; default 250 ms
 
-	AckWait  time.Duration // a node unheard of for so long loses its turns; default 4 s
-	MaxAge   time.Duration // how long turns and results are kept; default 7 days
-	Replicas int           // of the streams, on a cluster; default 1
+	AckWait   time.Duration // a node unheard of for so long loses its running turns; default 4 s
+	WaitLease time.Duration // and for so long, at most, those that wait; default 2 min, or AckWait if that is more. See lease.go
+	MaxAge    time.Duration // how long turns and results are kept; default 7 days
+	Replicas  int           // of the streams, on a cluster; default 1
 
 	Signals Signals      // who hears what clients say between turns; nil: nobody
 	Log     *slog.Logger // default: none
 }
+
+// DefaultJobs is how many turns a node takes by default: so many that the scheduler sees all
+// that are accepted.
+const DefaultJobs = 100_000
 
 func (c Config) withDefaults() Config {
 	if c.Node == "" {
@@ -35,10 +41,12 @@ func (c Config) withDefaults() Config {
 		c.Node = host + "-" + rand.Text()[:6]
 	}
 	setDefault(&c.MaxQueued, 1024)
-	setDefault(&c.MaxJobs, 256)
+	setDefault(&c.MaxJobs, DefaultJobs)
+	setDefault(&c.BodyBytes, 64<<20)
 	setDefault(&c.MaxTurnBytes, 1<<20)
 	setDefault(&c.RetryAfter, 250*time.Millisecond)
 	setDefault(&c.AckWait, 4*time.Second)
+	setDefault(&c.WaitLease, max(2*time.Minute, c.AckWait))
 	setDefault(&c.MaxAge, 7*24*time.Hour)
 	setDefault(&c.Replicas, 1)
 	if c.Log == nil {
@@ -62,9 +70,11 @@ func (c Config) validate() error {
 	}{
 		{"MaxQueued", int64(c.MaxQueued), 1},
 		{"MaxJobs", int64(c.MaxJobs), 1},
+		{"BodyBytes", int64(c.BodyBytes), 1},
 		{"MaxTurnBytes", int64(c.MaxTurnBytes), 1},
 		{"RetryAfter", int64(c.RetryAfter), int64(time.Millisecond)},
 		{"AckWait", int64(c.AckWait), int64(20 * time.Millisecond)},
+		{"WaitLease", int64(c.WaitLease), int64(c.AckWait)},
 		{"MaxAge", int64(c.MaxAge), int64(time.Second)},
 		{"Replicas", int64(c.Replicas), 1},
 	} {

@@ -19,8 +19,8 @@ func TestTurnsThatWaitKeepNobodyOut(t *testing.T) {
 	mustSubmit(t, n.conn, turnID("other", 1), "y")
 	select {
 	case j := <-n.jobs:
-		if j.Turn().Program != "other" {
-			t.Errorf("%v runs beside the turn before it", j.Turn().ID())
+		if j.ID().Program != "other" {
+			t.Errorf("%v runs beside the turn before it", j.ID())
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("another program's turn does not run")

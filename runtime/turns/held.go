@@ -6,8 +6,8 @@ import (
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
-// held are the turns that this node has in hand: each from when it comes until its
-// runner has returned. Any goroutine may use it.
+// held are the turns that this node has in hand: each from when it comes until it has had
+// its end here. Any goroutine may use it.
 type held struct {
 	mu   sync.Mutex
 	jobs map[wire.ID]*Job
@@ -17,10 +17,10 @@ type held struct {
 func (h *held) add(j *Job) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.jobs[j.turn.ID()] != nil {
+	if h.jobs[j.id] != nil {
 		return false
 	}
-	h.jobs[j.turn.ID()] = j
+	h.jobs[j.id] = j
 	return true
 }
 
@@ -28,8 +28,7 @@ func (h *held) add(j *Job) bool {
 func (h *held) remove(j *Job) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.jobs, j.turn.ID())
-	close(j.done)
+	delete(h.jobs, j.id)
 }
 
 // get is the job of a turn; nil when the node does not hold it.
@@ -39,11 +38,12 @@ func (h *held) get(id wire.ID) *Job {
 	return h.jobs[id]
 }
 
-// keepAll tells JetStream that all of them are in hand.
-func (h *held) keepAll() {
+// all adds every job to a list.
+func (h *held) all(jobs []*Job) []*Job {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, j := range h.jobs {
-		j.keep()
+		jobs = append(jobs, j)
 	}
+	return jobs
 }

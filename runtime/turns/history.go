@@ -19,17 +19,17 @@ var ErrHistoryLost = errors.New("earlier turns of the program are no longer kept
 func (j *Job) History(ctx context.Context) ([]wire.Exchange, error) {
 	var past []wire.Exchange
 	store := j.server.store
-	for id := j.turn.ID().Previous(); id.Turn > 0; id = id.Previous() {
+	for id := j.id.Previous(); id.Turn > 0; id = id.Previous() {
 		result, _, err := store.result(ctx, id)
 		if err != nil {
-			return nil, lost(j.turn.ID(), id, err)
+			return nil, lost(j.id, id, err)
 		}
 		if result.Outcome != wire.Completed {
 			continue
 		}
 		turn, _, err := store.turn(ctx, id)
 		if err != nil {
-			return nil, lost(j.turn.ID(), id, err)
+			return nil, lost(j.id, id, err)
 		}
 		past = append(past, wire.Exchange{Turn: *turn, Result: *result})
 	}

@@ -21,12 +21,12 @@ func TestAcceptedIsDurable(t *testing.T) {
 	cfg := turns.Config{AckWait: 100 * time.Millisecond}
 	first := startNode(t, b, cfg)
 	mustSubmit(t, connect(t, b), turnID("p", 1), "hi")
-	accepted := first.next(t).Turn()
+	accepted := body(t, first.next(t))
 	b.Shutdown()
 	first.conn.Close()
 
 	b = startBroker(t, dir)
-	again := startNode(t, b, cfg).next(t).Turn()
+	again := body(t, startNode(t, b, cfg).next(t))
 	if again.Messages[0].Content != "hi" || !again.AcceptedAt.Equal(accepted.AcceptedAt) || *again.Sampling.Seed != *accepted.Sampling.Seed {
 		t.Errorf("ran %+v, accepted %+v", again, accepted)
 	}
@@ -47,8 +47,8 @@ func TestSameTurnTwice(t *testing.T) {
 		t.Errorf("after it has ended: %+v, %v", r.Accepted, r.Error)
 	}
 	mustSubmit(t, c, turnID("p", 2), "next")
-	if next := n.next(t); next.Turn().Turn != 2 {
-		t.Errorf("ran %v, which had its end", next.Turn().ID())
+	if next := n.next(t); next.ID().Turn != 2 {
+		t.Errorf("ran %v, which had its end", next.ID())
 	}
 	if r := result(t, c, id); r.Text != "hello" {
 		t.Errorf("the answer became %q", r.Text)

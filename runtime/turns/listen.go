@@ -83,6 +83,9 @@ func (s *Server) onResult(m *nats.Msg) {
 	if j := s.held.get(id); j != nil {
 		j.overtaken()
 	}
+	if next := s.held.get(following(id)); next != nil {
+		s.wake(next)
+	}
 }
 
 // stopRequests answers what has come and lets no more come.

@@ -8,80 +8,150 @@ import (
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
-// ready waits until the job may run. If it may not, or not here and now, ready
-// has brought it to its end.
-func (s *Server) ready(ctx context.Context, j *Job) bool {
+// This file finds out whether a turn may run: it has no result yet, and the turn before it
+// has one and is no longer in hand. One that may not yet waits, as nothing but its Job, and
+// is looked at when there is news: the turn before has left, or has its result, or this
+// one's deadline has come.
+
+// wake has a job looked at that the runner does not have yet.
+func (s *Server) wake(j *Job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.handed || j.state == over:
+	case j.looking:
+		j.news = true
+	default:
+		j.looking = true
+		s.lookers.Do(0, errand{job: j})
+	}
+}
+
+// verdict is what a look at a job finds.
+type verdict int
+
+const (
+	wait  verdict = iota // for the turn before
+	start                // it may run
+	ended                // it has had its end
+)
+
+// look finds out whether a job may run, and then hands it over.
+func (s *Server) look(j *Job) {
 	for {
-		if s.isDraining() {
-			_ = j.HandBack(ctx)
-			return false
-		}
-		over, err := s.hasResult(ctx, j.turn.ID())
-		switch {
-		case err != nil:
-			s.postpone(ctx, j, err)
-			return false
-		case over:
-			j.overtaken()
-			return false
-		}
-		if at, ok := j.turn.Deadline(); ok && !time.Now().Before(at) {
-			s.expire(ctx, j)
-			return false
-		}
-		previous := j.turn.ID().Previous()
-		if previous.Turn == 0 {
-			return true
-		}
-		if before := s.held.get(previous); before != nil {
-			if !s.mayWait() {
-				_ = j.HandBack(ctx)
-				return false
+		switch s.ready(s.ctx, j) {
+		case ended:
+			return
+		case start:
+			if j.hand() {
+				s.runner.Take(s.ctx, j)
 			}
-			s.waitFor(ctx, j, before)
-			s.waiting.Add(-1)
-			continue
+			return
 		}
-		over, err = s.isOver(ctx, previous)
-		switch {
-		case err != nil:
-			s.postpone(ctx, j, err)
-			return false
-		case !over:
-			_ = j.HandBack(ctx)
-			return false
-		case s.held.get(previous) == nil:
-			return true
+		if !j.looksAgain() {
+			return
 		}
 	}
 }
 
-// mayWait claims a place for a job that waits for the one before it. They have
-// half of the slots, so that a program whose turns were all sent at once does not
-// keep the others' out. Who claimed a place gives it back.
-func (s *Server) mayWait() bool {
-	if s.waiting.Add(1) <= int64(cap(s.slots)/2) {
-		return true
+// looksAgain tells whether there was news meanwhile.
+func (j *Job) looksAgain() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.looking, j.news = j.news, false
+	if j.looking || j.state == over {
+		return j.looking
 	}
-	s.waiting.Add(-1)
+	j.drop() // it may wait for long
+	if j.deadline != 0 && j.timer == nil {
+		j.timer = time.AfterFunc(time.Until(time.Unix(0, j.deadline)), func() { j.server.wake(j) })
+	}
 	return false
 }
 
-// waitFor returns when there is news: of the turn before, or of this one.
-func (s *Server) waitFor(ctx context.Context, j, before *Job) {
-	var deadline <-chan time.Time
-	if at, ok := j.turn.Deadline(); ok {
-		timer := time.NewTimer(time.Until(at))
-		defer timer.Stop()
-		deadline = timer.C
+// hand notes that the job is the runner's, unless it has had its end.
+func (j *Job) hand() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.state != open {
+		return false
 	}
-	select {
-	case <-before.done:
-	case <-j.cancelled:
-	case <-deadline:
-	case <-s.draining:
-	case <-ctx.Done():
+	j.handed = true
+	j.settle()
+	return true
+}
+
+// settle ends the wait for the turn before.
+func (j *Job) settle() {
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
 	}
+	if j.waits {
+		j.waits = false
+		j.server.waiting.Add(-1)
+	}
+}
+
+// ready looks at a job. If it may not run at all, or not here and now, ready has brought it
+// to its end.
+func (s *Server) ready(ctx context.Context, j *Job) verdict {
+	if s.isDraining() {
+		_ = j.HandBack(ctx)
+		return ended
+	}
+	over, err := s.hasResult(ctx, j.id)
+	switch {
+	case err != nil:
+		s.postpone(ctx, j, err)
+		return ended
+	case over:
+		j.overtaken()
+		return ended
+	}
+	if at, ok := j.Deadline(); ok && !time.Now().Before(at) {
+		s.expire(ctx, j)
+		return ended
+	}
+	previous := j.id.Previous()
+	if previous.Turn == 0 {
+		return start
+	}
+	if s.held.get(previous) != nil {
+		return s.mayWait(ctx, j)
+	}
+	over, err = s.isOver(ctx, previous)
+	switch {
+	case err != nil:
+		s.postpone(ctx, j, err)
+		return ended
+	case !over || s.held.get(previous) != nil:
+		return s.mayWait(ctx, j)
+	}
+	return start
+}
+
+// mayWait has a job wait for the one before it. Those that do have half of the
+// slots, so that a program whose turns were all sent at once does not keep the
+// others' out; beyond that they are handed back.
+func (s *Server) mayWait(ctx context.Context, j *Job) verdict {
+	j.mu.Lock()
+	switch {
+	case j.state != open:
+		j.mu.Unlock()
+		return ended
+	case j.waits:
+		j.mu.Unlock()
+		return wait
+	case s.waiting.Add(1) <= int64(cap(s.slots)/2):
+		j.waits = true
+		j.mu.Unlock()
+		return wait
+	}
+	s.waiting.Add(-1)
+	j.mu.Unlock()
+	_ = j.HandBack(ctx)
+	return ended
 }
 
 // hasResult tells whether a turn has its result. Of a turn that this node
@@ -136,6 +206,6 @@ func (s *Server) expire(ctx context.Context, j *Job) {
 
 // postpone hands a job back that could not be looked at.
 func (s *Server) postpone(ctx context.Context, j *Job, why error) {
-	s.cfg.Log.Warn("turn postponed", "turn", j.turn.ID().String(), "error", why)
+	s.cfg.Log.Warn("turn postponed", "turn", j.id.String(), "error", why)
 	_ = j.HandBack(ctx)
 }

@@ -8,12 +8,12 @@ import (
 )
 
 // complete fills in what every result of the turn says.
-func complete(r *wire.Result, turn *wire.Turn, now time.Time) {
+func complete(r *wire.Result, id wire.ID, accepted, now time.Time) {
 	r.Version = wire.Version
-	r.Tenant, r.Program, r.Turn = turn.Tenant, turn.Program, turn.Turn
-	r.Timing.AcceptedAt = turn.AcceptedAt
+	r.Tenant, r.Program, r.Turn = id.Tenant, id.Program, id.Turn
+	r.Timing.AcceptedAt = accepted
 	if r.Timing.TotalMS == 0 {
-		r.Timing.TotalMS = float64(now.Sub(turn.AcceptedAt)) / float64(time.Millisecond)
+		r.Timing.TotalMS = float64(now.Sub(accepted)) / float64(time.Millisecond)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestEveryFieldOfAResult(t *testing.T) {
 	turn.Tenant, turn.Program, turn.Turn = "another", "program", 7
 	turn.AcceptedAt = turn.AcceptedAt.Add(time.Hour)
 	completed := full
-	complete(&completed, &turn, turn.AcceptedAt.Add(time.Second))
+	complete(&completed, turn.ID(), turn.AcceptedAt, turn.AcceptedAt.Add(time.Second))
 
 	fields := reflect.TypeFor[wire.Result]()
 	for i := range fields.NumField() {

@@ -11,32 +11,50 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/interlude-run/interlude/runtime/internal/crew"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 // Runner runs turns.
 type Runner interface {
-	// Run is called in a goroutine of its own for every turn, for one turn of a
-	// program at a time. ctx ends when the server is to stop at once; the job is
-	// then finished soon or handed back.
-	Run(ctx context.Context, job *Job)
+	// Take is given every turn, one of a program at a time, and returns without waiting
+	// for it to run: it may be one of very many. Whoever has the job ends it with Finish
+	// or HandBack. ctx ends when the server is to stop at once; the job is then finished
+	// soon or handed back. Several goroutines may call it.
+	Take(ctx context.Context, job *Job)
 }
 
-// RunnerFunc is a function as a Runner.
+// RunnerFunc is a function as a Runner that gives each turn a goroutine of its own. A turn
+// that the function leaves unfinished is handed back.
 type RunnerFunc func(ctx context.Context, job *Job)
 
-// Run calls the function.
-func (f RunnerFunc) Run(ctx context.Context, job *Job) { f(ctx, job) }
+// Take implements Runner.
+func (f RunnerFunc) Take(ctx context.Context, job *Job) {
+	job.server.running.Go(func() {
+		f(ctx, job)
+		if err := job.HandBack(ctx); err == nil {
+			job.server.cfg.Log.Warn("runner left a turn unfinished", "turn", job.id.String(), "attempt", job.attempt)
+		}
+	})
+}
 
 // Server takes turns in and has them run. See the package documentation.
 type Server struct {
-	conn    *nats.Conn
-	store   *store
-	cfg     Config
-	held    held
-	recent  *recent
-	slots   chan struct{} // one for each job that may be held
-	waiting atomic.Int64  // jobs that wait for the one before them
+	conn     *nats.Conn
+	store    *store
+	cfg      Config
+	held     held
+	recent   *recent
+	slots    chan struct{} // one for each job that may be held
+	waiting  atomic.Int64  // jobs that wait for the one before them
+	bodies   atomic.Int64  // bytes of messages at hand
+	arriving chan struct{} // one for each message that has come and is not held yet
+
+	ctx     context.Context // of Run: ends when the server is to stop at once
+	runner  Runner
+	lookers *crew.Crew[errand]
+	serving sync.WaitGroup // of the jobs that are held
+	running sync.WaitGroup // of the goroutines that Run waits for
 
 	draining chan struct{} // closed by drain
 	drain    func()
@@ -64,6 +82,7 @@ func New(ctx context.Context, conn *nats.Conn, cfg Config) (*Server, error) {
 		held:     held{jobs: map[wire.ID]*Job{}},
 		recent:   newRecent(),
 		slots:    make(chan struct{}, cfg.MaxJobs),
+		arriving: make(chan struct{}, mostArriving),
 		draining: make(chan struct{}),
 		stopJobs: make(chan struct{}),
 		stopped:  make(chan struct{}),
@@ -73,22 +92,23 @@ func New(ctx context.Context, conn *nats.Conn, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Run serves until ctx ends, which stops the runners too, or until Shutdown. It
-// returns when every runner has returned; then no turn is lost and none is in
+// Run serves until ctx ends, which stops the runner too, or until Shutdown. It
+// returns when every turn has had its end here; then no turn is lost and none is in
 // hand. An error says why it could not go on. It is called once.
 func (s *Server) Run(ctx context.Context, runner Runner) (err error) {
 	defer close(s.stopped)
 	defer context.AfterFunc(ctx, s.drain)()
 	jobs, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.ctx, s.runner = jobs, runner
+	s.lookers = crew.New(lookers, 1, s.attend)
 
 	listening, err := s.listen()
 	if err != nil {
 		return err
 	}
-	var running sync.WaitGroup
-	running.Go(func() { s.beat(jobs) })
-	running.Go(func() {
+	s.running.Go(func() { s.beat(jobs) })
+	s.running.Go(func() {
 		select {
 		case <-s.stopJobs:
 			cancel()
@@ -96,22 +116,24 @@ func (s *Server) Run(ctx context.Context, runner Runner) (err error) {
 		}
 	})
 
-	var serving sync.WaitGroup
 	err = s.pull(func(m jetstream.Msg) {
-		serving.Go(func() {
-			defer func() { <-s.slots }()
-			s.serve(jobs, m, runner)
-		})
+		s.serving.Add(1)
+		s.arriving <- struct{}{}
+		s.lookers.Do(0, errand{message: m})
 	})
 	if err != nil {
 		s.halt() // nothing that runs could be finished
 	}
 	s.drain()
 	listening.stopRequests(s.conn.IsConnected())
-	serving.Wait()
+	for _, j := range s.held.all(nil) {
+		s.wake(j) // those that wait for the turn before them are handed back
+	}
+	s.serving.Wait()
 	listening.stopResults(s.conn.IsConnected())
+	s.lookers.Wait()
 	cancel()
-	running.Wait()
+	s.running.Wait()
 	if !s.conn.IsConnected() {
 		return err
 	}
@@ -137,9 +159,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // pull hands over messages as long as there are slots for them, until the server
-// drains. Each is asked for alone: what is not in hand must not wait here. The
-// client library's iterator would do that with a batch of one, but can miss that
-// it has to ask for the next message when one comes at once.
+// drains. It asks for no more than there are slots: what is not in hand must not wait here.
 func (s *Server) pull(hand func(jetstream.Msg)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -151,74 +171,132 @@ func (s *Server) pull(hand func(jetstream.Msg)) error {
 		}
 	}()
 	for {
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
+		slots := s.claim(ctx)
+		if slots == 0 {
 			return nil
 		}
-		m, err := s.nextMessage(ctx)
-		if err != nil {
+		got, err := s.messages(ctx, slots, hand)
+		for range slots - got {
 			<-s.slots
-			if ctx.Err() != nil {
-				return nil
-			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("turns: pull: %w", err)
 		}
-		hand(m)
 	}
 }
 
-// nextMessage waits for a message, and for the connection to come back. An error
-// says that there will be none.
-func (s *Server) nextMessage(ctx context.Context) (jetstream.Msg, error) {
-	for {
-		bounded, cancel := context.WithTimeout(ctx, askAgain)
-		m, err := s.store.consumer.Next(jetstream.FetchContext(bounded))
-		cancel()
-		switch {
-		case err == nil:
-			return m, nil
-		case ctx.Err() != nil,
-			errors.Is(err, nats.ErrConnectionClosed),
-			errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
-			return nil, err
-		case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-			continue
-		}
-		s.cfg.Log.Warn("no turns to be had; trying again", "error", err)
+// atOnce is how many messages are asked for at once.
+const atOnce = 64
+
+// claim waits for a slot, and takes as many as are free for one request; none when ctx has
+// ended.
+func (s *Server) claim(ctx context.Context) (slots int) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	for slots = 1; slots < atOnce; slots++ {
 		select {
-		case <-time.After(again):
-		case <-ctx.Done():
+		case s.slots <- struct{}{}:
+		default:
+			return slots
 		}
 	}
+	return slots
 }
 
-// askAgain is how long a request for a message is good. One that was lost with a
+// messages hands over so many messages at most, as they come, and says how many came. An
+// error says that none will come any longer; where the connection is lost it waits.
+func (s *Server) messages(ctx context.Context, most int, hand func(jetstream.Msg)) (got int, err error) {
+	bounded, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	batch, err := s.store.consumer.Fetch(most, jetstream.FetchContext(bounded))
+	if err == nil {
+		for m := range batch.Messages() {
+			got++
+			hand(m)
+		}
+		err = batch.Error()
+	}
+	switch {
+	case err == nil, ctx.Err() != nil, errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return got, nil
+	case errors.Is(err, nats.ErrConnectionClosed),
+		errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
+		return got, err
+	}
+	s.cfg.Log.Warn("no turns to be had; trying again", "error", err)
+	select {
+	case <-time.After(again):
+	case <-ctx.Done():
+	}
+	return got, nil
+}
+
+// askAgain is how long a request for messages is good. One that was lost with a
 // connection is made up for after that.
 const askAgain = 2 * time.Second
 
-// serve brings one turn from its message to its end.
-func (s *Server) serve(ctx context.Context, m jetstream.Msg, runner Runner) {
-	job, err := s.open(m)
-	if err != nil {
-		s.bury(ctx, m, err)
-		return
-	}
-	if !s.held.add(job) { // it comes again although it is in hand: heartbeats were late
-		_ = m.InProgress()
-		return
-	}
-	defer s.held.remove(job)
-	if !s.ready(ctx, job) {
-		return
-	}
-	runner.Run(ctx, job)
-	if err := job.HandBack(ctx); err == nil {
-		s.cfg.Log.Warn("runner left a turn unfinished", "turn", job.turn.ID().String(), "attempt", job.attempt)
-	}
+// lookers is how many goroutines find out whether turns may run; most of their time they
+// wait for JetStream.
+const lookers = 8
+
+// mostArriving is how many messages may have come that nobody has opened yet, and which are
+// not kept until then.
+const mostArriving = 1024
+
+// errand is a message that has come, or a job that there is news for.
+type errand struct {
+	message jetstream.Msg
+	job     *Job
 }
 
-// open reads a message as a job.
+// attend does an errand.
+func (s *Server) attend(e errand) {
+	if e.job != nil {
+		s.look(e.job)
+		return
+	}
+	job, err := s.open(e.message)
+	fresh := err == nil && s.held.add(job)
+	<-s.arriving
+	switch {
+	case err != nil:
+		s.bury(s.ctx, e.message, err)
+	case !fresh: // it comes again although it is in hand: heartbeats were late
+		_ = job.inHand()
+		job.Drop()
+	default:
+		s.look(job)
+		return
+	}
+	s.free()
+}
+
+// leave takes a job out of the node's hands, at its end, and has the turn behind it looked
+// at.
+func (s *Server) leave(j *Job) {
+	s.held.remove(j)
+	if next := s.held.get(following(j.id)); next != nil {
+		s.wake(next)
+	}
+	s.free()
+}
+
+// free gives back what a message took.
+func (s *Server) free() {
+	<-s.slots
+	s.serving.Done()
+}
+
+// following is the turn behind one.
+func following(id wire.ID) wire.ID { id.Turn++; return id }
+
+// open reads a message as a job, whose turn is at hand if there is room for it.
 func (s *Server) open(m jetstream.Msg) (*Job, error) {
 	id, _, err := wire.ParseSubject(m.Subject())
 	if err != nil {
@@ -238,7 +316,22 @@ func (s *Server) open(m jetstream.Msg) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newJob(s, turn, int(about.NumDelivered), m), nil
+	j := &Job{
+		server: s, id: id, delivery: delivery{s.conn, m.Reply()}, attempt: int(about.NumDelivered),
+		accepted: turn.AcceptedAt.UnixNano(), looking: true,
+	}
+	if turn.AcceptedAt.IsZero() { // not this package's
+		j.accepted = about.Timestamp.UnixNano()
+	}
+	if at, ok := turn.Deadline(); ok {
+		j.deadline = at.UnixNano()
+	}
+	if j.size = len(m.Data()); s.bodies.Add(int64(j.size)) <= int64(s.cfg.BodyBytes) {
+		j.body = turn
+	} else {
+		s.bodies.Add(-int64(j.size))
+	}
+	return j, nil
 }
 
 // bury gives a message that is no turn a result, if it can have one. Only who may
@@ -253,7 +346,7 @@ func (s *Server) bury(ctx context.Context, m jetstream.Msg, why error) {
 			Node:    s.cfg.Node,
 		}
 		now := time.Now()
-		complete(result, &wire.Turn{Tenant: id.Tenant, Program: id.Program, Turn: id.Turn, AcceptedAt: now}, now)
+		complete(result, id, now, now)
 		data, err := wire.Encode(result)
 		if err == nil {
 			err = s.store.putResult(ctx, id, data)
@@ -264,20 +357,6 @@ func (s *Server) bury(ctx context.Context, m jetstream.Msg, why error) {
 		}
 	}
 	_ = m.Term()
-}
-
-// beat keeps JetStream from giving what is in hand to others.
-func (s *Server) beat(ctx context.Context) {
-	ticker := time.NewTicker(s.cfg.AckWait / 4)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			s.held.keepAll()
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 func (s *Server) isDraining() bool {

@@ -22,7 +22,7 @@ func TestOneAtATimeInOrder(t *testing.T) {
 	running := map[string]bool{}
 	last := map[string]int64{}
 	runner := turns.RunnerFunc(func(ctx context.Context, job *turns.Job) {
-		id := job.Turn().ID()
+		id := job.ID()
 		mu.Lock()
 		if running[id.Program] || last[id.Program] != id.Turn-1 {
 			t.Errorf("%v runs after turn %d, another at the same time: %v", id, last[id.Program], running[id.Program])
@@ -110,7 +110,7 @@ func TestFinishTwice(t *testing.T) {
 		t.Errorf("stream after finish: %v", err)
 	}
 	r := result(t, c, turnID("p", 1))
-	if r.ID() != turnID("p", 1) || r.Node != "n1" || r.Attempt != 1 || !r.Timing.AcceptedAt.Equal(job.Turn().AcceptedAt) || r.Timing.TotalMS <= 0 {
+	if r.ID() != turnID("p", 1) || r.Node != "n1" || r.Attempt != 1 || !r.Timing.AcceptedAt.Equal(job.AcceptedAt()) || r.Timing.TotalMS <= 0 {
 		t.Errorf("result %+v does not say whose it is", r)
 	}
 }
@@ -158,9 +158,9 @@ func TestHeldTurnsAreKept(t *testing.T) {
 	select {
 	case <-time.After(5 * cfg.AckWait):
 	case again := <-nodes[0].jobs:
-		t.Fatalf("%v runs too", again.Turn().ID())
+		t.Fatalf("%v runs too", again.ID())
 	case again := <-nodes[1].jobs:
-		t.Fatalf("%v runs too", again.Turn().ID())
+		t.Fatalf("%v runs too", again.ID())
 	}
 	end(t, job, completed("done"))
 }
@@ -202,8 +202,8 @@ func TestHandBack(t *testing.T) {
 	}
 	close(ended(first))
 	again := n.next(t)
-	if again.Turn().Turn != 1 || again.Attempt() <= first.Attempt() {
-		t.Errorf("then came %v, attempt %d", again.Turn().ID(), again.Attempt())
+	if again.ID().Turn != 1 || again.Attempt() <= first.Attempt() {
+		t.Errorf("then came %v, attempt %d", again.ID(), again.Attempt())
 	}
 	close(ended(again)) // a runner that forgets
 	once := n.next(t)
@@ -338,8 +338,8 @@ func TestShutdown(t *testing.T) {
 	go func() { shut <- n.Shutdown(context.Background()) }()
 	other := startNode(t, b, turns.Config{})
 	mustSubmit(t, c, turnID("q", 1), "for the other")
-	if j := other.next(t); j.Turn().Program != "q" {
-		t.Errorf("the other node got %v", j.Turn().ID())
+	if j := other.next(t); j.ID().Program != "q" {
+		t.Errorf("the other node got %v", j.ID())
 	} else {
 		end(t, j, completed("q"))
 	}

@@ -65,9 +65,9 @@ func startNode(t testing.TB, b *broker.Server, cfg turns.Config) *node {
 func startEcho(t testing.TB, b *broker.Server, cfg turns.Config) *node {
 	n := &node{}
 	n.start(t, b, cfg, turns.RunnerFunc(func(ctx context.Context, job *turns.Job) {
-		said := job.Turn().Messages
+		said := body(t, job).Messages
 		if err := job.Finish(ctx, completed(string(said[len(said)-1].Content))); err != nil && ctx.Err() == nil && !errors.Is(err, turns.ErrOver) {
-			t.Errorf("finish %v: %v", job.Turn().ID(), err)
+			t.Errorf("finish %v: %v", job.ID(), err)
 		}
 	}))
 	return n
@@ -104,6 +104,17 @@ func (n *node) next(t testing.TB) *turns.Job {
 	}
 }
 
+// body is what a job's turn says.
+func body(t testing.TB, j *turns.Job) *wire.Turn {
+	t.Helper()
+	turn, err := j.Turn(context.Background())
+	if err != nil {
+		t.Error(err)
+		return &wire.Turn{Messages: []wire.Message{{}}}
+	}
+	return turn
+}
+
 // ends tells runners that the test has ended their job.
 var ends sync.Map // *turns.Job → chan struct{}
 
@@ -116,7 +127,7 @@ func ended(j *turns.Job) chan struct{} {
 func end(t testing.TB, j *turns.Job, r wire.Result) {
 	t.Helper()
 	if err := j.Finish(t.Context(), r); err != nil {
-		t.Fatalf("finish %v: %v", j.Turn().ID(), err)
+		t.Fatalf("finish %v: %v", j.ID(), err)
 	}
 	close(ended(j))
 }

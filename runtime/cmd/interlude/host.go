@@ -23,9 +23,13 @@ import (
 // nodeFlags say how turns are served.
 type nodeFlags struct {
 	MaxQueue      int           `help:"Turns accepted and not finished; beyond it clients are told to come again." default:"1024" env:"INTERLUDE_MAX_QUEUE"`
+	MaxRunning    int           `help:"Turns that run at once; no more than --max-step." default:"${running}" env:"INTERLUDE_MAX_RUNNING"`
+	MaxWaiting    int           `help:"Turns that this node takes and has not answered, waiting ones among them; the scheduler sees them all. What a node has taken is not another's: several nodes share the work better with fewer." default:"${turns}" env:"INTERLUDE_MAX_WAITING"`
+	ReadyPrompts  byteSize      `help:"Memory for prompts that are kept ready while their turns wait; others are made once more when their turns are admitted." default:"256MiB" name:"ready-prompt-bytes" env:"INTERLUDE_READY_PROMPT_BYTES"`
 	MaxTokens     int           `help:"Longest answer of a turn that does not say." default:"1024" env:"INTERLUDE_MAX_TOKENS"`
 	MaxAge        time.Duration `help:"How long turns and results are kept." default:"168h" env:"INTERLUDE_MAX_AGE"`
-	AckWait       time.Duration `help:"A node unheard of for so long loses its turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
+	AckWait       time.Duration `help:"A node unheard of for so long loses its running turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
+	WaitLease     time.Duration `help:"And after so long, at most, those that wait; it is 4 ms for each that does, and no less than --ack-wait." default:"2m" env:"INTERLUDE_WAIT_LEASE"`
 	Policy        string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
 	HostKV        byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
 	DiskKV        byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
@@ -83,13 +87,14 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	}
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
-		Node: name, MaxQueued: c.MaxQueue, MaxAge: c.MaxAge, AckWait: c.AckWait, Signals: signalsTo{h}, Log: c.log,
+		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease, Signals: signalsTo{h}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
 	h.jobs = newJobs()
 	cfg := node.Config{
 		Name: name, Engine: h.engine, Template: template, Vocabulary: vocab, Turns: h.jobs,
+		MaxRunning: min(c.MaxRunning, h.engine.Geometry().MaxStep), MaxTurns: c.MaxWaiting, ReadyBytes: int(c.ReadyPrompts),
 		MaxTokens: c.MaxTokens, Grace: c.Drain, Log: c.log,
 		Policy: c.Policy, HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 		Shares: shares(c.TenantWeights, c.TenantQuotas),

@@ -12,51 +12,72 @@ import (
 )
 
 // jobs joins the two sides of a node that know nothing of each other: package
-// turns calls it with every turn that is to run, package node asks it for the
-// next one.
+// turns gives it every turn that is to run, package node asks it for the next one. Neither
+// waits for the other: what the node does not ask for any longer is handed back at close.
 type jobs struct {
-	next   chan *job
-	closed chan struct{}
-	close  func()
+	mu     sync.Mutex
+	queue  []job
+	closed bool
+	some   chan struct{} // holds one while the queue is not empty
 }
 
-func newJobs() *jobs {
-	j := &jobs{next: make(chan *job), closed: make(chan struct{})}
-	j.close = sync.OnceFunc(func() { close(j.closed) })
-	return j
-}
+func newJobs() *jobs { return &jobs{some: make(chan struct{}, 1)} }
 
-// Run hands a turn to the node and returns when the node is through with it.
-func (j *jobs) Run(ctx context.Context, t *turns.Job) {
-	mine := &job{Job: t, over: make(chan struct{})}
-	select {
-	case j.next <- mine:
-		<-mine.over
+// Take is the turns' side.
+func (j *jobs) Take(ctx context.Context, t *turns.Job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		_ = t.HandBack(ctx) // to another node, or to this one when it is started again; the error is that the turn is over
 		return
-	case <-t.Cancelled():
-	case <-j.closed:
-	case <-ctx.Done():
 	}
-	_ = t.HandBack(ctx) // to another node, or to this one when it is started again; the error is that the turn is over
+	j.queue = append(j.queue, job{t})
+	j.announce()
 }
 
 // Next is the node's side.
 func (j *jobs) Next(ctx context.Context) (node.Job, error) {
 	select {
-	case next := <-j.next:
-		return next, nil
+	case <-j.some:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next := j.queue[0]
+	j.queue[0] = job{}
+	j.queue = j.queue[1:]
+	j.announce()
+	return next, nil
+}
+
+func (j *jobs) announce() {
+	if len(j.queue) == 0 {
+		j.queue = nil
+		return
+	}
+	select {
+	case j.some <- struct{}{}:
+	default:
+	}
+}
+
+// close hands back what the node has not asked for, and what comes from now on. The node
+// asks for nothing any more.
+func (j *jobs) close() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	for _, next := range j.queue {
+		_ = next.HandBack(context.Background())
+	}
+	j.queue = nil
 }
 
 // job is a turn as the node sees it.
-type job struct {
-	*turns.Job
-	over chan struct{}
-}
+type job struct{ *turns.Job }
 
-func (j *job) History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) {
+func (j job) History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) {
 	past, err := j.Job.History(ctx)
 	if err != nil {
 		return nil, err
@@ -70,24 +91,17 @@ func (j *job) History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result],
 	}, nil
 }
 
-func (j *job) Stream(text string) { _ = j.Job.Stream(wire.Chunk{Text: text}) } // the stored answer makes up for what is lost
+func (j job) Stream(text string) { _ = j.Job.Stream(wire.Chunk{Text: text}) } // the stored answer makes up for what is lost
 
-func (j *job) Finish(ctx context.Context, r *wire.Result) (own bool, err error) {
-	err = j.Job.Finish(ctx, *r)
-	switch {
+func (j job) Finish(ctx context.Context, r *wire.Result) (own bool, err error) {
+	switch err := j.Job.Finish(ctx, *r); {
 	case err == nil:
-		own = true
+		return true, nil
 	case errors.Is(err, turns.ErrOver):
-		err = nil
+		return false, nil
 	default:
 		return false, err
 	}
-	close(j.over)
-	return own, err
 }
 
-func (j *job) GiveBack(ctx context.Context) error {
-	err := j.Job.HandBack(ctx)
-	close(j.over)
-	return err
-}
+func (j job) GiveBack(ctx context.Context) error { return j.Job.HandBack(ctx) }

@@ -92,7 +92,7 @@ var arrows = []arrow{
 	},
 	{
 		pkg: "runtime/node",
-		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire"},
+		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire", "runtime/internal/crew"},
 		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",
 	},
 	{
@@ -102,7 +102,7 @@ var arrows = []arrow{
 	},
 	{
 		pkg: "runtime/turns",
-		may: []string{"programs", "sdk/wire"},
+		may: []string{"programs", "sdk/wire", "runtime/internal/crew"},
 		why: "delivery neither schedules nor caches",
 	},
 	{
@@ -123,6 +123,10 @@ var arrows = []arrow{
 		pkg: "runtime/doctor",
 		may: []string{"runtime/pull", "gpu/..."},
 		why: "the doctor looks at the machine, not at what would be scheduled on it",
+	},
+	{
+		pkg: "runtime/internal/crew",
+		why: "errands are done by few goroutines, whatever they are",
 	},
 	{
 		pkg: "runtime/internal/deptest",

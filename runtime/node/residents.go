@@ -1,0 +1,34 @@
+package node
+
+import (
+	"sync"
+
+	"github.com/interlude-run/interlude/programs"
+)
+
+// residents are the programs that have cells in the engine. The loop writes; any goroutine
+// reads.
+type residents struct {
+	mu  sync.Mutex
+	all map[programs.ProgramID]bool
+}
+
+func newResidents() *residents { return &residents{all: map[programs.ProgramID]bool{}} }
+
+func (r *residents) has(id programs.ProgramID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.all[id]
+}
+
+func (r *residents) add(id programs.ProgramID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all[id] = true
+}
+
+func (r *residents) remove(id programs.ProgramID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, id)
+}
