@@ -39,10 +39,10 @@ func (l *loop) once(ev core.Event) (rejected bool) {
 	for i := range effects {
 		rejected = l.carryOut(&effects[i]) || rejected
 	}
+	l.node.stats.observe(l)
 	l.endTurns()
 	l.submit()
 	l.setTimer()
-	l.node.stats.observe(l)
 	return rejected
 }
 
@@ -88,6 +88,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 	case core.RejectTurn:
 		t := l.turns[e.Turn]
 		delete(l.turns, e.Turn)
+		l.unkeep(t)
 		reason := e.Rejection // the effect is the core's
 		l.end(t, ending{rejection: &reason})
 		return true
@@ -154,6 +155,7 @@ func (l *loop) finish(e *core.Effect) {
 	delete(l.turns, e.Turn)
 	delete(l.running, t.seq)
 	t.seq = 0
+	l.unkeep(t)
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
 		if k.turn = nil; t.prompt != nil {
 			k.tokens = t.prompt.tokens

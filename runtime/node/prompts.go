@@ -72,7 +72,6 @@ func (l *loop) fetched(t *turn, p *prompt) {
 // none. The crew may be making its prompt: then that comes first.
 func (l *loop) end(t *turn, e ending) {
 	t.over = true
-	l.unkeep(t)
 	if t.fetching {
 		t.late = &e
 		return

@@ -108,6 +108,11 @@ func (r *rig) replies(answers map[string]string) {
 
 // ask sends a turn of one question.
 func (r *rig) ask(program string, turn int64, question string, change ...func(*wire.Turn)) *job {
+	return r.askAs(program, turn, question, func(*job) {}, change...)
+}
+
+// askAs does so with a job that is changed before it is sent.
+func (r *rig) askAs(program string, turn int64, question string, as func(*job), change ...func(*wire.Turn)) *job {
 	w := &wire.Turn{
 		Version: 1, Tenant: "t", Program: program, Turn: turn,
 		Messages:   []wire.Message{{Role: "user", Content: wire.Content(question)}},
@@ -116,7 +121,7 @@ func (r *rig) ask(program string, turn int64, question string, change ...func(*w
 	for _, c := range change {
 		c(w)
 	}
-	return r.broker.send(w)
+	return r.broker.sendAs(w, as)
 }
 
 // finished waits for the job's result.
@@ -153,8 +158,11 @@ func newBroker() *broker {
 	return &broker{jobs: make(chan *job, 100), fail: make(chan error, 1), results: map[string][]exchange{}}
 }
 
-func (b *broker) send(w *wire.Turn) *job {
+func (b *broker) send(w *wire.Turn) *job { return b.sendAs(w, func(*job) {}) }
+
+func (b *broker) sendAs(w *wire.Turn, as func(*job)) *job {
 	j := &job{broker: b, turn: w, cancelled: make(chan struct{}), over: make(chan struct{}), broken: b.broken}
+	as(j)
 	b.jobs <- j
 	return j
 }
@@ -181,8 +189,9 @@ type job struct {
 	parts     []string
 	at        []time.Time // of the parts
 	result    *wire.Result
-	broken    error // what Finish and History answer
-	lost      error // what Turn answers
+	broken    error           // what Finish and History answer
+	lost      error           // what Turn answers
+	gate      <-chan struct{} // that Turn waits for
 }
 
 func (j *job) ID() wire.ID                    { return j.turn.ID() }
@@ -195,6 +204,9 @@ func (j *job) GiveBack(context.Context) error { close(j.over); return nil }
 
 func (j *job) Turn(context.Context) (*wire.Turn, error) {
 	j.read++
+	if j.gate != nil {
+		<-j.gate
+	}
 	return j.turn, j.lost
 }
 

@@ -99,9 +99,7 @@ func (n *Node) conclude(ctx context.Context, t *turn, text string, result *wire.
 			t.talk.conversation.Complete(t.prompt.Prompt, text, n.ours(result.Tokens))
 			t.talk.origin.from(result, t.uncached)
 		}
-		if t.talk.last = t.id.Turn; t.talk.conversation.Size() == 0 { // the next turn begins, or tries, anew
-			t.talk = nil
-		}
+		t.talk.last = t.id.Turn
 	}
 }
 
@@ -112,13 +110,18 @@ func (n *Node) close(t *turn) {
 	n.open.Done()
 }
 
-// release puts the program's talk back, if the turn has it.
+// release puts the program's talk back, if the turn has it. One in which nothing was said
+// is not kept: the next turn begins, or tries, anew.
 func (n *Node) release(t *turn) {
-	if t.holds {
-		t.holds = false
-		n.talks.put(t.id.Program, t.talk)
+	if !t.holds {
+		return
+	}
+	if t.talk != nil && t.talk.conversation.Size() == 0 {
 		t.talk = nil
 	}
+	t.holds = false
+	n.talks.put(t.id.Program, t.talk)
+	t.talk = nil
 }
 
 // store gives the result to Turns, also when the node is about to stop.
