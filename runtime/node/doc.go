@@ -11,12 +11,15 @@
 //
 // Everything has one owner, and Run waits for all that it starts.
 //
-//	Turns ──▶ intake ──▶ a goroutine for each turn ──────▶ loop ──────▶ device
+//	Turns ──▶ intake ──▶ preparers ──────────────────────▶ loop ──────▶ device
 //	                     history, template, tokens  inbox  the core      the engine
-//	Turns ◀───────────── text, result  ◀────────── mailbox      ◀────── tokens
+//	Turns ◀── a goroutine for each turn that ◀──── mailbox      ◀────── tokens
+//	          was started: text, result
+//	Turns ◀── enders: results of turns that were not
 //
-// The loop waits for nothing but its select. What could take long is done by a
-// turn's own goroutine: reading history, rendering, tokenising, sending. The
+// The loop waits for nothing but its select. What could take long is done by others: a few
+// goroutines that prepare turns, one for each turn that runs, which sends, and a few that
+// end turns which never ran. A turn that waits has no goroutine. The
 // device's goroutine is locked to its thread, and owns the engine while Run runs;
 // the loop orders its work, one piece for each Step of the core, and learns of it
 // when it is done. There is one timer, for the core's next deadline.
@@ -82,6 +85,15 @@
 //	take the program's talk ─▶ render, tokenise ─▶ arrive ─▶ stream ─▶ store the result ─▶ put the talk back
 //	 or rebuild it from history      │                │         │
 //	                                 └──── rejected ──┴─────────┴── handed back
+//
+// The core sees every turn that Turns hands out, up to Config.MaxTurns, and its true numbers
+// (how long the prompt is, how much of it is in the cache), since each is prepared when it
+// comes. Turns of programs that have cells in the engine are prepared before others. Prompts
+// stay in memory up to Config.ReadyBytes, of which newcomers leave half to programs that are
+// here; beyond that a prompt is dropped, with the talk, and made once more when the core asks
+// for it (core.FetchTurn): as its turn is admitted, or a little before. Where it then comes out
+// as another prompt, or cannot be had, the turn is handed back. So a turn that waits is a
+// few hundred bytes here, and no more than 2 KB with what package turns and the core have of it.
 //
 // A turn that comes from Turns is ended by one stored result, or handed back: when
 // the node stops before it could be finished, when the engine breaks, when its

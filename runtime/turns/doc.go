@@ -2,19 +2,22 @@
 // whoever runs them, and stores their results.
 //
 //	server, err := turns.New(ctx, conn, turns.Config{})
-//	go server.Run(ctx, runner)      // runner.Run is called once for every turn, in its own goroutine
+//	go server.Run(ctx, runner)      // runner.Take is given every turn
 //	…
 //	server.Shutdown(ctx)            // no new turns; waits for those that run
 //
-// A runner gets a Job, streams the answer's text and ends with Finish, or with
+// A runner gets a Job and keeps it for as long as it likes. Once it runs the turn it says
+// Start, reads what the turn says, streams the answer's text and ends with Finish, or with
 // HandBack when it cannot:
 //
-//	func (r runner) Run(ctx context.Context, job *turns.Job) {
-//		…
-//		job.Stream(wire.Chunk{Text: "Hel"})
-//		…
-//		job.Finish(ctx, wire.Result{Outcome: wire.Completed, Text: "Hello"})
-//	}
+//	func (r runner) Take(ctx context.Context, job *turns.Job) { r.queue(job) } // returns at once
+//
+//	job.Start()
+//	turn, err := job.Turn(ctx)
+//	…
+//	job.Stream(wire.Chunk{Text: "Hel"})
+//	…
+//	job.Finish(ctx, wire.Result{Outcome: wire.Completed, Text: "Hello"})
 //
 // # What is promised
 //
@@ -24,7 +27,7 @@
 //   - Once: the same turn sent again is answered like the first time and not run
 //     again; sent with other content it is refused.
 //   - In order: a turn is handed over after the turn before it has its Result, and
-//     after that turn's runner has returned, if it ran here.
+//     after that turn's runner has ended it, if it was here.
 //   - Bounded: a turn that would wait behind Config.MaxQueued others is refused and
 //     told when to come again.
 //
@@ -32,13 +35,27 @@
 // longer than Config.AckWait, or when a runner hands it back. It still has one
 // Result.
 //
+// # Heads
+//
+// A turn in hand is a head: its name, its times, and how to speak to JetStream of it; a few
+// hundred bytes, and no goroutine. So a node takes all turns that are accepted, up to
+// Config.MaxJobs, and its scheduler sees them all, whatever JetStream's order. What the turn
+// says comes with it, stays while there is room in Config.BodyBytes, and is read from JetStream
+// again when it is wanted after that. A turn that follows one which is not over waits as a head
+// too, and is looked at when that has its Result; half of MaxJobs may.
+//
+// JetStream is told four times in AckWait of each turn that was started. One that waits has a
+// lease, which is renewed: of 4 ms for each turn in hand, at least AckWait and at most
+// Config.WaitLease. A node that dies loses its running turns after AckWait, and those that
+// wait after their lease.
+//
 // # How
 //
 //	client           node                          JetStream
 //	  │── submit ──────▶ Intake: validate, order, bound
 //	  │                 │── turn.…  if no other is there ─▶ INTERLUDE_TURNS
 //	  │◀── Accepted ────│                                   │
-//	  │                 ▼ held: heartbeats ◀────────────────┘ one consumer for all nodes
+//	  │                 ▼ held: leases, heartbeats ◀────────┘ one consumer for all nodes
 //	  │                 │ wait for the turn before
 //	  │◀── stream.… ────│ Runner
 //	  │                 │── finish.…  if no other is there ─▶ INTERLUDE_RESULTS
@@ -60,5 +77,7 @@
 //
 // One goroutine of each node does the intake, so that turns which one connection
 // sends without waiting arrive in order. With several nodes, each knows what the
-// others took in within a second: together they may exceed MaxQueued by that.
+// others took in within a second: together they may exceed MaxQueued by that. What one of
+// them has taken is not the others', though they be idle: JetStream hands turns out in turn
+// to those that have room, so a smaller MaxJobs shares them better.
 package turns
