@@ -86,9 +86,9 @@ type guard struct {
 
 // promise is a program's place among those that are promised something.
 type promise struct {
-	vow     order.Node[*Program]  // in calm or hurried
-	haste   order.Entry[*Program] // in waiting
-	counted programs.Duration     // of Turn.Work, in what its tenant is owed
+	vow     order.Node[*Program]   // in calm or hurried
+	haste   *order.Entry[*Program] // in waiting, once the turn is hurried
+	counted programs.Duration      // of Turn.Work, in what its tenant is owed
 }
 
 // owed is what a tenant is promised.
@@ -147,7 +147,7 @@ func (g *guard) promise(now programs.Time, p *Program) {
 		g.weights += g.shares[p.Tenant].weight()
 	}
 	t.turns++
-	p.promise.vow.Value, p.promise.haste.Value = p, p
+	p.promise.vow.Value = p
 	p.promise.counted = 0
 	g.weigh(p)
 }
@@ -163,9 +163,9 @@ func (g *guard) weigh(p *Program) {
 	if p.Turn.Hurried {
 		of = &g.hurried
 		if p.Waits() {
-			g.waiting.Put(&p.promise.haste, p.Rank(0, p.Turn.Promised))
+			g.waiting.Put(p.promise.haste, p.Rank(0, p.Turn.Promised))
 		} else {
-			g.waiting.Remove(&p.promise.haste)
+			g.waiting.Remove(p.promise.haste)
 		}
 	}
 	of.Put(&p.promise.vow, p.Rank(0, p.Turn.Promised), int64(g.rules.Slow*float64(p.Turn.Work)))
@@ -178,7 +178,7 @@ func (g *guard) settle(p *Program) {
 	}
 	if p.Turn.Hurried {
 		g.hurried.Remove(&p.promise.vow)
-		g.waiting.Remove(&p.promise.haste)
+		g.waiting.Remove(p.promise.haste)
 	} else {
 		g.calm.Remove(&p.promise.vow)
 	}
@@ -191,6 +191,7 @@ func (g *guard) settle(p *Program) {
 		}
 	}
 	p.Turn.Promised, p.Turn.Hurried = 0, false
+	p.promise.haste = nil
 }
 
 // next is a turn to be hurried from now on; nil when there is time.
@@ -202,6 +203,7 @@ func (g *guard) next(now programs.Time) *Program {
 	p := first.Value
 	g.calm.Remove(&p.promise.vow)
 	p.Turn.Hurried = true
+	p.promise.haste = &order.Entry[*Program]{Value: p}
 	g.weigh(p)
 	return p
 }
@@ -219,7 +221,7 @@ func (g *guard) check(running []runner) error {
 				err = fmt.Errorf("sched: %s is promised something, and wants nothing", p.ID)
 			case p.Turn.Hurried != (tree == &g.hurried):
 				err = fmt.Errorf("sched: %s is hurried: %v, and stands among the others", p.ID, p.Turn.Hurried)
-			case p.promise.haste.In() != (p.Turn.Hurried && p.Waits()):
+			case p.Turn.Hurried && p.promise.haste.In() != p.Waits():
 				err = fmt.Errorf("sched: %s is hurried and waits: %v, and stands there: %v", p.ID, p.Waits(), p.promise.haste.In())
 			}
 			return err == nil

@@ -126,19 +126,22 @@ func (t *part) inside(p *Program) bool {
 
 // lend puts a program among those that memory may be taken from, if it is one.
 func (t *part) lend(p *Program, rank programs.Rank) {
-	m := memberOf(p)
-	m.park.Value = p
-	switch {
-	case !p.Lends():
-	case p.Waits():
-		t.queued.Put(&m.park, rank)
-		m.parked = &t.queued
-	default:
-		t.idle.Put(&m.park, rank)
-		m.parked = &t.idle
-		m.worth.Value = p
-		t.cheap.Put(&m.worth, p.Rank(-int(p.Turn.Class), programs.Time(min(p.Seat, 1e6)*1e9)))
+	if !p.Lends() {
+		return
 	}
+	m := memberOf(p)
+	if m.lent == nil {
+		m.lent = &lent{}
+		m.lent.park.Value, m.lent.worth.Value = p, p
+	}
+	l := m.lent
+	if p.Waits() {
+		l.parked = &t.queued
+	} else {
+		l.parked = &t.idle
+		t.cheap.Put(&l.worth, p.Rank(-int(p.Turn.Class), programs.Time(min(p.Seat, 1e6)*1e9)))
+	}
+	l.parked.Put(&l.park, rank)
 }
 
 // remove takes a program out of every order.
@@ -147,10 +150,10 @@ func (w *WorkingSet) remove(t *part, p *Program) {
 	m.wait.Value, m.seat.Value = p, p
 	t.order.Remove(&m.seat)
 	t.waiting.Remove(&m.wait)
-	t.cheap.Remove(&m.worth)
-	if m.parked != nil {
-		m.parked.Remove(&m.park)
-		m.parked = nil
+	if l := m.lent; l != nil && l.parked != nil {
+		l.parked.Remove(&l.park)
+		t.cheap.Remove(&l.worth)
+		l.parked = nil
 	}
 	if i := slices.Index(t.running, p); i >= 0 {
 		t.running = slices.Delete(t.running, i, i+1)

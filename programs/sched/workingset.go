@@ -80,11 +80,17 @@ func WorkingSetBy(rules Rules) func(Env) Policy {
 
 // member is a program as the set sees it.
 type member struct {
-	seat              order.Node[*Program]  // in its tenant's order
-	wait, park, worth order.Entry[*Program] // in its part's heaps: waiting; idle or queued; cheap
-	parked            *order.Heap[*Program] // which heap park is in
-	context           programs.Tokens       // at the end of the last turn
-	preempted         bool                  // and noted as such
+	seat      order.Node[*Program]  // in its tenant's order
+	wait      order.Entry[*Program] // in its part's waiting
+	lent      *lent                 // nil before it first lends memory
+	context   programs.Tokens       // at the end of the last turn
+	preempted bool                  // and noted as such
+}
+
+// lent is the place of a program among those that lend memory.
+type lent struct {
+	park, worth order.Entry[*Program]
+	parked      *order.Heap[*Program] // which heap park is in: idle or queued
 }
 
 func memberOf(p *Program) *member { return StateOf[member](p) }
@@ -181,7 +187,7 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 				outside = later(outside, p)
 			}
 		}
-		if p := first(&t.cheap); p != nil && (idle == nil || memberOf(p).worth.Rank().Compare(memberOf(idle).worth.Rank()) < 0) {
+		if p := first(&t.cheap); p != nil && (idle == nil || memberOf(p).lent.worth.Rank().Compare(memberOf(idle).lent.worth.Rank()) < 0) {
 			idle = p
 		}
 		waiting = later(waiting, first(&t.queued))

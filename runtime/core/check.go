@@ -60,7 +60,7 @@ func (m *Machine) checkFamilies() error {
 	for id, p := range m.programs {
 		f := p.kin.of
 		if f == nil {
-			if p.kin.place.In() || p.state.behind {
+			if p.kin.isHolder() || p.state.behind {
 				return fmt.Errorf("core: %s has a place in no family", id)
 			}
 			continue
@@ -70,8 +70,8 @@ func (m *Machine) checkFamilies() error {
 		}
 		members[f]++
 		switch n := p.common(); {
-		case p.kin.place.In() != (n > 0):
-			return fmt.Errorf("core: %s has %d cells of its family's and is offered: %v", id, n, p.kin.place.In())
+		case p.kin.isHolder() != (n > 0):
+			return fmt.Errorf("core: %s has %d cells of its family's and is offered: %v", id, n, p.kin.isHolder())
 		case n > 0 && p.kin.place.Rank().At != -programs.Time(n):
 			return fmt.Errorf("core: %s has %d cells of its family's and is offered with %d", id, n, -p.kin.place.Rank().At)
 		case f.parent != nil && m.programs[f.name] != f.parent:

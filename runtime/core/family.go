@@ -27,9 +27,19 @@ type family struct {
 // kin is a program's place in a family; the zero kin is in none.
 type kin struct {
 	of    *family
-	trunk programs.Tokens // tokens from the start of the context that it has in common with the family
-	place order.Entry[*program]
+	trunk programs.Tokens        // tokens from the start of the context that it has in common with the family
+	place *order.Entry[*program] // among the family's holders; nil before it has cells of it
 }
+
+// leaveHolders takes the program out of its family's holders, if it is one.
+func (k *kin) leaveHolders() {
+	if k.place != nil {
+		k.of.holders.Remove(k.place)
+	}
+}
+
+// isHolder tells whether the program is one of its family's holders.
+func (k *kin) isHolder() bool { return k.place != nil && k.place.In() }
 
 // family names the family that the turn puts its program into, and says how many tokens the
 // context has in common with it: that of the opening or that of the parent, whichever
@@ -60,7 +70,7 @@ func (m *Machine) leaveFamily(p *program) {
 	if f == nil {
 		return
 	}
-	f.holders.Remove(&p.kin.place)
+	p.kin.leaveHolders()
 	p.kin.of = nil
 	if f.members--; f.members == 0 && m.families[f.name] == f {
 		delete(m.families, f.name)
@@ -86,12 +96,15 @@ func (p *program) offer() {
 		return
 	}
 	rank := programs.Rank{At: -programs.Time(p.common()), Program: p.ID}
-	switch {
-	case rank.At == 0:
-		k.of.holders.Remove(&k.place)
-	case !k.place.In() || k.place.Rank() != rank:
-		k.place.Value = p
-		k.of.holders.Put(&k.place, rank)
+	if rank.At == 0 {
+		k.leaveHolders()
+		return
+	}
+	if k.place == nil {
+		k.place = &order.Entry[*program]{Value: p}
+	}
+	if !k.place.In() || k.place.Rank() != rank {
+		k.of.holders.Put(k.place, rank)
 	}
 }
 

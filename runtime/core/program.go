@@ -26,27 +26,26 @@ type program struct {
 	valid  programs.Tokens
 
 	// had is how many of the first tokens of the context had cells at some time, as far as
-	// the machine knows, and compacted that a client has had cells of it let go since the
-	// last turn. See miss.go.
-	had       programs.Tokens
-	compacted bool
+	// the machine knows. See miss.go.
+	had programs.Tokens
 
 	kin kin // its place among those that begin as it does
 
 	// copyOf names the copies on lower tiers, and copied is how many cells, from
 	// the front of the current context, each tier has.
-	copyOf   kvpin.Owner
-	copied   [kvpin.Disk + 1]programs.Tokens
-	move     *move
-	uncopied bool                   // a copy could not be made: none is tried until the next turn is over
-	ahead    *[kvpin.Disk + 1]ahead // places in the lanes; nil before the first interlude
-	wanted   programs.Time          // when a copy of it was last promoted
+	copyOf kvpin.Owner
+	copied [kvpin.Disk + 1]programs.Tokens
+	move   *move
+	ahead  *[kvpin.Disk + 1]ahead // places in the lanes; nil before the first interlude
+	wanted programs.Time          // when a copy of it was last promoted
 
 	gap      *gap // nil before the first interlude
 	foretold foretold
-	busy     bool // its memory is read from just now
 
+	busy      bool                  // its memory is read from just now
 	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
+	uncopied  bool                  // a copy could not be made: none is tried until the next turn is over
+	compacted bool                  // its client has had cells of it let go since the last turn
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
 }
 
@@ -55,13 +54,13 @@ type program struct {
 type turnState struct {
 	maxNew   programs.Tokens // tokens to generate
 	final    programs.Tokens // cells when all are generated
-	last     bool
-	uncached bool
 	size     programs.Tokens // of its prompt
 	past     Past
 	had      programs.Tokens // of program, when the turn arrived
-	ran      bool            // an item of it was put into a step, and
-	found    programs.Tokens // so many cells were there then
+	found    programs.Tokens // cells that were there when an item of it was first put into a step
+	ran      bool            // and one was
+	last     bool
+	uncached bool
 	prompt   prompt
 	ahead    bool // its prompt was fetched before it was admitted, and it still waits
 	behind   bool // stands behind its family's leader, and is not before the scheduler

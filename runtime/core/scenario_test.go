@@ -24,7 +24,7 @@ import (
 //	           host-rate= and disk-rate= in cells a second, before any is measured;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
 //	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent tenant=; tool= expected= of what it will call;
-//	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and absent= why)
+//	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and lost= why)
 //	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
@@ -183,7 +183,7 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 	}
 	ev.Past.Tokens = programs.Tokens(integer(t, d, "past", 0))
 	ev.Past.Same = min(ev.Past.Tokens, programs.Tokens(integer(t, d, "same", int64(ev.Keep))))
-	ev.Past.Changed, ev.Past.Absent = miss(t, d, "changed"), miss(t, d, "absent")
+	ev.Past.Changed, ev.Past.Absent = miss(t, d, "changed"), miss(t, d, "lost")
 	ev.Past.KeepUnknown = d.HasArg("keep-unknown")
 	var parent, opening string
 	d.MaybeScanArgs(t, "parent", &parent)

@@ -94,7 +94,7 @@ type foretold struct {
 	work   float64         // seconds of the engine, in all
 	turn   float64         // and for a turn of its kind
 	done   float64
-	said   said
+	said   *said // nil before the client says something
 }
 
 // left is the work that a program has left, the turn that has arrived with it, in
@@ -117,11 +117,14 @@ func (m *Machine) expectWork(p *program, ev *TurnArrived) {
 		return
 	case l.Turns > 0 || l.Time > 0:
 		turn := (f.done + f.turn) / float64(p.Turns+1)
-		said := float64(l.Turns)
+		turns := float64(l.Turns)
 		if l.Time > 0 {
-			said = l.Time.Seconds() / turn
+			turns = l.Time.Seconds() / turn
 		}
-		believed := m.wordsOf(p.Tenant).say(&f.said, p.Turns+1, said, max(0, left/turn-1))
+		if f.said == nil {
+			f.said = &said{}
+		}
+		believed := m.wordsOf(p.Tenant).say(f.said, p.Turns+1, turns, max(0, left/turn-1))
 		left = (believed + 1) * turn
 	}
 	p.Work.Left = max(programs.Seconds(left), 1)
@@ -161,8 +164,8 @@ func (m *Machine) turnDone(p *program) {
 func (m *Machine) workDone(p *program) {
 	f := &p.foretold
 	m.remaining.ended(f.kind, p.Turns, f.prompt, f.done)
-	if f.said.n > 0 {
-		m.wordsOf(p.Tenant).proved(&f.said, p.Turns)
+	if f.said != nil {
+		m.wordsOf(p.Tenant).proved(f.said, p.Turns)
 	}
 }
 

@@ -87,7 +87,7 @@ func twoTenants(seed uint64, strategies ...strategy) (first, second float64) {
 		c := &client{tenant: made % 2, arrived: arrival, total: 1 + int(math.Exp(2+0.9*r.NormFloat64()))}
 		c.total = min(c.total, 300)
 		c.kind = machine.remaining.kind(kindName{tenant: tenants[c.tenant]})
-		c.prompt = 100
+		c.prompt, c.said = 100, &said{}
 		c.work, c.turn = machine.remaining.foretell(c.kind, c.prompt)
 		c.rankAnew(machine, tenants, r, strategies)
 		waiting = append(waiting, c)
@@ -121,7 +121,7 @@ func twoTenants(seed uint64, strategies ...strategy) (first, second float64) {
 		}
 		waiting = append(waiting[:best], waiting[best+1:]...)
 		machine.remaining.ended(c.kind, c.done, c.prompt, c.foretold.done)
-		machine.wordsOf(tenants[c.tenant]).proved(&c.said, c.done)
+		machine.wordsOf(tenants[c.tenant]).proved(c.said, c.done)
 		sums[c.tenant] += clock - c.arrived
 		counts[c.tenant]++
 		left--
@@ -134,7 +134,7 @@ func (c *client) rankAnew(m *Machine, tenants []programs.TenantID, r *rand.Rand,
 	left := c.left()
 	if said := strategies[c.tenant](r, c.total-c.done-1, c.total); said > 0 {
 		turn := (c.foretold.done + c.turn) / float64(c.done+1)
-		believed := m.wordsOf(tenants[c.tenant]).say(&c.said, c.done+1, said, max(0, left/turn-1))
+		believed := m.wordsOf(tenants[c.tenant]).say(c.said, c.done+1, said, max(0, left/turn-1))
 		left = (believed + 1) * turn
 	}
 	c.rank = c.arrived + 30*left

@@ -53,11 +53,12 @@ func (n *Node) past(p chat.Past, from origin) core.Past {
 	}
 }
 
-// missOf is what the program is told of what its turn did not find.
-func missOf(m programs.Missed, past core.Past) *wire.Miss {
+// missOf is what the program is told of what its turn did not find; edited is the message
+// at which its client changed the history, nil where it did not.
+func missOf(m programs.Missed, edited *int) *wire.Miss {
 	w := &wire.Miss{Reason: wire.MissReason(m.Why.String()), Tokens: int(m.Tokens)}
-	if m.Why == programs.HistoryEdited && past.Changed == programs.HistoryEdited {
-		w.Message = &past.Message
+	if m.Why == programs.HistoryEdited {
+		w.Message = edited
 	}
 	return w
 }

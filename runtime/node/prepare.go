@@ -158,8 +158,13 @@ func (n *Node) make(ctx context.Context, t *turn) (*prompt, *core.TurnArrived, *
 	// conversation's.
 	room := min(o.maxTokens, 256)
 	p.tokens = append(slices.Grow(p.tokens, len(rendered.Tokens)+room), rendered.Tokens...)
-	t.uncached, t.past = o.uncached, n.past(rendered.Past, t.talk.origin)
-	return p, n.arrival(t, w, o, rendered), nil
+	past := n.past(rendered.Past, t.talk.origin)
+	if t.uncached = o.uncached; past.Changed == programs.HistoryEdited {
+		t.edited = &past.Message
+	}
+	ev := n.arrival(t, w, o, rendered)
+	ev.Past = past
+	return p, ev, nil
 }
 
 func (n *Node) unreadable(ctx context.Context, t *turn, what string, err error) {
@@ -215,7 +220,6 @@ func (n *Node) arrival(t *turn, w *wire.Turn, o options, p *chat.Prompt) *core.T
 		Tenant:   programs.TenantID(w.Tenant),
 		Arrived:  n.clock.at(w.AcceptedAt),
 		Context:  programs.Tokens(len(p.Tokens)),
-		Past:     t.past,
 		MaxNew:   programs.Tokens(o.maxTokens),
 		Last:     t.last,
 		Uncached: o.uncached,

@@ -36,7 +36,7 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
-	r.Miss = missOf(end.missed, t.past)
+	r.Miss = missOf(end.missed, t.edited)
 	stamp(&r.Timing, end.timing)
 	if !t.last {
 		r.Pin = pinOf(end.pin)

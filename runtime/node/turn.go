@@ -19,8 +19,8 @@ type turn struct {
 	context int    // tokens of its prompt
 	sum     uint64 // of these tokens: made once more they must be the same
 
-	uncached bool      // it leaves nothing in the cache
-	past     core.Past // what of earlier turns it could find
+	uncached bool // it leaves nothing in the cache
+	edited   *int // the message at which its client changed the history; nil where it did not
 
 	talk  *talk // the program's, where
 	holds bool  // the turn has it for itself; it may have none

@@ -63,7 +63,7 @@ const (
 func (h Hinting) hints(i int) bool { return h == AllHonest || h == HalfHonest && i%2 == 0 }
 
 // nodeRunning is how many turns a node runs at once where nothing else is set.
-const nodeRunning = 32
+const nodeRunning = core.DefaultRunning
 
 // Knowledge is what a policy is told of the future, for bounds on what knowing it
 // could be worth.
