@@ -29,7 +29,7 @@
 //  2. What it notes of a program is a State, see StateOf; with Queues, it embeds a Place.
 //  3. Put sets p.Retention, by the rules written there, before it calls Queues.Put. Holds
 //     end in Lapse, as their time is up, and in Blocked, as somebody needs the memory.
-//  4. It is an Explainer, a Sharer or an Insider where what Queues say is not so.
+//  4. It is an Explainer, a Preempter, a Sharer or an Insider where what Queues do is not it.
 //  5. Add a line to Policies, or give it to core.Config, and put questions to it in
 //     policy_test.go, worked by hand. Tests that walk Policies do the rest.
 //
@@ -37,7 +37,8 @@
 //
 //   - Running turns come before waiting ones: memory goes first to turns that run and
 //     need to grow, and nobody is admitted in a plan that had to preempt. Who is
-//     preempted is the last in rank; the first is never.
+//     preempted is the last in rank; the first is never. Under a Preempter the last in
+//     rank may have to give way to a waiting turn, too.
 //   - Waiting turns are admitted in the policy's order: when the first does not fit, the
 //     others wait behind it.
 //   - When nothing runs, the first that waits is admitted whatever is held: a hold ends

@@ -31,12 +31,14 @@ var Policies = []Named{
 	{Name: "ttl-8s", Says: "pins of 8 s, unpinned to break a deadlock", New: fixed(8)},
 	{Name: "ttl-32s", Says: "pins of 32 s, unpinned to break a deadlock", New: fixed(32)},
 	{Name: "ttl-128s", Says: "pins of 128 s, unpinned to break a deadlock", New: fixed(128)},
-	{Name: "two-seconds", Says: "Continuum's released code: pins of 2 s", New: NewTwoSeconds},
+	{Name: "continuum-released", Says: "Continuum's released code: pins of 2 s, none for tools that take longer", New: NewContinuumReleased},
 	{Name: "continuum", Says: "Continuum's paper: pins by its objective, yielding to a blocked first in order", New: NewContinuum},
 	{Name: "continuum-stuck", Says: "the same, yielding to a deadlock alone", New: NewContinuumStuck},
-	{Name: "infercept", Says: "InferCept: preserve while that wastes least", New: NewInferCept},
-	{Name: "plas", Says: "Autellix: least attained service first", New: NewPLAS},
-	{Name: "thunder", Says: "ThunderAgent: programs paused when contexts exceed the pool", New: NewThunder},
+	{Name: "infercept", Says: "InferCept: preserve, swap or discard, whatever wastes least by now", New: NewInferCept},
+	{Name: "plas", Says: "Autellix: least attained service first, preempting", New: NewPLAS},
+	{Name: "thunder", Says: "inspired by ThunderAgent: programs paused when contexts exceed the pool, the longest that fits resumed", New: NewThunder},
+	{Name: "thunder-released", Says: "ThunderAgent's released router: paused and resumed every 5 s, the shortest first", New: NewThunderReleased},
+	{Name: "thunder-dynamo", Says: "the same as Dynamo has it, in bands of the pool", New: NewThunderDynamo},
 }
 
 // NewInterlude makes the default policy.

@@ -36,6 +36,7 @@ const (
 	ForShare                     // they fill its tenant's part, beside those of other tenants
 	ForOrder                     // there is room for it, and the first in order does not get in yet
 	ForPipe                      // it is cold, and the prompts of running turns are to be computed first
+	ForTick                      // its program is paused, and who is let through is decided at fixed times
 	ForUnexplained               // the policy does not say
 	ForMemory                    // it is the first, and running turns and pins hold the memory that it needs
 	ForMove                      // memory is being copied to another tier: its own cells, or what it needs
@@ -47,12 +48,12 @@ const (
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
+	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForTick, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
+	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "tick", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -92,7 +93,7 @@ func (g Ground) String() string {
 // Obstacle says what a waiting program waits for, as far as the policy and the limits
 // go: whether there is memory for the first in order is not looked at.
 func (s *Scheduler) Obstacle(now programs.Time, p *Program) Obstacle {
-	if len(s.running) >= s.limits.Running {
+	if !s.roomy() {
 		return Obstacle{Reason: ForPlace}
 	}
 	switch head := first(&s.guard.waiting); {

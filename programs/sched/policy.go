@@ -7,7 +7,7 @@ import "github.com/interlude-run/interlude/programs"
 // question in O(log n). It is deterministic: the same calls give the same
 // answers. One owner at a time.
 //
-// It may be an Explainer, a Sharer or an Insider besides.
+// It may be an Explainer, a Preempter, a Sharer or an Insider besides.
 type Policy interface {
 	// Put tells that p is new or has changed: its phases, its memory, its seat.
 	// It comes at least whenever a turn begins to wait, runs, or is over, and when
@@ -19,7 +19,7 @@ type Policy interface {
 
 	// Rank is p's place among the running: the first is served first and
 	// preempted last. It is asked for when p is admitted, and holds until p
-	// stops running.
+	// stops running, unless the policy is a Preempter.
 	Rank(p *Program) programs.Rank
 
 	// Next is the waiting program to be admitted next; nil when none may be.
@@ -59,6 +59,17 @@ type Explainer interface {
 
 	// Chosen is why p is the Victim, which it is just now.
 	Chosen(p *Program) Choice
+}
+
+// Preempter is a Policy whose order goes for running turns as well. The Scheduler asks
+// for the Rank of each of them before every plan, as it may change while they run.
+type Preempter interface {
+	// Preempts tells whether next, which waits while as many turns run as may, is
+	// to have the place of last, the last in rank of those that run. It changes no
+	// answer of the policy's. One turn cedes its place in a plan, and none for
+	// memory alone: in a full pool turns would take one another's cells, compute
+	// them again, and none would get on.
+	Preempts(next, last *Program) bool
 }
 
 // Sharer is a Policy that divides memory between tenants.

@@ -24,9 +24,9 @@ type question struct {
 	new      func(sched.Env) sched.Policy // for one that is not among them
 	shares   map[programs.TenantID]sched.Share
 	pool     programs.Tokens // 0 is 1000
-	before   []string        // puts programs as they were earlier, at the time 0
+	before   []string        // puts programs as they were earlier: at the time 0, or "@5 …" s; "@5 lapse" asks Lapse
 	programs []string
-	now      programs.Time // in seconds
+	now      float64 // in seconds
 
 	holds   string // whose memory is held
 	lapse   string // whose hold is over
@@ -96,13 +96,45 @@ var fcfsQuestions = []question{
 		},
 		next: "d b c a",
 	},
+	{
+		name:     "PLAS: a turn goes down a level when it has run for 1 s, and another after 1 s more",
+		policy:   "plas",
+		before:   []string{"a waits served=0", "a runs", "@4 a runs served=3"},
+		programs: []string{"a waits preempted", "b waits came=2 served=1", "c waits came=3 served=2"},
+		now:      4,
+		next:     "b a c", // levels 1, 2 and 2
+	},
+	{
+		name:     "PLAS: who has waited for eight times its service goes to the first level, and no sooner",
+		policy:   "plas",
+		programs: []string{"a waits came=0 served=4", "b waits came=31 served=0"},
+		now:      31.9,
+		next:     "b a",
+	},
+	{
+		name:     "PLAS: and then",
+		policy:   "plas",
+		programs: []string{"a waits came=0 served=4", "b waits came=31 served=0"},
+		now:      32,
+		next:     "a b",
+	},
+	{
+		name:   "PLAS: waits of earlier turns count, here 20 s of 8·4",
+		policy: "plas",
+		before: []string{"a waits came=0 served=4", "@20 a runs", "@25 a idle turns=1"},
+		programs: []string{
+			"a waits came=30", "b waits came=31 served=0",
+		},
+		now:  42,
+		next: "a b",
+	},
 }
 
 var pinQuestions = []question{
 	{
 		name:     "two seconds: held until then",
-		policy:   "two-seconds",
-		programs: []string{"a idle since=1 cells=10", "b idle since=4 cells=10"},
+		policy:   "continuum-released",
+		programs: []string{"a idle since=1 tool=ls cells=10", "b idle since=4 tool=ls cells=10"},
 		now:      5,
 		holds:    "a b",
 		lapse:    "a",
@@ -110,26 +142,45 @@ var pinQuestions = []question{
 	},
 	{
 		name:     "two seconds: who comes back to a pin goes before who arrived earlier",
-		policy:   "two-seconds",
-		before:   []string{"b idle since=0 cells=10"},
+		policy:   "continuum-released",
+		before:   []string{"b idle since=0 tool=ls cells=10"},
 		programs: []string{"a waits arrived=1", "b waits arrived=2 cells=10"},
 		now:      1,
 		next:     "b a",
 	},
 	{
 		name:     "two seconds: preempted turns go before all",
-		policy:   "two-seconds",
-		before:   []string{"b idle since=0 cells=10"},
+		policy:   "continuum-released",
+		before:   []string{"b idle since=0 tool=ls cells=10"},
 		programs: []string{"b waits arrived=1 cells=10", "c waits arrived=2 preempted"},
 		now:      1,
 		next:     "c b",
 	},
 	{
 		name:     "two seconds: a pin yields to a blocked first in order, the latest arrival first",
-		policy:   "two-seconds",
-		programs: []string{"a idle since=0 arrived=1 cells=10", "b idle since=0 arrived=2 cells=10", "c waits"},
+		policy:   "continuum-released",
+		programs: []string{"a idle since=0 arrived=1 tool=ls cells=10", "b idle since=0 arrived=2 tool=ls cells=10", "c waits"},
 		holds:    "a b",
 		blocked:  "b a",
+	},
+	{
+		name:   "two seconds: none where no call was made",
+		policy: "continuum-released",
+		programs: []string{
+			"a idle since=0 tool=ls cells=10", "b idle since=0 cells=10", "c idle since=0 tool=ask human cells=10",
+		},
+		holds: "a",
+	},
+	{
+		name:   "two seconds: none for a tool whose calls take longer on average, here (1 + 4)/2 s against (1 + 3)/2 s",
+		policy: "continuum-released",
+		before: []string{
+			"w idle since=0 tool=make", "w waits came=1", "x idle since=0 tool=make", "x waits came=4",
+			"y idle since=0 tool=grep", "y waits came=1", "z idle since=0 tool=grep", "z waits came=3",
+		},
+		programs: []string{"a idle since=4 tool=make cells=10", "b idle since=4 tool=grep cells=10"},
+		now:      4,
+		holds:    "b",
 	},
 	{
 		name:     "always pin: yields to a deadlock alone",
@@ -194,7 +245,7 @@ var pinQuestions = []question{
 	{
 		name:   "infercept: preserved while that wastes less than computing again",
 		policy: "infercept",
-		// Preserving a for t wastes 100·t, discarding it 1·(100+300): 4 s. For b it is 10·t against 0.1·310: 3.1 s.
+		// Preserving a for t wastes 100·t, discarding it 1·(100/2 + 300): 3.5 s. For b it is 10·t against 0.1·(5 + 300): 3.05 s.
 		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
 		now:      3,
 		holds:    "a b",
@@ -204,9 +255,28 @@ var pinQuestions = []question{
 		name:     "infercept: and no longer",
 		policy:   "infercept",
 		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100", "b idle since=0 reload=0.1 cells=10"},
-		now:      4,
+		now:      3.2,
 		holds:    "a b",
-		lapse:    "b a",
+		lapse:    "b",
+	},
+	{
+		name:   "infercept: decided anew, with the cells of those that run by now",
+		policy: "infercept",
+		// With 300 more cells running, discarding a wastes 1·(50 + 600): 6.5 s.
+		before:   []string{"a idle since=0 reload=1 cells=100", "x runs cells=300"},
+		programs: []string{"a idle since=0 reload=1 cells=100", "y runs cells=300"},
+		now:      6,
+		holds:    "a",
+		lapse:    "nobody",
+	},
+	{
+		name:   "infercept: what the host has a copy of is swapped when that takes less than it has lasted",
+		policy: "infercept",
+		// Preserving wastes 100·t, swapping 1·100, for a; b has no copy of all its cells.
+		programs: []string{"x runs cells=300", "a idle since=0 reload=1 cells=100 below=100", "b idle since=0 reload=1 cells=100 below=99"},
+		now:      1,
+		holds:    "a b",
+		lapse:    "a",
 	},
 }
 
@@ -234,6 +304,107 @@ var capacityQuestions = []question{
 		holds:    "a b c",
 		lapse:    "c",
 		victims:  "c",
+	},
+	{
+		name:     "thunder, released: newcomers are let through while they fit, with 100 tokens to decode, and nobody is paused",
+		policy:   "thunder-released",
+		pool:     1020,
+		programs: []string{"a waits context=300", "b waits context=400", "c waits context=200", "d waits context=10"},
+		next:     "a b",
+		waits:    "c for pool [a b], d for tick [a b]", // 400 + 500, and 300; d has 110 of 120, and stands behind c
+	},
+	{
+		name:   "thunder, released: every 5 s turns that return are let through before newcomers",
+		policy: "thunder-released",
+		before: []string{
+			"z runs context=10", "a waits context=300", "b waits context=300",
+			"@1 a idle context=300 turns=2", "@1 b idle context=600 turns=2",
+			"@5 lapse", // 110 + 400 + 700: a is paused
+			"@6 c waits context=250", "@6 d waits context=100", "@7 a waits context=320", "@7 b idle context=370",
+		},
+		now:   10, // 1000 - 110 - 470: room for a's 420
+		next:  "a",
+		waits: "c for pool [a b z], d for pool [a b z]",
+	},
+	{
+		name:   "thunder, released: the shortest first, and who does not fit is passed over",
+		policy: "thunder-released",
+		before: []string{
+			"z runs context=10", "a waits context=300", "b waits context=300",
+			"@1 a idle context=300 turns=2", "@1 b idle context=600 turns=2",
+			"@5 lapse",
+			"@6 c waits context=250", "@6 d waits context=50", "@7 a waits context=320",
+		},
+		now:   10, // 1000 - 110 - 700: a has 420, c 350, d 150
+		next:  "d",
+		waits: "a for pool [b d z], c for pool [b d z]",
+	},
+	{
+		name:   "thunder, released: between two ticks nobody is resumed",
+		policy: "thunder-released",
+		before: []string{
+			"z runs context=10", "a waits context=300", "b waits context=300",
+			"@1 a idle context=300 turns=2", "@1 b idle context=600 turns=2",
+			"@5 lapse",
+			"@7 a waits context=320", "@7 b idle context=370",
+		},
+		now:   9,
+		next:  "nobody",
+		waits: "a for tick [b z]",
+	},
+	{
+		name:   "thunder, released: who runs is marked when pausing the idle is not enough, and paused when its turn is over",
+		policy: "thunder-released",
+		before: []string{
+			"z runs context=10", "r runs context=500", "i waits context=100", "@1 i idle turns=2",
+			"@4 r runs context=900", // 110 + 1000 + 200
+			"@5 lapse", "@6 r idle turns=2",
+		},
+		programs: []string{"r waits"},
+		now:      7,
+		next:     "nobody",
+		waits:    "r for pool [z]",
+	},
+	{
+		name:     "thunder, released: half an hour is the longest wait",
+		policy:   "thunder-released",
+		before:   []string{"z runs context=800", "a waits context=300"},
+		programs: []string{"z runs"},
+		now:      1800,
+		next:     "a",
+	},
+	{
+		name:     "thunder, released: nobody's memory is held, and the least recently used goes first",
+		policy:   "thunder-released",
+		programs: []string{"a idle cells=100 used=2 turns=1", "b idle cells=100 used=1 turns=1"},
+		lapse:    "nobody",
+		victims:  "b a",
+		grounds:  "least_recent, least_recent",
+	},
+	{
+		name:   "thunder, Dynamo: pausing begins above 95 % and goes down to 80 %, programs are resumed up to 85 %",
+		policy: "thunder-dynamo",
+		before: []string{
+			"a runs context=300", "b waits context=300", "c waits context=20",
+			"@1 b idle context=400 turns=2", "@1 c idle turns=2",
+			"@5 lapse", // 400 + 500 + 120: c is paused, and 900 is above 800: b, too
+			"@6 b waits", "@6 c waits",
+		},
+		now:   10, // 850 - 400: c has 120, b 500
+		next:  "c",
+		waits: "b for pool [a c]",
+	},
+	{
+		name:   "thunder, Dynamo: from 80 % on turns are served two seconds later",
+		policy: "thunder-dynamo",
+		before: []string{
+			"a runs context=300", "b waits context=350", "@1 b idle turns=2",
+			"@5 lapse", // 400 + 450
+			"@6 b waits",
+		},
+		programs: []string{"c waits context=20"},
+		now:      7,
+		next:     "c b",
 	},
 }
 
@@ -379,7 +550,7 @@ func (q *question) ask(t *testing.T) {
 		}
 		q.new = named.New
 	}
-	now := q.now * programs.Time(programs.Second)
+	now := programs.Time(programs.Seconds(q.now))
 	known := map[string]*sched.Program{}
 	build := func() sched.Policy {
 		clear(known)
@@ -388,7 +559,17 @@ func (q *question) ask(t *testing.T) {
 			policy.(sched.Sharer).Share(q.shares)
 		}
 		for _, spec := range q.before {
-			policy.Put(0, read(t, known, spec))
+			at := 0.0
+			if strings.HasPrefix(spec, "@") {
+				when, rest, _ := strings.Cut(spec, " ")
+				fmt.Sscan(when[1:], &at)
+				spec = rest
+			}
+			if earlier := programs.Time(programs.Seconds(at)); spec == "lapse" {
+				policy.Lapse(earlier)
+			} else {
+				policy.Put(earlier, read(t, known, spec))
+			}
 		}
 		for _, spec := range q.programs {
 			policy.Put(now, read(t, known, spec))
@@ -574,6 +755,12 @@ func read(t *testing.T, known map[string]*sched.Program, spec string) *sched.Pro
 			p.Turn.Hurried = true
 		case "promised":
 			p.Turn.Promised = programs.Time(programs.Seconds(x))
+		case "tool":
+			p.Gap.Tool = value
+		case "human":
+			p.Gap.Human = true
+		case "below":
+			p.Below = programs.Tokens(x)
 		default:
 			t.Fatalf("%q: no key %s", spec, key)
 		}

@@ -47,6 +47,7 @@ type Memory interface {
 type Scheduler struct {
 	policy  Policy
 	explain Explainer // the policy, if it is one; nil otherwise
+	preempt Preempter // the same
 	limits  Limits
 	pacer   Pacer
 	guard   guard
@@ -69,6 +70,7 @@ type runner struct {
 func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
 	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard)}
 	s.explain, _ = policy.(Explainer)
+	s.preempt, _ = policy.(Preempter)
 	return s
 }
 
@@ -151,6 +153,7 @@ func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
 	for p := s.lapse(now); p != nil; p = s.lapse(now) {
 		mem.Lend(p)
 	}
+	s.reorder()
 	s.hurryOn(now)
 	if preempted := s.grow(now, mem); !preempted {
 		s.admit(now, mem)
@@ -159,6 +162,17 @@ func (s *Scheduler) Plan(now programs.Time, mem Memory, batch []Slice) []Slice {
 		s.crowded = now
 	}
 	return s.batch(now, batch)
+}
+
+// reorder puts the running turns in their order anew, where that changes as they run.
+func (s *Scheduler) reorder() {
+	if s.preempt == nil {
+		return
+	}
+	for i := range s.running {
+		s.running[i].rank = s.rank(s.running[i].program)
+	}
+	slices.SortFunc(s.running, func(a, b runner) int { return a.rank.Compare(b.rank) })
 }
 
 // grow sees to it that every running turn can take one more token. When memory
@@ -210,16 +224,24 @@ func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 }
 
 // admit lets waiting turns run, in order, as long as they fit. Looking for memory for one
-// may show the policy that another is next; it ends at one that was tried before.
+// may show the policy that another is next; it ends at one that was tried before. Where
+// as many run as may, the last of them may have to cede its place to the next, once.
 func (s *Scheduler) admit(now programs.Time, mem Memory) {
 	if !s.admitHurried(now, mem) {
 		return
 	}
 	s.tried = s.tried[:0]
-	for s.waiting > 0 && len(s.running) < s.limits.Running {
+	firm := s.preempt == nil
+	for s.waiting > 0 && (!firm || s.roomy()) {
 		p := s.next(now, len(s.running) == 0)
 		if p == nil || slices.Contains(s.tried, p) || s.piped(p) {
 			return
+		}
+		if !s.roomy() {
+			if !s.cede(now, mem, p) {
+				return
+			}
+			firm = true
 		}
 		ok, later := s.place(now, mem, p)
 		if !ok {
@@ -244,6 +266,14 @@ func (s *Scheduler) start(now programs.Time, p *Program, later bool) {
 	s.put(now, p)
 }
 
+// roomy tells whether one turn more may run.
+func (s *Scheduler) roomy() bool { return len(s.running) < s.limits.Running }
+
+// cede has the last of the running give its place to the next, if the policy says so.
+func (s *Scheduler) cede(now programs.Time, mem Memory, next *Program) bool {
+	return s.preempt.Preempts(next, s.running[len(s.running)-1].program) && s.giveWay(now, mem)
+}
+
 // place finds memory for the next to run, what is held included when nothing runs.
 func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, later bool) {
 	alone := len(s.running) == 0
@@ -265,12 +295,16 @@ func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, later 
 
 // run puts p among the running, by its rank: hurried turns first.
 func (s *Scheduler) run(p *Program) {
-	r := runner{rank: s.policy.Rank(p), program: p}
-	if p.Turn.Hurried {
-		r.rank = p.Rank(-1, p.Turn.Promised)
-	}
+	r := runner{rank: s.rank(p), program: p}
 	at, _ := slices.BinarySearchFunc(s.running, r, func(a, b runner) int { return a.rank.Compare(b.rank) })
 	s.running = slices.Insert(s.running, at, r)
+}
+
+func (s *Scheduler) rank(p *Program) programs.Rank {
+	if p.Turn.Hurried {
+		return p.Rank(-1, p.Turn.Promised)
+	}
+	return s.policy.Rank(p)
 }
 
 // Check reports the first invariant that does not hold. It visits every running

@@ -7,12 +7,16 @@ import (
 	"github.com/interlude-run/interlude/programs"
 )
 
-// Thunder is our reading of ThunderAgent's scheduler (arXiv 2602.13692, section 4):
-// a test of capacity over whole programs. While the contexts of the programs that
-// are not paused exceed the pool, programs are paused, the shortest of those whose
-// tool runs first, then the shortest of those that wait; when there is room again,
-// the longest that fits is resumed. A paused program lends its memory, and its
-// turns wait; the others' memory is safe.
+// Thunder is inspired by ThunderAgent's scheduler (arXiv 2602.13692, section 4): a test
+// of capacity over whole programs. While the contexts of the programs that are not paused
+// exceed the pool, programs are paused, the shortest of those whose tool runs first, then
+// the shortest of those that wait; when there is room again, the longest that fits is
+// resumed. A paused program lends its memory, and its turns wait; the others' memory is
+// safe.
+//
+// What the name does not do of its source: ThunderReleased is what the released router
+// does, which resumes the shortest first, looks every five seconds, reserves tokens to
+// decode, and holds nobody's memory.
 type Thunder struct {
 	Queues
 	env    Env

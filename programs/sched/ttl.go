@@ -37,10 +37,6 @@ func NewTTL(time programs.Duration, unpin Unpin) Policy {
 // NewAlwaysPin pins for ever, and unpins only to break a deadlock.
 func NewAlwaysPin(Env) Policy { return NewTTL(math.MaxInt64, UnpinWhenStuck) }
 
-// NewTwoSeconds is the rule of Continuum's released code: a pin of two seconds
-// after every turn, whatever the tool.
-func NewTwoSeconds(Env) Policy { return NewTTL(2*programs.Second, UnpinForHead) }
-
 // Put implements Policy.
 func (t *TTL) Put(now programs.Time, p *Program) {
 	t.pin(p, StateOf[pin](p), func() programs.Duration { return t.time })

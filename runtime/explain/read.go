@@ -194,7 +194,8 @@ func (r *reader) effect(s eventlog.Step, at int) {
 	case core.StartTurn:
 		t.start(e, forked(s.Effects[:at], e))
 	case core.SuspendTurn:
-		t.preempted(taker(s.Effects[at:], t.ID))
+		by, starts := taker(s.Effects[at:], t.ID)
+		t.preempted(by, starts)
 		if !slices.Contains(r.waiting, t) {
 			r.waiting = append(r.waiting, t)
 		}
@@ -294,13 +295,18 @@ func forked(before []core.Effect, start *core.Effect) (cells programs.Tokens) {
 	return cells
 }
 
-// taker is who gets the memory that another loses: the next that reserves some. A
-// running turn that nothing is reserved behind gave way itself.
-func taker(effects []core.Effect, id programs.ProgramID) programs.ProgramID {
+// taker is who gets the place that another loses: the next that reserves memory, to grow
+// or to start, or starts with what it has. A running turn that nothing comes behind gave
+// way itself.
+func taker(effects []core.Effect, id programs.ProgramID) (by programs.ProgramID, starts bool) {
+	by = id
 	for i := range effects {
-		if e := &effects[i]; e.Kind == core.ReserveSeq {
-			return e.Turn.Program
+		switch e := &effects[i]; {
+		case e.Kind == core.StartTurn && (by == id || by == e.Turn.Program):
+			return e.Turn.Program, true
+		case e.Kind == core.ReserveSeq && by == id:
+			by = e.Turn.Program
 		}
 	}
-	return id
+	return by, false
 }

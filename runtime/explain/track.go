@@ -259,10 +259,13 @@ func (t *track) compute(item core.Item) {
 	t.cells, t.had = end, max(t.had, end)
 }
 
-func (t *track) preempted(by programs.ProgramID) {
+func (t *track) preempted(by programs.ProgramID, starts bool) {
 	t.Preempted++
 	text := fmt.Sprintf("lost its place: memory had run out, it was the last in rank, and %s had to grow", by)
-	if by == t.ID {
+	switch {
+	case starts:
+		text = fmt.Sprintf("lost its place to %s, which the policy puts before it", by)
+	case by == t.ID:
 		text = "lost its place: memory had run out, and it was the last in rank and had to grow itself"
 	}
 	t.tell(Entry{What: Preempted, Turn: t.turn, Other: by, Text: text})

@@ -31,6 +31,8 @@ func reasonText(w core.Wait, ahead company) string {
 		return "for its tenant's share: " + set("the tenant's part of the pool")
 	case sched.ForOrder:
 		return fmt.Sprintf("for its turn: %s was to be admitted first, and waited for %v%s", w.Head, ahead.head, ahead)
+	case sched.ForTick:
+		return "for the policy to look again at whom it lets through, which it does at fixed times"
 	case sched.ForUnexplained:
 		return "for something that the policy does not explain"
 	case sched.ForMemory:

@@ -36,3 +36,25 @@ func TestMissText(t *testing.T) {
 		}
 	}
 }
+
+// TestTaker tells a running turn that grows from a waiting one that starts.
+func TestTaker(t *testing.T) {
+	effect := func(kind core.EffectKind, program programs.ProgramID) core.Effect {
+		return core.Effect{Kind: kind, Turn: programs.TurnID{Program: program}}
+	}
+	for _, c := range []struct {
+		name    string
+		effects []core.Effect
+		by      programs.ProgramID
+		starts  bool
+	}{
+		{name: "nobody: it had to grow itself", by: "b"},
+		{name: "who grows", effects: []core.Effect{effect(core.TruncateSeq, "c"), effect(core.ReserveSeq, "a"), effect(core.ReserveSeq, "c")}, by: "a"},
+		{name: "who starts, and has its memory reserved", effects: []core.Effect{effect(core.ReserveSeq, "x"), effect(core.StartTurn, "x")}, by: "x", starts: true},
+		{name: "who starts with what it has", effects: []core.Effect{effect(core.StartTurn, "x")}, by: "x", starts: true},
+	} {
+		if by, starts := taker(c.effects, "b"); by != c.by || starts != c.starts {
+			t.Errorf("%s: %s, starts: %v", c.name, by, starts)
+		}
+	}
+}
