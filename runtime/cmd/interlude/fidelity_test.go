@@ -28,7 +28,7 @@ func benchFidelity(t *testing.T, args ...string) (stdout, stderr *bytes.Buffer, 
 // tokens are the same to the last one.
 func TestBenchFidelity(t *testing.T) {
 	fetched(t)
-	out, said, err := benchFidelity(t, "--json", "--dir=../..", "--agents=2", "--turns=2", "--gaps=0", "--repetitions=1", "--steps=20", "--seeds=2", "--policies=request-fcfs")
+	out, said, err := benchFidelity(t, "--json", "--dir=../..", "--agents=1", "--turns=2", "--gaps=0", "--repetitions=1", "--steps=20", "--seeds=2", "--policies=request-fcfs")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
