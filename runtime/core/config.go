@@ -76,6 +76,9 @@ type Steps struct {
 	Unhurried bool    // late prompts are paced as others are
 	Share     float64 // of what hides, that a step takes in of prompt; 0 is 0.8
 	PiledUp   float64 // of it, that each prompt adds; 0 is 0.1
+	Many      float64 // prompts under way, from which on steps are full where little hides; 0 is 2
+	Crowd     float64 // decodes beside each of them, at most; 0 is 4
+	Hides     float64 // the part that is little when less than it hides; 0 is 0.75
 }
 
 // The limits of a node that is told nothing else, and so of a simulated one.
@@ -108,8 +111,8 @@ func (c Config) validate() error {
 		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
 	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
 		return fmt.Errorf("core config: Guard promises bounds with Slow %v, Late %v and Margin %v; the first two are above 0, the third at least 0 and below 1", c.Guard.Slow, c.Guard.Late, c.Guard.Margin)
-	case !(c.Steps.Share >= 0) || !(c.Steps.PiledUp >= 0):
-		return errors.New("core config: Steps.Share and Steps.PiledUp must not be negative")
+	case !(min(c.Steps.Share, c.Steps.PiledUp, c.Steps.Many, c.Steps.Crowd, c.Steps.Hides) >= 0):
+		return errors.New("core config: Steps has an amount below 0")
 	case !(c.Rates.Prefill >= 0) || !(c.Rates.HostBytes >= 0) || !(c.Rates.DiskBytes >= 0):
 		return errors.New("core config: Rates must not be negative")
 	}

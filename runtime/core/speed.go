@@ -43,6 +43,13 @@ import (
 // model; what it is worth there shows `interlude sim` with the policy
 // interlude/full-steps beside the default.
 //
+// Where kernels run one after the other, h is small: prompts cost what they cost,
+// whenever they are computed, and small parts of them cost more. Then a prompt that waits
+// makes all behind it wait, and a decode step without their decodes reads the weights for
+// fewer. So where h < 3/4, steps are full while two prompts or more are under way, with
+// at most four decodes each: what others lose is then less than prompts gain. With one
+// prompt, or where most of it hides, steps are paced.
+//
 // # Late prompts
 //
 // A paced prompt takes longer than it would in full steps, and a long one much longer,
@@ -66,6 +73,9 @@ type speed struct {
 const (
 	leastShare = 0.8      // of D/h, that steps have of prompts
 	piledUp    = 1.0 / 10 // of it, that each prompt adds
+	many       = 2        // prompts under way, from which on steps are full where little hides
+	crowd      = 4        // decodes for each of them, at most
+	little     = 0.75     // h, below which little hides
 	scaleGain  = 1.0 / 16 // how much of a sample a common factor takes
 	hiddenGain = 1.0 / 64 // how much of one h takes
 	wayGain    = 1.0 / 8  // and a tier's speed
@@ -105,8 +115,18 @@ func (s *speed) Beside(decodes []sched.Slice, prompts int) float64 {
 	if !s.decode.known() {
 		return math.Inf(1)
 	}
+	if s.fills(len(decodes), prompts) {
+		return math.Inf(1)
+	}
 	share := min(orElse(s.steps.Share, leastShare)+orElse(s.steps.PiledUp, piledUp)*float64(prompts), 2)
 	return share * s.decode.at(float64(len(decodes)), float64(c)) / max(s.hidden, 1e-3)
+}
+
+// fills tells whether a step is full although it has decodes.
+func (s *speed) fills(decodes, prompts int) bool {
+	k := float64(prompts)
+	return s.hidden < orElse(s.steps.Hides, little) && k >= orElse(s.steps.Many, many) &&
+		k*orElse(s.steps.Crowd, crowd) >= float64(decodes)
 }
 
 // Prompt implements sched.Pacer.

@@ -112,6 +112,34 @@ func TestStepsTakeInWhatHides(t *testing.T) {
 	}
 }
 
+// TestStepsAreFull where little hides, prompts pile up, and few turns decode beside them.
+func TestStepsAreFull(t *testing.T) {
+	for _, c := range []struct {
+		hides            float64
+		decodes, prompts int
+		full             bool
+	}{
+		{0.5, 8, 2, true},
+		{0.5, 9, 2, false},
+		{0.5, 9, 3, true},
+		{0.5, 1, 1, false},
+		{1, 8, 2, false},
+	} {
+		d := first
+		d.hides = c.hides
+		s, r := newSpeed(Rates{}, 512), rand.New(rand.NewPCG(3, 4))
+		d.rounds(&s, r, 400)
+		s.mixed = 0 // no probe
+		decodes := make([]sched.Slice, c.decodes)
+		for i := range decodes {
+			decodes[i] = sched.Slice{Program: &sched.Program{Cells: 1000}, Count: 1}
+		}
+		if full := math.IsInf(s.Beside(decodes, c.prompts), 1); full != c.full {
+			t.Errorf("%.1f hides, %d decodes, %d prompts: full is %v", c.hides, c.decodes, c.prompts, full)
+		}
+	}
+}
+
 // TestOneInEightIsLate, and again soon after all have become slower, or faster.
 func TestOneInEightIsLate(t *testing.T) {
 	s, r := newSpeed(Rates{}, 512), rand.New(rand.NewPCG(5, 6))

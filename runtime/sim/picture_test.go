@@ -44,7 +44,8 @@ func compare(t *testing.T, m cost.Model, workload string, load float64, arms ...
 //
 // What our steps are worth depends on the model: where everything hides everything, they
 // take a third off the time. Where kernels come one after the other and small chunks
-// fill their tiles badly, they cost a fifth.
+// fill their tiles badly, steps are full most of the time, and pacing the others is worth
+// little.
 func TestThePictureOfPolicies(t *testing.T) {
 	most := map[string][2]float64{
 		"no-retention":         {15, 200},
@@ -64,7 +65,7 @@ func TestThePictureOfPolicies(t *testing.T) {
 		ours  [2]float64
 	}{
 		{cost.Max, nil, [2]float64{0.4, 0.8}},
-		{cost.Serial, []string{"program-fcfs", "infercept", "continuum-released", "continuum", "continuum-stuck", "always-pin"}, [2]float64{0.8, 1.25}},
+		{cost.Serial, []string{"program-fcfs", "infercept", "continuum-released", "continuum", "continuum-stuck", "always-pin"}, [2]float64{0.9, 1.05}},
 	} {
 		want := maps.Clone(most)
 		for _, mild := range c.mild {

@@ -13,20 +13,21 @@ import (
 // brought back ahead of their turns, admitted turns wait less for them.
 func TestPrefetch(t *testing.T) {
 	e := engine(t, "h100x4-70b")
-	ps := generate(t, "agentcgroup").Draw(1, 60, e.Pool/2)
-	run := func(late bool) *sim.Result {
-		return simulate(t, sim.Config{
-			Engine: e, Pool: e.Pool, Host: 200_000, Disk: 4_000_000, Policy: sched.NewInterlude,
-			Programs: ps, Arrivals: workload.Poisson(1, roots(ps), 0.03), NoPrefetch: late,
-		})
+	var waits [2]programs.Duration // ahead, late
+	for seed := range uint64(4) {
+		ps := generate(t, "agentcgroup").Draw(seed+1, 60, e.Pool/2)
+		for i, late := range []bool{false, true} {
+			r := simulate(t, sim.Config{
+				Engine: e, Pool: e.Pool, Host: 200_000, Disk: 4_000_000, Policy: sched.NewInterlude,
+				Programs: ps, Arrivals: workload.Poisson(seed+1, roots(ps), 0.04), NoPrefetch: late,
+			})
+			if late != (r.Ahead == 0) {
+				t.Errorf("seed %d: %d bytes are moved ahead of turns; without prefetch: %v", seed, r.Ahead, late)
+			}
+			waits[i] += r.Restoring
+		}
 	}
-	ahead, late := run(false), run(true)
-	if late.Ahead != 0 || ahead.Ahead == 0 {
-		t.Errorf("%d bytes are moved ahead of turns, without prefetch %d", ahead.Ahead, late.Ahead)
+	if waits[0] > waits[1]*95/100 {
+		t.Errorf("turns wait for %v for cells, without prefetch %v", waits[0], waits[1])
 	}
-	wait := func(r *sim.Result) programs.Duration { return r.Restoring / programs.Duration(r.Turns) }
-	if wait(ahead) > wait(late)*95/100 {
-		t.Errorf("a turn waits for %v for cells in the mean, without prefetch %v", wait(ahead), wait(late))
-	}
-	t.Logf("restoring: %v in %d turns, without prefetch %v in %d", ahead.Restoring, ahead.Restores, late.Restoring, late.Restores)
 }

@@ -24,7 +24,7 @@ type Rules struct {
 func DefaultRules() Rules {
 	return Rules{
 		Set: sched.DefaultRules, Guard: sched.DefaultGuard, Prompts: sched.DefaultPrompts,
-		Steps: core.Steps{Share: 0.8, PiledUp: 0.1},
+		Steps: core.Steps{Share: 0.8, PiledUp: 0.1, Many: 2, Crowd: 4, Hides: 0.75},
 	}
 }
 
@@ -69,6 +69,9 @@ var KnownRules = []Rule{
 	{"prompt-pipe", "steps", lab, "that prompts under way may have left when a cold turn is admitted; 0: any", "no-pipe", 0, func(r *Rules) any { return &r.Prompts.Pipe }},
 	{"pace-share", "part of what hides", lab, "that a step takes in of prompt beside decodes, at least", "", 0, func(r *Rules) any { return &r.Steps.Share }},
 	{"pace-piled-up", "part of what hides", lab, "that each prompt under way adds", "", 0, func(r *Rules) any { return &r.Steps.PiledUp }},
+	{"pace-many", "prompts", lab, "under way, from which on steps are full where little hides", "no-filling", 1e6, func(r *Rules) any { return &r.Steps.Many }},
+	{"pace-crowd", "decodes", lab, "beside each of these prompts, at most", "", 0, func(r *Rules) any { return &r.Steps.Crowd }},
+	{"pace-hides", "part of a step", lab, "that hides, when it is little, is less than this", "", 0, func(r *Rules) any { return &r.Steps.Hides }},
 	{"unpaced", "0 or 1", "0 is how it serves", "1: prompts fill steps to the last token", "no-pacing", 1, func(r *Rules) any { return &r.Steps.Unpaced }},
 	{"unhurried", "0 or 1", "0 is how it serves", "1: late prompts are paced as others are", "no-hurry", 1, func(r *Rules) any { return &r.Steps.Unhurried }},
 	{"chunk", "tokens", "as published systems have it", "in a step at most, of all policies; 0: the engine's", "", 0, func(r *Rules) any { return &r.StepTokens }},
