@@ -108,7 +108,7 @@ func (s *Scheduler) batch(now programs.Time, batch []Slice) []Slice {
 		}
 	}
 	for _, r := range s.queue {
-		batch = b.fill(s.pacer, r.program, batch)
+		batch = s.fill(&b, r, batch)
 	}
 	return batch
 }
@@ -155,12 +155,31 @@ func (t *Turn) prompts(left, upTo float64) int {
 	return class
 }
 
-// before tells whether a prompt is served before another of a better rank.
+// before tells whether a prompt is served before another of a better rank: hurried ones
+// first and those that nobody waits for last, within that those of the tenant that has
+// been served least.
 func (r *runner) before(o *runner) bool {
+	if a, b := r.rush(), o.rush(); a != b {
+		return a < b
+	}
+	if r.account.used != o.account.used && r.class != hurried {
+		return r.account.used < o.account.used
+	}
 	if r.class != o.class {
 		return r.class < o.class
 	}
 	return r.order < o.order
+}
+
+// rush is 0 for hurried prompts, and 2 for those that nobody waits for.
+func (r *runner) rush() int {
+	switch {
+	case r.class == hurried:
+		return 0
+	case r.class < behind+short:
+		return 1
+	}
+	return 2
 }
 
 // budget is what is left of a step for prompts.
@@ -182,8 +201,10 @@ func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
 		}
 		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
 		batch = append(batch, Slice{Program: p, Count: count})
+		cost := float64(count) * s.pacer.Prompt(p.Cells)
+		s.tenants.charge(r.account, cost)
 		b.tokens -= count
-		b.seconds -= float64(count) * s.pacer.Prompt(p.Cells)
+		b.seconds -= cost
 	}
 	s.queue = rest
 	return batch
@@ -191,18 +212,22 @@ func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
 
 // fill adds a prompt as far as the budget goes, and of a hurried one as many tokens as
 // there are. A step without any other part has a prompt of one token at least.
-func (b *budget) fill(pacer Pacer, p *Program, batch []Slice) []Slice {
+func (s *Scheduler) fill(b *budget, r *runner, batch []Slice) []Slice {
+	p := r.program
 	if b.tokens <= 0 || b.seconds <= 0 && !p.Turn.Hurried {
 		return batch
 	}
-	count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
+	count, rate := min(p.Left(), p.Capacity-p.Cells, b.tokens), 1.0
+	if s.pacer != nil {
+		rate = s.pacer.Prompt(p.Cells)
+	}
 	if !math.IsInf(b.seconds, 1) {
-		rate := pacer.Prompt(p.Cells)
 		if !p.Turn.Hurried {
 			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
 		}
 		b.seconds -= float64(count) * rate
 	}
 	b.tokens -= count
+	s.tenants.charge(r.account, float64(count)*rate)
 	return append(batch, Slice{Program: p, Count: count})
 }

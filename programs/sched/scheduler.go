@@ -51,6 +51,7 @@ type Scheduler struct {
 	limits  Limits
 	pacer   Pacer
 	guard   guard
+	tenants accounts
 	waiting int
 	running []runner      // first in rank first
 	crowded programs.Time // when a turn was last left waiting; 0 is never
@@ -62,22 +63,24 @@ type Scheduler struct {
 type runner struct {
 	rank    programs.Rank
 	program *Program
-	class   int     // of its prompt, see arrange
-	order   float64 // among the prompts
+	account *account // its tenant's
+	class   int      // of its prompt, see arrange
+	order   float64  // among the prompts
 }
 
 // New makes a scheduler without programs. The pacer may be nil.
 func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
-	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard)}
+	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard), tenants: accounts{of: map[programs.TenantID]*account{}}}
 	s.explain, _ = policy.(Explainer)
 	s.preempt, _ = policy.(Preempter)
 	return s
 }
 
-// Share gives tenants their parts: of promises, see Guard, and of memory, if the policy
-// can divide it: see Sharer, whose terms hold here too.
+// Share gives tenants their parts: of promises, see Guard; of the time of steps, see
+// Limits; and of memory, if the policy can divide it: see Sharer, whose terms hold here
+// too.
 func (s *Scheduler) Share(shares map[programs.TenantID]Share) {
-	s.guard.shares = shares
+	s.guard.shares, s.tenants.shares = shares, shares
 	if sharer, ok := s.policy.(Sharer); ok && len(shares) > 0 {
 		sharer.Share(shares)
 	}
@@ -102,7 +105,13 @@ func (s *Scheduler) Leave(p *Program) {
 
 // leave takes a program out of those that run.
 func (s *Scheduler) leave(p *Program) {
-	s.running = slices.DeleteFunc(s.running, func(r runner) bool { return r.program == p })
+	s.running = slices.DeleteFunc(s.running, func(r runner) bool {
+		if r.program != p {
+			return false
+		}
+		s.tenants.close(r.account)
+		return true
+	})
 }
 
 // Put passes on that a program has changed.
@@ -214,6 +223,7 @@ func (s *Scheduler) unpin(now programs.Time, mem Memory, p *Program) bool {
 func (s *Scheduler) suspendLast(now programs.Time, mem Memory) *Program {
 	last := len(s.running) - 1
 	p := s.running[last].program
+	s.tenants.close(s.running[last].account)
 	s.running = s.running[:last]
 	p.Turn.Phase = p.Turn.Phase.To(programs.Waiting)
 	p.Turn.Preempted = true
@@ -295,7 +305,7 @@ func (s *Scheduler) place(now programs.Time, mem Memory, p *Program) (ok, later 
 
 // run puts p among the running, by its rank: hurried turns first.
 func (s *Scheduler) run(p *Program) {
-	r := runner{rank: s.rank(p), program: p}
+	r := runner{rank: s.rank(p), program: p, account: s.tenants.open(p.Tenant)}
 	at, _ := slices.BinarySearchFunc(s.running, r, func(a, b runner) int { return a.rank.Compare(b.rank) })
 	s.running = slices.Insert(s.running, at, r)
 }
@@ -320,6 +330,9 @@ func (s *Scheduler) Check() error {
 	}
 	if len(s.running) > s.limits.Running {
 		return fmt.Errorf("sched: %d turns run, %d may", len(s.running), s.limits.Running)
+	}
+	if err := s.tenants.check(s.running); err != nil {
+		return err
 	}
 	return s.guard.check(s.running)
 }
