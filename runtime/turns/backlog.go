@@ -10,6 +10,14 @@ import (
 // backlog bounds the turns that are accepted and not finished. It counts from
 // above: what the consumer said when it was last asked, and all that was accepted
 // here since. It belongs to the intake.
+//
+// A tenant may have as many of them, times its weight, as eight times what is free, so that
+// there is always room for others, and more the fewer of them there are (dynamic
+// thresholds: Choudhury and Hahne, IEEE/ACM ToN 1998):
+//
+//	tenants that send without end    each has    free
+//	1                                8/9         1/9
+//	2                                8/17        1/17
 type backlog struct {
 	consumer jetstream.Consumer
 	limit    int
@@ -26,16 +34,24 @@ const (
 	askAtLeast = time.Second
 )
 
-// hasRoom tells whether one more turn may be accepted.
-func (b *backlog) hasRoom(ctx context.Context, now time.Time) (bool, error) {
+// greed is how much of what is free a tenant may have, for its weight.
+const greed = 8
+
+// hasRoom tells whether one more turn may be accepted of a tenant that has so many, as far
+// as this node knows, and this weight; 0 is 1.
+func (b *backlog) hasRoom(ctx context.Context, now time.Time, own int, weight float64) (bool, error) {
 	age := now.Sub(b.asked)
-	if age >= askAtLeast || b.unfinished >= b.limit && age >= askAtMost {
+	if weight == 0 {
+		weight = 1
+	}
+	room := func() bool { return float64(own) < greed*weight*float64(b.limit-b.unfinished) }
+	if age >= askAtLeast || !room() && age >= askAtMost {
 		if err := b.ask(ctx); err != nil {
 			return false, err
 		}
 		b.asked = now
 	}
-	return b.unfinished < b.limit, nil
+	return room(), nil
 }
 
 // ask counts what was never delivered, and what was and is not finished. The

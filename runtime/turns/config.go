@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Node string // its name in results; default: the host's and a random part
 
-	MaxQueued    int           // turns accepted and not finished, on all nodes; default 1024
+	MaxQueued    int           // turns accepted and not finished, on all nodes; default DefaultJobs
 	MaxJobs      int           // turns that this node takes and has not ended; default DefaultJobs
 	BodyBytes    int           // of messages, that have come and are not looked into yet; default 64 MiB. Others are read again
 	MaxTurnBytes int           // of a submitted message; default 1 MiB
@@ -23,6 +23,8 @@ type Config struct {
 	WaitLease time.Duration // and for so long, at most, those that wait; default 2 min, or AckWait if that is more. See lease.go
 	MaxAge    time.Duration // how long turns and results are kept; default 7 days
 	Replicas  int           // of the streams, on a cluster; default 1
+
+	Weights map[string]float64 // of tenants, in places of the queue; 1 of those that are not there
 
 	Signals Signals      // who hears what clients say between turns; nil: nobody
 	Log     *slog.Logger // default: none
@@ -40,7 +42,7 @@ func (c Config) withDefaults() Config {
 		}
 		c.Node = host + "-" + rand.Text()[:6]
 	}
-	setDefault(&c.MaxQueued, 1024)
+	setDefault(&c.MaxQueued, DefaultJobs)
 	setDefault(&c.MaxJobs, DefaultJobs)
 	setDefault(&c.BodyBytes, 64<<20)
 	setDefault(&c.MaxTurnBytes, 1<<20)

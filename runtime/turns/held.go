@@ -9,9 +9,12 @@ import (
 // held are the turns that this node has in hand: each from when it comes until it has had
 // its end here. Any goroutine may use it.
 type held struct {
-	mu   sync.Mutex
-	jobs map[wire.ID]*Job
+	mu      sync.Mutex
+	jobs    map[wire.ID]*Job
+	tenants map[string]int // counts of jobs, none of them 0
 }
+
+func newHeld() held { return held{jobs: map[wire.ID]*Job{}, tenants: map[string]int{}} }
 
 // add takes a job in, unless its turn is there.
 func (h *held) add(j *Job) bool {
@@ -21,6 +24,7 @@ func (h *held) add(j *Job) bool {
 		return false
 	}
 	h.jobs[j.id] = j
+	h.tenants[j.id.Tenant]++
 	return true
 }
 
@@ -28,7 +32,20 @@ func (h *held) add(j *Job) bool {
 func (h *held) remove(j *Job) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.jobs[j.id] == nil {
+		return
+	}
 	delete(h.jobs, j.id)
+	if h.tenants[j.id.Tenant]--; h.tenants[j.id.Tenant] == 0 {
+		delete(h.tenants, j.id.Tenant)
+	}
+}
+
+// of counts a tenant's.
+func (h *held) of(tenant string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tenants[tenant]
 }
 
 // get is the job of a turn; nil when the node does not hold it.

@@ -19,14 +19,15 @@ type intake struct {
 	store   *store
 	backlog backlog
 	recent  *recent
+	held    *held
 	cfg     Config
 }
 
 // storeTimeout bounds what one request waits for JetStream.
 const storeTimeout = 2 * time.Second
 
-func newIntake(s *store, r *recent, cfg Config) *intake {
-	return &intake{store: s, recent: r, backlog: backlog{consumer: s.consumer, limit: cfg.MaxQueued}, cfg: cfg}
+func newIntake(s *store, r *recent, h *held, cfg Config) *intake {
+	return &intake{store: s, recent: r, held: h, backlog: backlog{consumer: s.consumer, limit: cfg.MaxQueued}, cfg: cfg}
 }
 
 // handle answers one submission.
@@ -55,7 +56,7 @@ func (in *intake) submit(ctx context.Context, subject string, data []byte) (*wir
 	if err != nil {
 		return nil, err
 	}
-	room, err := in.backlog.hasRoom(ctx, time.Now())
+	room, err := in.backlog.hasRoom(ctx, time.Now(), in.held.of(id.Tenant), in.cfg.Weights[id.Tenant])
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (in *intake) checkOrder(ctx context.Context, id wire.ID) error {
 func (in *intake) full() *wire.Error {
 	return &wire.Error{
 		Code:         wire.CodeQueueFull,
-		Message:      fmt.Sprintf("%d turns wait or run already", in.cfg.MaxQueued),
+		Message:      fmt.Sprintf("of %d turns that may wait or run there are as many as this tenant may add to", in.cfg.MaxQueued),
 		Hint:         "send the same turn again after retry_after_ms",
 		Retryable:    true,
 		RetryAfterMS: in.cfg.RetryAfter.Milliseconds(),

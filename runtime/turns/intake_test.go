@@ -2,6 +2,7 @@ package turns_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +178,33 @@ func TestQueueIsBounded(t *testing.T) {
 		refused(t, r, wire.CodeQueueFull)
 	}
 	refused(t, submit(t, c, turnID("e", 1), "hi"), wire.CodeQueueFull)
+}
+
+// TestOneTenantDoesNotFillTheQueue: one that sends without end leaves room for others, and
+// room again for those behind them.
+func TestOneTenantDoesNotFillTheQueue(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	n, c := startNode(t, b, turns.Config{MaxQueued: 36}), connect(t, b)
+	fill := func(tenant string) (accepted int) {
+		for i := range 40 {
+			id := turnID(fmt.Sprint("p", i), 1)
+			id.Tenant = tenant
+			r := submit(t, c, id, "hi")
+			if r.Accepted == nil {
+				refused(t, r, wire.CodeQueueFull)
+				return accepted
+			}
+			n.next(t) // it is in hand, and counts
+			accepted++
+		}
+		return accepted
+	}
+	if got := fill("flood"); got != 32 {
+		t.Errorf("a tenant alone has %d of 36 places, want 32", got)
+	}
+	if got := fill("zenith"); got < 3 {
+		t.Errorf("beside it another has %d", got)
+	}
 }
 
 // deaf has no program.

@@ -51,7 +51,7 @@ func (s *Server) listen() (*listening, error) {
 	for kind, handle := range map[wire.Kind]nats.MsgHandler{
 		wire.KindCancel: canceller{s.store, s.cfg}.handle,
 		wire.KindRead:   reader{s.store, s.cfg}.handle,
-		wire.KindSubmit: newIntake(s.store, s.recent, s.cfg).handle,
+		wire.KindSubmit: newIntake(s.store, s.recent, &s.held, s.cfg).handle,
 	} {
 		if _, err := add(kind, queueGroup, handle); err != nil {
 			return nil, err

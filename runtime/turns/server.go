@@ -79,7 +79,7 @@ func New(ctx context.Context, conn *nats.Conn, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		conn: conn, store: store, cfg: cfg,
-		held:     held{jobs: map[wire.ID]*Job{}},
+		held:     newHeld(),
 		recent:   newRecent(),
 		slots:    make(chan struct{}, cfg.MaxJobs),
 		arriving: make(chan struct{}, mostArriving),

@@ -22,7 +22,7 @@ import (
 
 // nodeFlags say how turns are served.
 type nodeFlags struct {
-	MaxQueue      int           `help:"Turns accepted and not finished; beyond it clients are told to come again." default:"1024" env:"INTERLUDE_MAX_QUEUE"`
+	MaxQueue      int           `help:"Turns accepted and not finished; beyond it, or when a tenant leaves too little room for others, clients are told to come again." default:"${turns}" env:"INTERLUDE_MAX_QUEUE"`
 	MaxRunning    int           `help:"Turns that run at once; no more than --max-step." default:"${running}" env:"INTERLUDE_MAX_RUNNING"`
 	MaxWaiting    int           `help:"Turns that this node takes and has not answered, waiting ones among them; the scheduler sees them all. What a node has taken is not another's: several nodes share the work better with fewer." default:"${turns}" env:"INTERLUDE_MAX_WAITING"`
 	ReadyPrompts  byteSize      `help:"Memory for prompts that are kept ready while their turns wait; others are made once more when their turns are admitted." default:"256MiB" name:"ready-prompt-bytes" env:"INTERLUDE_READY_PROMPT_BYTES"`
@@ -87,7 +87,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	}
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
-		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease, Signals: signalsTo{h}, Log: c.log,
+		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease, Weights: c.TenantWeights, Signals: signalsTo{h}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
