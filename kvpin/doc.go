@@ -40,8 +40,8 @@
 // Below the device there may be a host tier and a disk. They keep copies of the first
 // cells of a context, named by an Owner rather than a sequence, as they outlive it. A
 // copy is booked before it is made and forgotten before it is dropped, so that the
-// bytes of a tier are never more than its size. The copy that was used longest ago
-// makes room for the next.
+// bytes of a tier are never more than its size. The copy that was used longest ago of the
+// tenant that has most for its weight makes room for the next.
 //
 //	Device ──copy──▶ Host ──copy──▶ Disk
 //	   ▲               │ ▲            │

@@ -16,6 +16,7 @@ type Ledger struct {
 	geometry Geometry
 	accounts map[Seq]*account
 	tiers    [Disk + 1]store // the lower ones
+	weights  map[programs.TenantID]float64
 
 	used   programs.Tokens // cells reserved, shared ones once
 	safe   programs.Tokens // of those, cells that a held account holds
@@ -26,9 +27,9 @@ type Ledger struct {
 
 // New makes a ledger of an empty pool.
 func New(g Geometry) *Ledger {
-	l := &Ledger{geometry: g, accounts: map[Seq]*account{}}
+	l := &Ledger{geometry: g, accounts: map[Seq]*account{}, weights: map[programs.TenantID]float64{}}
 	for t := range l.tiers {
-		l.tiers[t].copies = map[Owner]*kept{}
+		l.tiers[t].copies, l.tiers[t].parts = map[Owner]*kept{}, map[programs.TenantID]*part{}
 	}
 	return l
 }

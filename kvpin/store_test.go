@@ -29,15 +29,30 @@ func (s *shelf) used() (cells programs.Tokens) {
 	return cells
 }
 
-// inOrder lists whose copies may go, the first to go first; but is not among them.
-func (s *shelf) inOrder(but kvpin.Owner) (owners []kvpin.Owner) {
-	for o, c := range s.copies {
-		if !c.held && o != but {
-			owners = append(owners, o)
+// tenantOf is whose an owner's copies are; b weighs twice as much as a and c.
+func tenantOf(o kvpin.Owner) programs.TenantID { return programs.TenantID("abc"[o%3 : o%3+1]) }
+
+// next is who makes room first: of the tenant that has most for its weight, more cells of o
+// included, among those that may go; 0 when none may. Those that are gone count no longer.
+func (s *shelf) next(o kvpin.Owner, more programs.Tokens, gone []kvpin.Owner) (first kvpin.Owner) {
+	has := map[programs.TenantID]float64{tenantOf(o): float64(more)}
+	for other, c := range s.copies {
+		if !slices.Contains(gone, other) {
+			has[tenantOf(other)] += float64(c.cells)
 		}
 	}
-	slices.SortFunc(owners, func(a, b kvpin.Owner) int { return s.copies[a].rank.Compare(s.copies[b].rank) })
-	return owners
+	has["b"] /= 2
+	for other, c := range s.copies {
+		if c.held || other == o || slices.Contains(gone, other) {
+			continue
+		}
+		a, b := tenantOf(other), tenantOf(first)
+		switch {
+		case first == 0, has[a] > has[b], has[a] == has[b] && a < b, a == b && c.rank.Compare(s.copies[first].rank) < 0:
+			first = other
+		}
+	}
+	return first
 }
 
 // copy makes a copy and tells who goes for it; false when it cannot be.
@@ -48,15 +63,13 @@ func (s *shelf) copy(o kvpin.Owner, n programs.Tokens, rank programs.Rank) (gone
 	}
 	free := s.size - s.used()
 	more := max(0, n-c.cells)
-	for _, victim := range s.inOrder(o) {
-		if more <= free {
-			break
+	for free < more {
+		victim := s.next(o, more, gone)
+		if victim == 0 {
+			return nil, false
 		}
 		free += s.copies[victim].cells
 		gone = append(gone, victim)
-	}
-	if more > free {
-		return nil, false
 	}
 	for _, victim := range gone {
 		delete(s.copies, victim)
@@ -70,6 +83,7 @@ func (s *shelf) copy(o kvpin.Owner, n programs.Tokens, rank programs.Rank) (gone
 func TestCopiesAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := kvpin.New(small)
+		l.Weigh("b", 2)
 		tiers := map[kvpin.Tier]*shelf{}
 		for _, tier := range []kvpin.Tier{kvpin.Host, kvpin.Disk} {
 			size := programs.Tokens(rapid.IntRange(0, 60).Draw(t, "size"))
@@ -112,7 +126,7 @@ func randomCopy(t *rapid.T, l *kvpin.Ledger, tier kvpin.Tier, s *shelf, o kvpin.
 	case call == "copy":
 		want, ok := s.copy(o, n, rank)
 		var gone []kvpin.Owner
-		did := l.Copy(tier, o, n, rank, func(victim kvpin.Owner) {
+		did := l.Copy(tier, tenantOf(o), o, n, rank, func(victim kvpin.Owner) {
 			if l.Copied(tier, victim) > 0 {
 				t.Fatalf("%d is told to go and is still there", victim)
 			}

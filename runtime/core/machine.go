@@ -77,6 +77,9 @@ func New(cfg Config) (*Machine, error) {
 	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
 		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
+	for tenant, share := range cfg.Shares {
+		m.ledger.Weigh(tenant, share.Weight)
+	}
 	m.speed.steps = cfg.Steps
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)

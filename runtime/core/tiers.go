@@ -158,7 +158,7 @@ const (
 
 // book makes room for a copy, at the cost of others that were used longer ago.
 func (m *Machine) book(p *program, t kvpin.Tier, n programs.Tokens) bool {
-	return m.ledger.Copy(t, p.copyOf, n, m.copyRank(p), func(gone kvpin.Owner) {
+	return m.ledger.Copy(t, p.Tenant, p.copyOf, n, m.copyRank(p), func(gone kvpin.Owner) {
 		other := m.owners[gone]
 		other.copied[t] = 0
 		other.syncCopies()
