@@ -50,11 +50,18 @@ func binOf(seconds float64) int {
 	return min(1+int((math.Log10(seconds)+3)*perDecade), bins-2)
 }
 
-// dist is a distribution over the bins.
-type dist [bins]float64
+// never is the outcome behind the bins: the call does not return.
+const never = bins
+
+// neverPrior is its chance before any call is known to have been given up: next to
+// nothing, as most calls return.
+const neverPrior = 1e-4
+
+// dist is a distribution over the bins and never.
+type dist [bins + 1]float64
 
 // lognormal is the distribution of the family with the median and the standard
-// deviation of the logarithm, over bins that begin at ln[i].
+// deviation of the logarithm, over bins that begin at ln[i], for what returns.
 func lognormal(median, sigma float64) (d dist) {
 	below := func(i int) float64 {
 		switch i {
@@ -66,11 +73,12 @@ func lognormal(median, sigma float64) (d dist) {
 		return math.Erfc((math.Log(median)-lnEdges[i])/(sigma*math.Sqrt2)) / 2
 	}
 	before := 0.0
-	for i := range d {
+	for i := range bins {
 		next := below(i + 1)
-		d[i] = max(next-before, 1e-9) // nothing is impossible
+		d[i] = (1 - neverPrior) * max(next-before, 1e-9) // nothing is impossible
 		before = next
 	}
+	d[never] = neverPrior
 	return d
 }
 

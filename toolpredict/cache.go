@@ -1,43 +1,113 @@
 package toolpredict
 
-import "container/list"
+import (
+	"container/heap"
+	"container/list"
+)
 
-// cache keeps so many values; what has not been asked for longest makes room.
+// cache keeps so many values, each for a tenant. When there are more, the tenant that has
+// most of them loses the one that it has not used for longest: so whoever invents names
+// takes the place of nobody who has fewer, and a tenant alone has it all.
 type cache[V any] struct {
-	size  int
-	byKey map[key]*list.Element // of order, with an *entry[V]
-	order *list.List            // latest first
+	size    int
+	byKey   map[key]*entry[V]
+	tenants map[string]*keeps[V]
+	most    mostFirst[V]
 }
 
 type entry[V any] struct {
 	key   key
+	of    *keeps[V]
+	place *list.Element
 	value V
 }
 
-func newCache[V any](size int) *cache[V] {
-	return &cache[V]{size: size, byKey: map[key]*list.Element{}, order: list.New()}
+// keeps is what a tenant has in a cache.
+type keeps[V any] struct {
+	tenant string
+	latest *list.List // of *entry[V], the one used last first
+	at     int        // in the heap
 }
 
-// get gives the value of the key, zero and not known when it is new. It stays where
-// it is until another takes its place.
-func (c *cache[V]) get(k key) (v *V, known bool) {
+func newCache[V any](size int) *cache[V] {
+	return &cache[V]{size: size, byKey: map[key]*entry[V]{}, tenants: map[string]*keeps[V]{}}
+}
+
+// look gives the value of the key, nil when there is none, and changes nothing.
+func (c *cache[V]) look(k key) *V {
 	if e := c.byKey[k]; e != nil {
-		c.order.MoveToFront(e)
-		return &e.Value.(*entry[V]).value, true
+		return &e.value
 	}
-	if c.order.Len() >= c.size {
-		last := c.order.Back()
-		delete(c.byKey, last.Value.(*entry[V]).key)
-		c.order.Remove(last)
+	return nil
+}
+
+// get gives the value of the key, which it makes for the tenant when there is none: zero,
+// and not known. It stays where it is until another takes its place.
+func (c *cache[V]) get(k key, tenant string) (v *V, known bool) {
+	if e := c.byKey[k]; e != nil {
+		e.of.latest.MoveToFront(e.place)
+		return &e.value, true
 	}
-	e := &entry[V]{key: k}
-	c.byKey[k] = c.order.PushFront(e)
+	of := c.tenants[tenant]
+	if of == nil {
+		of = &keeps[V]{tenant: tenant, latest: list.New()}
+		c.tenants[tenant] = of
+		heap.Push(&c.most, of)
+	}
+	e := &entry[V]{key: k, of: of}
+	e.place = of.latest.PushFront(e)
+	c.byKey[k] = e
+	heap.Fix(&c.most, of.at)
+	if len(c.byKey) > c.size {
+		c.remove(c.most[0].latest.Back().Value.(*entry[V]).key)
+	}
 	return &e.value, false
 }
 
 func (c *cache[V]) remove(k key) {
-	if e := c.byKey[k]; e != nil {
-		delete(c.byKey, k)
-		c.order.Remove(e)
+	e := c.byKey[k]
+	if e == nil {
+		return
 	}
+	delete(c.byKey, k)
+	e.of.latest.Remove(e.place)
+	if e.of.latest.Len() > 0 {
+		heap.Fix(&c.most, e.of.at)
+		return
+	}
+	heap.Remove(&c.most, e.of.at)
+	delete(c.tenants, e.of.tenant)
+}
+
+// mostFirst is a heap of tenants, those that keep most first.
+type mostFirst[V any] []*keeps[V]
+
+func (h mostFirst[V]) Len() int { return len(h) }
+
+func (h mostFirst[V]) Less(i, j int) bool {
+	if a, b := h[i].latest.Len(), h[j].latest.Len(); a != b {
+		return a > b
+	}
+	return h[i].tenant < h[j].tenant
+}
+
+func (h mostFirst[V]) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push implements heap.Interface.
+func (h *mostFirst[V]) Push(x any) {
+	of := x.(*keeps[V])
+	of.at = len(*h)
+	*h = append(*h, of)
+}
+
+// Pop implements heap.Interface.
+func (h *mostFirst[V]) Pop() any {
+	last := len(*h) - 1
+	of := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return of
 }

@@ -1,15 +1,16 @@
 // Package toolpredict predicts how long the gap between two turns of an agent
 // program will be: a tool call, or a person who reads and answers.
 //
-// A [Model] learns from finished gaps, one at a time, and gives for a gap that
-// begins an [Estimate]: the distribution of its length, which then answers at any
-// time into the gap how much longer it will be.
+// A [Model] learns from finished gaps, and from those that were given up, one at a time,
+// and gives for a gap that begins an [Estimate]: the distribution of its length, which then
+// answers at any time into the gap how much longer it will be, and whether it will end.
 //
 //	m := toolpredict.New(toolpredict.Config{})
 //	m.Observe(toolpredict.Call{Program: "p1", Tool: "git", Class: "clone"}, 12.5)
 //	var e toolpredict.Estimate
 //	m.Estimate(toolpredict.Call{Program: "p2", Tool: "git", Class: "clone"}, &e)
-//	e.Residual(3) // how much longer, three seconds into the gap
+//	e.Residual(3) // how much longer, three seconds into the gap, if it ends
+//	e.Never(3)    // the chance that it never does
 //
 // # What it learns
 //
@@ -31,18 +32,31 @@
 // nothing is soon passed over, and a tool that changes shows within some tens of
 // calls.
 //
+// Of a call whose program was forgotten or ended meanwhile it is only known that it did not
+// return until then. Such calls count among those that were watched for so long (Kaplan and
+// Meier's estimator; see counts), so that lengths are not taken for shorter than they are, and
+// what they leave over is the chance that a call never returns.
+//
 // A client that says how long a call will take is believed as far as its record goes:
 // the ratios of what it said to what came are learnt in the same way, and the hinted
-// distribution is mixed in with a weight of its own.
+// distribution is mixed in with a weight of its own. There is a record for each tool of
+// a tenant, and one of all that the tenant has said, from which new tools start.
+//
+// # Tenants
+//
+// Names are free, and a tenant may make up any number. When there are more nodes than are
+// kept, the tenant that has most of them loses one. What tenants have in common, all calls
+// and the fit to them, is not made by one of them alone while there are others (see commons).
 //
 // # Invariants
 //
-//   - An Estimate is a proper distribution: Survival falls from 1 to 0, a Residual is
-//     finite and more than 0, whatever was observed.
+//   - An Estimate is a proper distribution: Survival falls from 1 to the chance of
+//     never, a Residual is finite and more than 0, whatever was observed.
 //   - The same calls in the same order give the same estimates. There is no clock and
 //     no chance in here, and no choice by the order of a map.
-//   - Memory is bounded by Config; what has not been used for longest goes first.
-//   - Estimate and Observe allocate nothing for what is known already.
+//   - Memory is bounded by Config; of whoever has most, what has not been learnt from for
+//     longest goes first.
+//   - Estimate changes nothing. It and Observe allocate nothing for what is known already.
 //
 // A Model has one owner and no locks.
 package toolpredict

@@ -24,7 +24,11 @@ func TestAnEstimateIsADistribution(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(0, 40).Draw(t, "seen") {
-			m.Observe(call(), toolpredict.Seconds(length.Draw(t, "took")))
+			learn := m.Observe
+			if rapid.IntRange(0, 3).Draw(t, "given up") == 0 {
+				learn = m.GaveUp
+			}
+			learn(call(), toolpredict.Seconds(length.Draw(t, "took")))
 		}
 		var e toolpredict.Estimate
 		m.Estimate(call(), &e)
@@ -32,7 +36,7 @@ func TestAnEstimateIsADistribution(t *testing.T) {
 		if got := e.Survival(0); math.Abs(got-1) > 1e-9 {
 			t.Fatalf("Survival(0) = %v", got)
 		}
-		before := 2.0
+		before, never := 2.0, float64(e.Never(0))
 		for _, at := range times() {
 			s := e.Survival(at)
 			if s < -1e-12 || s > before+1e-12 || math.IsNaN(s) {
@@ -42,38 +46,63 @@ func TestAnEstimateIsADistribution(t *testing.T) {
 			if r := float64(e.Residual(at)); !(r > 0) || math.IsInf(r, 0) {
 				t.Fatalf("Residual(%v) = %v", at, r)
 			}
+			if n := e.Never(at); !(n >= 0 && n <= 1) || math.Abs(n*s-never) > 1e-9 {
+				t.Fatalf("Never(%v) = %v, with Survival %v and Never(0) = %v", at, n, s, never)
+			}
+			kept := 0.0
 			for _, ahead := range times() {
-				if w := e.Within(at, ahead); !(w >= -1e-9 && w <= 1+1e-9) {
+				if w := e.Within(at, ahead); !(w >= -1e-9 && w <= 1+1e-9-e.Never(at)) {
 					t.Fatalf("Within(%v, %v) = %v", at, ahead, w)
 				}
+				k := float64(e.Kept(at, at+ahead))
+				if !(k > 0) || k < kept-1e-8-1e-9*float64(at+ahead) || k > max(float64(ahead), 1e-4)+1e-8+1e-9*float64(at+ahead) {
+					t.Fatalf("Kept(%v, %v) = %v, after %v", at, at+ahead, k, kept)
+				}
+				kept = k
 			}
 			for _, p := range []float64{0.01, 0.25, 0.5, 0.9, 0.99} {
 				q := e.Quantile(p, at)
-				if at < 1e6 && s > 1e-9 && math.Abs(e.Survival(q)-s*(1-p)) > 1e-6*s {
-					t.Fatalf("Survival(Quantile(%v, %v) = %v) = %v, want %v", p, at, q, e.Survival(q), s*(1-p))
+				if ends := s - never; at < 1e6 && ends > 1e-9 && math.Abs(e.Survival(q)-never-ends*(1-p)) > 1e-6*ends {
+					t.Fatalf("Survival(Quantile(%v, %v) = %v) = %v, want %v", p, at, q, e.Survival(q), never+ends*(1-p))
 				}
 			}
 		}
 	})
 }
 
-// TestResidualIsTheIntegralOfSurvival holds the closed form against a sum.
-func TestResidualIsTheIntegralOfSurvival(t *testing.T) {
-	m := toolpredict.New(toolpredict.Config{})
+// TestMeansAreIntegralsOfSurvival holds the closed forms against sums: the mean of what is
+// left of those that end, the longest hundredth cut to the shortest of it, and of what all
+// are watched for.
+func TestMeansAreIntegralsOfSurvival(t *testing.T) {
+	m, c := toolpredict.New(toolpredict.Config{}), toolpredict.Call{Tool: "x"}
 	for _, took := range []toolpredict.Seconds{0.2, 3, 3.5, 40, 700} {
-		m.Observe(toolpredict.Call{Tool: "x"}, took)
+		m.Observe(c, took)
 	}
+	m.GaveUp(c, 3600)
 	var e toolpredict.Estimate
-	m.Estimate(toolpredict.Call{Tool: "x"}, &e)
-	for _, at := range []float64{0.01, 0.5, 3.2, 100, 5000} {
-		sum, step := 0.0, 1.0005
-		for x := at; x < 1e7; x *= step {
-			mid := x * (1 + step) / 2
-			sum += float64(e.Survival(toolpredict.Seconds(mid))) * x * (step - 1)
+	m.Estimate(c, &e)
+	integral := func(from, to float64, f func(toolpredict.Seconds) float64) (sum float64) {
+		const step = 1.0005
+		for x := from; x < to; x *= step {
+			end := min(x*step, to)
+			sum += f(toolpredict.Seconds((x+end)/2)) * (end - x)
 		}
-		want := sum / e.Survival(toolpredict.Seconds(at))
-		if got := float64(e.Residual(toolpredict.Seconds(at))); math.Abs(got/want-1) > 0.01 {
+		return sum
+	}
+	never := e.Never(0)
+	for _, at := range []toolpredict.Seconds{0.01, 0.5, 3.2, 100, 5000} {
+		q := float64(e.Quantile(0.99, at))
+		ends := func(x toolpredict.Seconds) float64 { return e.Survival(x) - never }
+		want := integral(float64(at), q, ends) / ends(at)
+		if got := float64(e.Residual(at)); math.Abs(got/want-1) > 0.01 {
 			t.Errorf("Residual(%v) = %v, want %v", at, got, want)
+		}
+		for _, until := range []float64{float64(at) * 1.3, 3600, 1e6} {
+			end := max(float64(at), min(q, until))
+			want := max(integral(float64(at), end, e.Survival)/e.Survival(at), 1e-4)
+			if got := float64(e.Kept(at, toolpredict.Seconds(until))); math.Abs(got/want-1) > 0.01 {
+				t.Errorf("Kept(%v, %v) = %v, want %v", at, until, got, want)
+			}
 		}
 	}
 }

@@ -5,7 +5,7 @@ import "math"
 // family is the log-normal that fits all lengths, tools' or people's, beside a prior.
 // The levels start from it. No family fits recorded lengths for long, and the counts
 // take over; one that does fit is known after tens of samples, when the counts still
-// have gaps. The prior keeps a share, because a fit knows nothing of rare lengths.
+// have gaps. Calls that were given up are not in it: their lengths are not known. The prior keeps a share, because a fit knows nothing of rare lengths.
 type family struct {
 	prior           *dist
 	n, sum, squares float64 // of the logarithms, forgotten as counts are

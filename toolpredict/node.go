@@ -34,73 +34,62 @@ const (
 // a forecast that was useless can be the best one later.
 const share = 0.01
 
-// refine turns what the level above says into what this one says.
-func (n *node) refine(p *dist) {
-	above := n.trust[3]
-	all := n.trust[0]/(n.all.sum+firm) + n.trust[1]/(n.all.sum+shy)
-	above += n.trust[0]*firm/(n.all.sum+firm) + n.trust[1]*shy/(n.all.sum+shy)
-	recent := n.trust[2] / (n.recent.sum + abrupt)
-	above += n.trust[2] * abrupt / (n.recent.sum + abrupt)
-	all /= n.all.unit()
-	recent /= n.recent.unit()
+// refine turns what the level above says into what this one says, and returns what each of
+// its forecasts gives to an outcome.
+func (n *node) refine(p *dist, o outcome) (said weights) {
+	if n.all.gone == nil && n.recent.gone == nil && !o.givenUp {
+		return n.refineReturned(p, o.bin)
+	}
+	firmly, shyly, lately := n.all.forecast(p, firm), n.all.forecast(p, shy), n.recent.forecast(p, abrupt)
+	said = weights{o.chance(&firmly), o.chance(&shyly), o.chance(&lately), o.chance(p)}
 	for i := range p {
-		p[i] = above*p[i] + all*float64(n.all.n[i]) + recent*float64(n.recent.n[i])
+		p[i] = n.trust[0]*firmly[i] + n.trust[1]*shyly[i] + n.trust[2]*lately[i] + n.trust[3]*p[i]
 	}
-}
-
-// learn counts a sample in bin b, of which the level above has said that its
-// probability is above, and returns what this node had said. Its weights and those
-// for new nodes of the level follow how well each forecast has done.
-func (n *node) learn(b int, above float64, fresh *weights) (said float64) {
-	all := float64(n.all.n[b]) / n.all.unit()
-	said4 := weights{
-		(all + firm*above) / (n.all.sum + firm),
-		(all + shy*above) / (n.all.sum + shy),
-		(float64(n.recent.n[b])/n.recent.unit() + abrupt*above) / (n.recent.sum + abrupt),
-		above,
-	}
-	said = n.trust.follow(&said4, fresh)
-	fresh.follow(&said4, &even)
-	n.all.add(b, longMemory)
-	n.recent.add(b, shortMemory)
 	return said
 }
 
+// refineReturned is refine where nothing has been given up: then each forecast is a sum of
+// counts and of the level above, and so is their mixture.
+func (n *node) refineReturned(p *dist, bin int) (said weights) {
+	all, recent := &n.all, &n.recent
+	inAll, lately := float64(all.n[bin])/all.unit(), float64(recent.n[bin])/recent.unit()
+	said = weights{
+		(inAll + firm*p[bin]) / (all.sum + firm),
+		(inAll + shy*p[bin]) / (all.sum + shy),
+		(lately + abrupt*p[bin]) / (recent.sum + abrupt),
+		p[bin],
+	}
+	ofAll := n.trust[0]/(all.sum+firm) + n.trust[1]/(all.sum+shy)
+	ofRecent := n.trust[2] / (recent.sum + abrupt)
+	above := n.trust[3] + ofRecent*abrupt + n.trust[0]*firm/(all.sum+firm) + n.trust[1]*shy/(all.sum+shy)
+	ofAll /= all.unit()
+	ofRecent /= recent.unit()
+	for i := range bins {
+		p[i] = above*p[i] + ofAll*float64(all.n[i]) + ofRecent*float64(recent.n[i])
+	}
+	p[never] *= above
+	return said
+}
+
+// learn counts an outcome, and turns what the level above has said into what this node had
+// said. Its weights and those for new nodes of the level follow how well each forecast has
+// done.
+func (n *node) learn(o outcome, p *dist, fresh *weights) {
+	said := n.refine(p, o)
+	n.trust.follow(&said, fresh)
+	fresh.follow(&said, &even)
+	n.all.add(o, longMemory)
+	n.recent.add(o, shortMemory)
+}
+
 // follow moves the weights to the forecasts that gave what came the higher
-// probability, with a share of them as in base, and returns what the mixture had
-// said (fixed share: Herbster and Warmuth, 1998).
-func (w *weights) follow(said, base *weights) (mixed float64) {
+// probability, with a share of them as in base (fixed share: Herbster and Warmuth, 1998).
+func (w *weights) follow(said, base *weights) {
+	mixed := 0.0
 	for i := range w {
 		mixed += w[i] * said[i]
 	}
 	for i := range w {
 		w[i] = (1-share)*w[i]*said[i]/mixed + share*base[i]
 	}
-	return mixed
 }
-
-// counts is a histogram that forgets: each sample weighs more than the one before,
-// by the half-life, which is the same as if all before weighed less.
-type counts struct {
-	n    [bins]float32 // in units of 1/weight
-	sum  float64       // of the counts, in samples
-	last float64       // the weight of the latest sample; 0 before the first
-}
-
-// unit is what a sample now weighs in n.
-func (c *counts) unit() float64 { return max(c.last, 1) }
-
-func (c *counts) add(b int, halfLife float64) {
-	keep := 1 - ln2/halfLife
-	c.last = c.unit() / keep
-	c.sum = c.sum*keep + 1
-	c.n[b] += float32(c.last)
-	if c.last > 1e12 {
-		for i := range c.n {
-			c.n[i] /= float32(c.last)
-		}
-		c.last = 1
-	}
-}
-
-const ln2 = 0.6931471805599453

@@ -28,10 +28,10 @@ type Call struct {
 type Model struct {
 	nodes   *cache[node]
 	records *cache[record]
-	tools   family
-	people  family
+	tools   *commons
+	people  *commons
 	trust   [levels]weights // of new nodes
-	path    [levels]*node   // of the call that is worked on
+	path    [levels]*node   // of the call that is learnt from
 }
 
 // New makes a model that has seen nothing.
@@ -42,7 +42,7 @@ func New(cfg Config) *Model {
 	}
 	m := &Model{
 		nodes: newCache[node](size), records: newCache[record](max(1, size/10)),
-		tools: newFamily(&toolPrior), people: newFamily(&humanPrior),
+		tools: newCommons(&toolPrior), people: newCommons(&humanPrior),
 	}
 	for i := range m.trust {
 		m.trust[i] = even
@@ -53,33 +53,63 @@ func New(cfg Config) *Model {
 // Observe learns from a gap that is over. What is no length (negative, NaN,
 // infinite) is not learnt from; lengths beyond the bins count as the first or last.
 func (m *Model) Observe(c Call, took Seconds) {
-	if !(took >= 0) || math.IsInf(float64(took), 1) {
+	if !took.isLength() {
 		return
 	}
-	b := binOf(float64(took))
-	family := m.family(c)
-	p := family.dist[b]
-	family.learn(float64(took))
-	for level, n := range m.find(c) {
-		if n != nil {
-			p = n.learn(b, p, &m.trust[level])
-		}
-	}
-	if c.hinted() {
-		m.record(c).learn(b, binOf(float64(c.Hint)), p)
+	if m.learn(c, returned(float64(took))) {
+		m.commons(c).family.learn(float64(took))
 	}
 }
 
-// Estimate says what is to be expected of a call, at its beginning.
-func (m *Model) Estimate(c Call, into *Estimate) {
-	p := m.family(c).dist
-	for _, n := range m.find(c) {
+// GaveUp learns from a gap that did not end as long as anybody watched: after so long the
+// program was forgotten, or was said to be over. It counts as a length of at least that,
+// which may be never; see counts.forecast for the estimator.
+func (m *Model) GaveUp(c Call, after Seconds) {
+	if after.isLength() {
+		m.learn(c, givenUp(float64(after)))
+	}
+}
+
+// learn counts an outcome at every level of a call, and tells whether it counts for other
+// tenants too.
+func (m *Model) learn(c Call, o outcome) (common bool) {
+	base, fresh := m.commons(c), m.trust
+	p := base.family.dist
+	common = base.admit(c.Tenant)
+	if common {
+		base.node.learn(o, &p, &fresh[globalLevel])
+	} else {
+		base.node.refine(&p, o)
+	}
+	for level, n := range m.find(c) {
 		if n != nil {
-			n.refine(&p)
+			n.learn(o, &p, &fresh[level])
 		}
 	}
 	if c.hinted() {
-		m.record(c).blend(binOf(float64(c.Hint)), &p)
+		m.prove(c, o, &p)
+	}
+	if common {
+		m.trust = fresh
+	}
+	return common
+}
+
+// Estimate says what is to be expected of a call, at its beginning. It changes nothing.
+func (m *Model) Estimate(c Call, into *Estimate) {
+	base := m.commons(c)
+	p := base.family.dist
+	base.node.refine(&p, outcome{})
+	for level := tenantLevel; level < levels; level++ {
+		if k, named := c.key(level); named {
+			if n := m.nodes.look(k); n != nil {
+				n.refine(&p, outcome{})
+			}
+		}
+	}
+	if c.hinted() {
+		r := m.record(c, c.Tool)
+		r.blend(binOf(float64(c.Hint)), &p)
 	}
 	into.set(&p)
 }
@@ -90,6 +120,8 @@ func (m *Model) Forget(program string) {
 	m.nodes.remove(key{level: programLevel, name: program})
 	m.nodes.remove(key{level: programLevel, name: program, human: true})
 }
+
+func (s Seconds) isLength() bool { return s >= 0 && !math.IsInf(float64(s), 1) }
 
 // level is how close a distribution is to the call.
 type level uint8
@@ -103,7 +135,7 @@ const (
 	levels
 )
 
-// key names a node.
+// key names a node below the global level.
 type key struct {
 	level level
 	human bool
@@ -112,49 +144,82 @@ type key struct {
 	class string
 }
 
-// find gives the nodes that a call is counted at, nil where it has no name for the
-// level.
+// key is what a call is counted as at a level, if it has a name for it.
+func (c Call) key(l level) (k key, named bool) {
+	k = key{level: l, human: c.Human, name: c.Tenant}
+	switch l {
+	case tenantLevel:
+		return k, c.Tenant != ""
+	case toolLevel:
+		k.tool = c.Tool
+		return k, c.Tool != ""
+	case classLevel:
+		k.tool, k.class = c.Tool, c.Class
+		return k, c.Tool != "" && c.Class != ""
+	case programLevel:
+		k.name = c.Program
+		return k, c.Program != ""
+	}
+	return key{}, false
+}
+
+// find gives the nodes below the global level that a call is counted at, makes those that
+// are not there, and gives nil where the call has no name for the level.
 func (m *Model) find(c Call) *[levels]*node {
-	m.path = [levels]*node{globalLevel: m.node(key{level: globalLevel, human: c.Human})}
-	if c.Tenant != "" {
-		m.path[tenantLevel] = m.node(key{level: tenantLevel, human: c.Human, name: c.Tenant})
-	}
-	if c.Tool != "" {
-		m.path[toolLevel] = m.node(key{level: toolLevel, human: c.Human, name: c.Tenant, tool: c.Tool})
-		if c.Class != "" {
-			m.path[classLevel] = m.node(key{level: classLevel, human: c.Human, name: c.Tenant, tool: c.Tool, class: c.Class})
+	m.path = [levels]*node{}
+	for level := tenantLevel; level < levels; level++ {
+		k, named := c.key(level)
+		if !named {
+			continue
 		}
-	}
-	if c.Program != "" {
-		m.path[programLevel] = m.node(key{level: programLevel, human: c.Human, name: c.Program})
+		n, known := m.nodes.get(k, c.Tenant)
+		if !known {
+			*n = node{trust: m.trust[level]}
+		}
+		m.path[level] = n
 	}
 	return &m.path
 }
 
-// family is what the levels of a call start from.
-func (m *Model) family(c Call) *family {
+// commons is what the levels of a call start from.
+func (m *Model) commons(c Call) *commons {
 	if c.Human {
-		return &m.people
+		return m.people
 	}
-	return &m.tools
+	return m.tools
 }
 
-// node finds what the key names, or makes it.
-func (m *Model) node(k key) *node {
-	n, known := m.nodes.get(k)
-	if !known {
-		*n = node{trust: m.trust[k.level]}
-	}
-	return n
+// recordKey names the record of a tenant's hints for a tool, or, with no tool, for all.
+func (c Call) recordKey(tool string) key {
+	return key{level: toolLevel, human: c.Human, name: c.Tenant, tool: tool}
 }
 
-// record finds how a tenant's hints for a tool have done.
-func (m *Model) record(c Call) *record {
-	r, known := m.records.get(key{level: toolLevel, human: c.Human, name: c.Tenant, tool: c.Tool})
-	if !known {
-		*r = newRecord()
+// record is how a tenant's hints for a tool have done. A tool of which there is no record
+// has the one of all that the tenant has said: a new name is no new belief.
+func (m *Model) record(c Call, tool string) record {
+	for _, name := range [...]string{tool, ""} {
+		if r := m.records.look(c.recordKey(name)); r != nil {
+			return *r
+		}
 	}
-	return r
+	return newRecord()
+}
+
+// prove has the records learn that a hinted call is counted at, its tool's and the tenant's
+// of all tools, of which p was said without the hint.
+func (m *Model) prove(c Call, o outcome, p *dist) {
+	tools := [...]string{c.Tool, ""}
+	for i, tool := range tools {
+		if i > 0 && tool == tools[0] {
+			break
+		}
+		before := m.record(c, tool)
+		r, known := m.records.get(c.recordKey(tool), c.Tenant)
+		if !known {
+			*r = before.clone()
+		}
+		r.learn(o, binOf(float64(c.Hint)), p)
+	}
 }
 
 func (c Call) hinted() bool { return c.Hint > 0 && !math.IsInf(float64(c.Hint), 1) }

@@ -192,7 +192,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 500 {
 		observe(m, rng, toolpredict.Call{Program: strconv.Itoa(i), Tool: "x"}, 20, math.Pow(10, float64(i%4)))
 	}
-	if kept := m.Kept(); kept != 50 {
+	if kept := m.Kept("*"); kept != 50 {
 		t.Errorf("%d nodes are kept, want 50", kept)
 	}
 	if got := median(m, toolpredict.Call{Program: "499", Tool: "x"}); got < 500 || got > 2000 {
