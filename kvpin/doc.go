@@ -51,8 +51,8 @@
 // # Pins
 //
 // A Pin is what keeping an idle program's cells is worth: the time that losing them
-// would cost, over what holding them costs the others until the program is back. Its
-// time to live is when that falls below 1. See Pin for the price.
+// would cost, if the program comes back, over what holding them costs the others until it
+// is, or is given up. Its time to live is when that falls below 1. See Pin for the price.
 //
 // # Failure
 //

@@ -13,39 +13,66 @@ import (
 //
 // # The price
 //
-// Keeping f of the pool's M cells for a further expected wait of E seconds costs
-// the others f/M of the engine for so long. Losing them costs, when the program is
-// back, the C seconds in which the engine computes cells again and does nothing else,
-// and the L seconds in which others come from a lower tier: then the engine goes on,
-// and only the program's own f cells are taken without use. So the seat is worth
+// A seat is kept until the program is back, or until it is forgotten, which gives its cells
+// up for good; or until it is let go, as it has waited for longer than almost all who came
+// back. When t of the wait W has passed, that is for
 //
-//	worth = (C·M + L·f) / (f·E[w | t])
+//	K = E[min(W, q, F) − t | W > t]
 //
-// where E[w | t] is the mean of what is left of the wait when t of it has passed.
-// For durations with heavy tails it grows with t, so that a seat loses its worth
-// the longer nobody comes back to it. Below 1 it takes up so much less of the
-// working set. (Continuum's objective weighs one second of
-// holding f cells against one second of stalling all M; the quotient M/f is what
-// sets it right.)
+// more seconds, where F is when it is forgotten and q what one in a hundred of those that come
+// back exceeds: who never comes back is in it with the most that it may cost. Keeping f of
+// the pool's M cells for so long costs the others f/M of the engine.
 //
-// With a copy of everything on the host, C is 0 and the worth L/E: seats of all but
+// Losing them costs something only if the program comes back while it is known, with the
+// chance P = P[W ≤ F | W > t]: the C seconds in which the engine computes cells again and does
+// nothing else, and the L seconds in which others come from a lower tier; then the engine
+// goes on, and only the program's own f cells are taken without use. So the seat is worth
+//
+//	worth = P·(C·M + L·f) / (f·K)
+//
+// Where everybody comes back soon P is 1 and K the mean of what is left. For durations with
+// heavy tails that grows with t, so that a seat loses its worth the longer nobody
+// comes back to it; where some never do, P falls with t as well, to 0 once all others would
+// have been back. Below 1 it takes up so much less of the working set. (Continuum's objective
+// weighs one second of holding f cells against one second of stalling all M; the quotient
+// M/f is what sets it right.)
+//
+//	M = 1000, f = 100, C = 2 s: losing the cells costs 2000 cell-seconds
+//	a tool that takes 5 s:                                  2000 / (100·5)         = 4
+//	the same if 1 in 4 never returns, forgotten after 60 s: ¾·2000 / (100·(¾·5 + ¼·60)) = 0.8
+//
+// With a copy of everything on the host, C is 0 and the worth P·L/K: seats of all but
 // the shortest waits count for little, and the working set becomes programs in the
 // order of their arrival over a cache in the order of its use.
 type Pin struct {
 	Since   programs.Time     // the tool started
+	Forget  programs.Duration // F, counted from then; 0 is never
 	Cells   programs.Tokens   // f, of the program's own
 	Compute programs.Duration // C
 	Load    programs.Duration // L
 }
 
-// Forecast is what is known of how long a tool will take.
+// Forecast is what is known of how long a tool will take, and whether it returns.
 type Forecast interface {
-	// Residual is the mean of what is left of the wait when elapsed has passed.
-	Residual(elapsed programs.Duration) programs.Duration
+	// Back is the chance that a program which has waited for elapsed is back before it has
+	// waited for until.
+	Back(elapsed, until programs.Duration) float64
+
+	// Kept is how long its cells will be kept from then on, on the mean: until it is back, and
+	// no longer than until it has waited for until, or for longer than is worth considering.
+	Kept(elapsed, until programs.Duration) programs.Duration
 }
 
 // Reload is what it takes to have the cells again, in seconds of the program.
 func (p *Pin) Reload() programs.Duration { return p.Compute + p.Load }
+
+// Until is how long after Since the program is forgotten, at the end of time when it never is.
+func (p *Pin) Until() programs.Duration {
+	if p.Forget == 0 {
+		return math.MaxInt64
+	}
+	return p.Forget
+}
 
 // Price is what losing f cells of a pool costs when they are computed and loaded
 // again in such times, in cell-seconds.
@@ -63,9 +90,9 @@ func (p *Pin) worth(elapsed programs.Duration, pool programs.Tokens, f Forecast)
 	if p.Cells <= 0 {
 		return 0
 	}
-	left := f.Residual(elapsed).Seconds() * float64(p.Cells)
-	gain := Price(p.Compute.Seconds(), p.Load.Seconds(), p.Cells, pool)
-	return gain / max(left, 1e-9)
+	until := p.Until()
+	gain := f.Back(elapsed, until) * Price(p.Compute.Seconds(), p.Load.Seconds(), p.Cells, pool)
+	return gain / max(f.Kept(elapsed, until).Seconds()*float64(p.Cells), 1e-9)
 }
 
 // TTL is the time to live that the seat has in full: how long after Since its

@@ -8,11 +8,30 @@ import (
 	"github.com/interlude-run/interlude/programs"
 )
 
-// wait is a forecast by a function of seconds.
+// wait is a forecast, by a function of seconds, of who comes back for sure.
 type wait func(elapsed float64) (left float64)
 
-func (w wait) Residual(elapsed programs.Duration) programs.Duration {
-	return programs.Seconds(w(elapsed.Seconds()))
+func (w wait) Back(_, _ programs.Duration) float64 { return 1 }
+
+func (w wait) Kept(elapsed, until programs.Duration) programs.Duration {
+	return min(programs.Seconds(w(elapsed.Seconds())), until-elapsed)
+}
+
+// doubtful is a wait of a fixed length that a part of the programs is not back after.
+type doubtful struct{ length, returns float64 }
+
+func (d doubtful) Back(elapsed, until programs.Duration) float64 {
+	switch {
+	case elapsed.Seconds() >= d.length || until.Seconds() < d.length:
+		return 0
+	}
+	return d.returns
+}
+
+func (d doubtful) Kept(elapsed, until programs.Duration) programs.Duration {
+	left := (until - elapsed).Seconds()
+	p := d.Back(elapsed, until)
+	return programs.Seconds(p*(d.length-elapsed.Seconds()) + (1-p)*left)
 }
 
 // exponential waits are forgotten: what is left is always the mean.
@@ -33,7 +52,7 @@ func pareto(least float64) wait {
 	}
 }
 
-// TestWorth has the formula worked by hand: worth = (C·M + L·f) / (f·E[w|t]).
+// TestWorth has the formula worked by hand: worth = P·(C·M + L·f) / (f·K).
 func TestWorth(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
@@ -58,6 +77,26 @@ func TestWorth(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}
+	for _, tc := range []struct {
+		name   string
+		wait   doubtful
+		after  float64
+		forget float64
+		want   float64
+	}{
+		{"one in four never returns, and is kept for a minute: ¾·2000 / 100·(¾·5 + ¼·60)", doubtful{5, 0.75}, 0, 60, 0.8},
+		{"the shorter they are kept, the less they cost: ¾·2000 / 100·(¾·5 + ¼·7)", doubtful{5, 0.75}, 0, 7, 1500. / 550},
+		{"who is late does not return", doubtful{5, 0.75}, 6, 60, 0},
+		{"who is forgotten before does not return to anything", doubtful{5, 1}, 0, 4, 0},
+		{"most never return: 0.1·2000 / 100·(0.5 + 54)", doubtful{5, 0.1}, 0, 60, 200. / 5450},
+		{"nobody returns", doubtful{5, 0}, 0, 60, 0},
+	} {
+		p := kvpin.Pin{Since: 7, Forget: programs.Seconds(tc.forget), Cells: 100, Compute: 2 * programs.Second}
+		got := p.Worth(p.Since.Add(programs.Seconds(tc.after)), 1000, tc.wait)
+		if math.Abs(got-tc.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
 	p := kvpin.Pin{Cells: 10, Compute: programs.Second}
 	if got := p.Worth(0, 10, wait(func(float64) float64 { return 0 })); math.IsInf(got, 0) || math.IsNaN(got) || got < 1e6 {
 		t.Errorf("with nothing left to wait it is %v", got)
@@ -74,14 +113,19 @@ func TestTTL(t *testing.T) {
 	seat := kvpin.Pin{Cells: 100, Compute: 2 * programs.Second} // of 1000: it is worth a wait of 20 s
 	for _, tc := range []struct {
 		name        string
-		wait        wait
+		wait        kvpin.Forecast
 		least, most programs.Duration
 	}{
 		{"for ever, as long as it is worth it", exponential(19), day, day},
 		{"not at all", exponential(21), 0, 0},
 		{"until what is left is too long", pareto(5), 20 * programs.Second, 23 * programs.Second},
 		{"a wait that begins too long", fixed(100), 0, 0},
+		{"until it is late, when some never return", doubtful{10, 0.9}, 10 * programs.Second, 12 * programs.Second},
 	} {
+		seat := seat
+		if _, ok := tc.wait.(doubtful); ok {
+			seat.Forget = programs.Minute
+		}
 		if got := seat.TTL(1000, tc.wait); got < tc.least || got > tc.most {
 			t.Errorf("%s: %v, want %v to %v", tc.name, got, tc.least, tc.most)
 		}

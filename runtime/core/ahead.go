@@ -167,7 +167,7 @@ func (g *gap) within(elapsed, ahead programs.Duration) float64 {
 	switch {
 	case g.exact == 0:
 		return g.estimate.Within(toolpredict.Seconds(elapsed.Seconds()), toolpredict.Seconds(ahead.Seconds()))
-	case g.exact <= g.pin.Since.Add(elapsed+ahead):
+	case g.exact.Sub(g.pin.Since) <= elapsed+ahead:
 		return 1
 	}
 	return 0

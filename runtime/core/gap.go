@@ -25,12 +25,25 @@ type gap struct {
 // forecast is the gap as the pin sees it.
 type forecast struct{ *gap }
 
-// Residual implements kvpin.Forecast.
-func (f forecast) Residual(elapsed programs.Duration) programs.Duration {
+// Back implements kvpin.Forecast.
+func (f forecast) Back(elapsed, until programs.Duration) float64 {
+	return f.within(elapsed, until-elapsed)
+}
+
+// Kept implements kvpin.Forecast.
+func (f forecast) Kept(elapsed, until programs.Duration) programs.Duration {
 	if f.exact != 0 {
-		return max(f.exact.Sub(f.pin.Since.Add(elapsed)), programs.Millisecond)
+		return max(min(f.exact.Sub(f.pin.Since), until)-elapsed, programs.Millisecond)
 	}
-	return programs.Seconds(float64(f.estimate.Residual(toolpredict.Seconds(elapsed.Seconds()))))
+	return programs.Seconds(float64(f.estimate.Kept(toolpredict.Seconds(elapsed.Seconds()), toolpredict.Seconds(until.Seconds()))))
+}
+
+// residual is the mean of what is left of the wait, if it ends, when elapsed has passed.
+func (g *gap) residual(elapsed programs.Duration) programs.Duration {
+	if g.exact != 0 {
+		return max(g.exact.Sub(g.pin.Since)-elapsed, programs.Millisecond)
+	}
+	return programs.Seconds(float64(g.estimate.Residual(toolpredict.Seconds(elapsed.Seconds()))))
 }
 
 // begin opens the gap when a turn is over.
@@ -66,27 +79,46 @@ func (m *Machine) expect(p *program, call Call) {
 	m.tools.Estimate(g.call, g.estimate)
 	p.Gap.Tool, p.Gap.Human = call.Tool, call.Human
 	g.pin.Since = m.now
+	if m.cfg.ForgetAfter > 0 {
+		g.pin.Forget = g.started.Add(m.cfg.ForgetAfter).Sub(m.now)
+	}
 	m.price(p)
 	m.emit(Effect{Kind: PinProgram, Turn: programs.TurnID{Program: p.ID}, Pin: Pin{
 		TTL:      g.pin.TTL(m.pool(), forecast{g}),
-		Expected: forecast{g}.Residual(0),
+		Expected: g.residual(0),
 		Reload:   g.pin.Reload(),
 	}})
 }
 
 // end closes the gap when the next turn comes, and learns from it.
 func (m *Machine) end(p *program, arrived programs.Time) {
-	g := p.gap
-	if g.observed && g.exact == 0 && arrived >= g.started {
-		call := g.call
-		if call.Hint > 0 { // it was of what was left then, and the length is of the whole
-			call.Hint += toolpredict.Seconds(g.pin.Since.Sub(g.started).Seconds())
-		}
-		m.tools.Observe(call, toolpredict.Seconds(arrived.Sub(g.started).Seconds()))
+	if call, ok := p.gap.lesson(); ok && arrived >= p.gap.started {
+		m.tools.Observe(call, toolpredict.Seconds(arrived.Sub(p.gap.started).Seconds()))
 	}
-	g.observed = false
-	m.reprices.Remove(&g.reprice)
+	p.gap.observed = false
+	m.reprices.Remove(&p.gap.reprice)
 	m.foresee(p)
+}
+
+// giveUp closes the gap of a program that is forgotten, or has ended, and learns that it was
+// as long at least.
+func (m *Machine) giveUp(p *program) {
+	if p.gap == nil { // its first turn was the last
+		return
+	}
+	if call, ok := p.gap.lesson(); ok {
+		m.tools.GaveUp(call, toolpredict.Seconds(m.now.Sub(p.gap.started).Seconds()))
+	}
+	p.gap.observed = false
+	m.reprices.Remove(&p.gap.reprice)
+}
+
+// lesson is the call whose length is to be learnt, if there is one.
+func (g *gap) lesson() (call toolpredict.Call, ok bool) {
+	if call = g.call; call.Hint > 0 { // it was of what was left then, and the length is of the whole
+		call.Hint += toolpredict.Seconds(g.pin.Since.Sub(g.started).Seconds())
+	}
+	return call, g.observed && g.exact == 0
 }
 
 // price says what the seat is worth now, and when to ask again: not before there are cells

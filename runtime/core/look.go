@@ -29,7 +29,8 @@ type View struct {
 // Seat is what a program's memory is worth while its tool runs.
 type Seat struct {
 	Worth   float64           // over what it costs the others, at this moment; below 1 it is worth less
-	Left    programs.Duration // the mean of what is left of the wait
+	Returns float64           // the chance that the program comes back before it is forgotten
+	Left    programs.Duration // the mean of what is left of the wait, if it does
 	Compute programs.Duration // to compute the cells again that are to be computed, were they lost
 	Load    programs.Duration // and to load those that lower tiers have
 }
@@ -73,7 +74,8 @@ func (m *Machine) seat(now programs.Time, p *program) Seat {
 	f := forecast{p.gap}
 	return Seat{
 		Worth:   pin.Worth(now, m.pool(), f),
-		Left:    f.Residual(now.Sub(pin.Since)),
+		Returns: f.Back(now.Sub(pin.Since), pin.Until()),
+		Left:    f.residual(now.Sub(pin.Since)),
 		Compute: pin.Compute,
 		Load:    pin.Load,
 	}

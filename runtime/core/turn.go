@@ -217,9 +217,7 @@ func (m *Machine) forget(p *program) {
 	p.Phase = p.Phase.To(programs.Ended)
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
-	if p.gap != nil {
-		m.reprices.Remove(&p.gap.reprice)
-	}
+	m.giveUp(p)
 	m.scheduler.Drop(&p.Program)
 	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {
