@@ -12,15 +12,30 @@ import (
 //
 // # The promise
 //
-// When a turn arrives it is promised its first token by a deadline:
+// When a turn comes it is promised its first token by a deadline:
 //
-//	arrived + Bound                     if slow·(B + w)/φ ≤ Bound
-//	now + Late·slow·(B + w)/φ           if not, unless it is turned away
+//	arrived + Bound                     if now + slow·(B + w)/φ is not after that
+//	now + Late·slow·(B + w)/φ           if it is, unless the turn is turned away
 //
 // w is what the engine takes for the turn's prompt alone, B the sum of w over the turns
 // of its tenant that are promised and have no first token, and φ the tenant's part, by
 // weight, among the tenants that have such turns and one of weight 1 that may come. So a
 // tenant that asks for more than its part makes its own turns late, and nobody else's.
+//
+// # Near deadlines
+//
+// A turn with a deadline of its own is of no use unless its first token comes by Turn.Due.
+// Where that is sooner than its bound it is promised
+//
+//	max(arrived + Bound/4, Due)
+//
+// on two conditions, without which the deadline changes nothing: that fits the tenant's
+// own part, now + slow·(B + w)/φ is not after it; and there is time for all afterwards, no
+// turn is hurried and none has to be. For example, with a bound of 10 min and slow 2, a
+// tenant that is alone (φ = 1/2) and is owed 20 s can have 10 s more promised within
+// 2·(20 + 10)/(1/2) = 120 s of its arrival, though not sooner than Bound/4 = 150 s. So who
+// writes near deadlines on everything has the places of its own turns to give, and makes
+// no promise to others late.
 //
 // # How it is kept
 //
@@ -44,20 +59,31 @@ import (
 //	(2) w is right, and what else happens, such as moves between tiers and failed steps,
 //	    takes less than Margin;
 //	(3) the parts φ that the promises were made with add up to 1 at most: within a bound, no
-//	    more tenants come than one.
+//	    more tenants come than one;
+//	(4) no turn has been promised a later deadline than the shortest bound from then on: none
+//	    of a class with a longer one, none beyond its own; and turns come before the
+//	    scheduler as they arrive.
 //
-// Proof. Let d be a deadline, and consider the turns that are promised by then. Those of
-// tenant i that were promised last count all of its others in B, so their work W(i) is at
-// most (d − now)·φ(i)/slow when that promise is made; and it only shrinks. By (3) the sum
-// over the tenants is at most (d − now)/slow. So Slack is not before now whenever a
-// promise is made. Turns are hurried from the moment at which, for some deadline, the
-// time left is the work before it times slow, and Margin. From then on, by (1), work of
-// these turns is done at the rate 1/slow at least: the first of them that is not in
+// Proof. Say that there is time when, for every deadline d, the work of the turns promised
+// by d is at most (d − now)/slow. As long as there is time and nothing more is promised,
+// all deadlines are met: turns are hurried from the moment at which, for some deadline,
+// the time left is the work before it times slow, and Margin. From then on, by (1), work
+// of these turns is done at the rate 1/slow at least: the first of them that is not in
 // memory gets it, as all that is not hurried gives way, and what is in memory is in
 // steps. The order of deadlines meets all deadlines where any order does (Liu and
-// Layland, JACM 1973), so all are met. □
+// Layland, JACM 1973). So it is enough that each promise leaves time. A near deadline is
+// promised only if it does. One at Bound changes nothing for the deadlines before it. Let
+// d = now + Bound be that deadline, and consider the turns of tenant i that are promised
+// by d. That of them which was promised last counted all the others in B, so their work
+// was at most Bound·φ(i)/slow then, and it only shrinks. By (3) the sum over the tenants is
+// at most Bound/slow = (d − now)/slow. □
 //
-// Where the conditions fail, the deadline that comes first is missed by the least.
+// Where the conditions fail, the deadline that comes first is missed by the least. As for
+// (4): a turn with a far deadline is hurried no sooner than it has to be, and what is
+// promised to others after that comes on top. For example, a background turn of 20 min
+// times slow that is promised within 2 h is hurried after 100 min, if it has not run by
+// then; interactive turns of 5 min times slow that come after that make it late by so
+// much, or are late themselves where their deadline is the later one.
 type Guard struct {
 	Bound  [programs.Classes]programs.Duration // the longest wait that is promised; 0 promises nothing
 	Shed   bool                                // a turn that cannot be promised it is turned away
@@ -119,26 +145,26 @@ func (g *guard) least(tenant programs.TenantID, work programs.Duration) float64 
 	return g.rules.Slow * float64(work) * all / weight
 }
 
-// beyond tells how much too late a turn that arrives now would have its first token, were
-// it promised as soon as can be; not above 0 when it can be promised its bound.
-func (g *guard) beyond(tenant programs.TenantID, class programs.Class, work programs.Duration) programs.Duration {
-	bound := g.rules.Bound[class]
+// beyond tells how much too late a turn would have its first token, were it promised as
+// soon as can be; not above 0 when it can be promised its bound.
+func (g *guard) beyond(now programs.Time, tenant programs.TenantID, t *Turn) programs.Duration {
+	bound := g.rules.Bound[t.Class]
 	if bound == 0 {
 		return 0
 	}
-	return programs.Duration(g.least(tenant, work) - float64(bound))
+	return now.Add(programs.Duration(g.least(tenant, t.Work))).Sub(t.Arrived.Add(bound))
 }
 
-// promise gives a turn that has arrived its deadline.
+// promise gives a turn that has come its deadline.
 func (g *guard) promise(now programs.Time, p *Program) {
 	bound := g.rules.Bound[p.Turn.Class]
 	if bound == 0 || p.Turn.Promised != 0 {
 		return
 	}
 	least := g.least(p.Tenant, p.Turn.Work)
-	p.Turn.Promised = p.Turn.Arrived.Add(bound)
-	if least > float64(bound) {
-		p.Turn.Promised = max(p.Turn.Promised, now.Add(programs.Duration(g.rules.Late*least)))
+	soonest, latest := now.Add(programs.Duration(least)), p.Turn.Arrived.Add(bound)
+	if soonest > latest {
+		latest = max(latest, now.Add(programs.Duration(g.rules.Late*least)))
 	}
 	t := g.tenants[p.Tenant]
 	if t == nil {
@@ -149,6 +175,14 @@ func (g *guard) promise(now programs.Time, p *Program) {
 	t.turns++
 	p.promise.vow.Value = p
 	p.promise.counted = 0
+	if near := max(p.Turn.Arrived.Add(bound/4), p.Turn.Due); p.Turn.Due != 0 && soonest <= near && near < latest {
+		p.Turn.Promised = near
+		g.weigh(p)
+		if g.hurried.Len() == 0 && !g.due(now) {
+			return
+		}
+	}
+	p.Turn.Promised = latest
 	g.weigh(p)
 }
 
@@ -196,16 +230,30 @@ func (g *guard) settle(p *Program) {
 
 // next is a turn to be hurried from now on; nil when there is time.
 func (g *guard) next(now programs.Time) *Program {
-	first := g.calm.First()
-	if first == nil || g.calm.Slack() > now.Add(g.margin+programs.Duration(g.hurried.Sum())) {
+	if !g.due(now) {
 		return nil
 	}
-	p := first.Value
+	p := g.calm.First().Value
 	g.calm.Remove(&p.promise.vow)
 	p.Turn.Hurried = true
 	p.promise.haste = &order.Entry[*Program]{Value: p}
 	g.weigh(p)
 	return p
+}
+
+// due tells whether a turn has to be hurried.
+func (g *guard) due(now programs.Time) bool {
+	return g.calm.Len() > 0 && g.calm.Slack() <= now.Add(g.margin+programs.Duration(g.hurried.Sum()))
+}
+
+// pace is how long the engine takes for one of the turns that are promised something, on
+// average; 0 when there is none.
+func (g *guard) pace() programs.Duration {
+	n := g.calm.Len() + g.hurried.Len()
+	if n == 0 {
+		return 0
+	}
+	return programs.Duration((g.calm.Sum() + g.hurried.Sum()) / int64(n))
 }
 
 // check reports the first invariant that does not hold.
@@ -247,11 +295,16 @@ func (g *guard) check(running []runner) error {
 	return nil
 }
 
-// Beyond tells how much too late the first token of a turn would be, of so much work, that
-// arrives now: above 0 when its bound cannot be promised.
-func (s *Scheduler) Beyond(tenant programs.TenantID, class programs.Class, work programs.Duration) programs.Duration {
-	return s.guard.beyond(tenant, class, work)
+// Beyond tells how much too late the first token of a turn would be that comes now: above
+// 0 when its bound cannot be promised. Of the turn, Arrived, Class and Work count.
+func (s *Scheduler) Beyond(now programs.Time, tenant programs.TenantID, t *Turn) programs.Duration {
+	return s.guard.beyond(now, tenant, t)
 }
+
+// Pace is how long the engine takes, beside its decodes, for one of the turns that are
+// promised a first token and have none, on average: about in what time one fewer waits. 0
+// is not known.
+func (s *Scheduler) Pace() programs.Duration { return s.guard.pace() }
 
 // Answered tells that the turn of a running program has its first token.
 func (s *Scheduler) Answered(p *Program) {

@@ -87,6 +87,7 @@ type Turn struct {
 	Preempted bool              // it has run, and lost its place in memory
 	Forkable  programs.Tokens   // of the context, what a fork of its parent's or another's cells will give it at its admission
 	Work      programs.Duration // of the engine until the first token, were it alone
+	Due       programs.Time     // when its first token has to be there for its deadline, see Guard; 0 is none
 	Promised  programs.Time     // when it is to have its first token, see Guard; 0 is no promise
 	Hurried   bool              // it goes before all others until then
 }

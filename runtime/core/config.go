@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -111,6 +112,8 @@ func (c Config) validate() error {
 		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
 	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
 		return fmt.Errorf("core config: Guard promises bounds with Slow %v, Late %v and Margin %v; the first two are above 0, the third at least 0 and below 1", c.Guard.Slow, c.Guard.Late, c.Guard.Margin)
+	case slices.Min(c.Guard.Bound[:]) < 0:
+		return fmt.Errorf("core config: Guard promises bounds of %v; none is below 0", c.Guard.Bound)
 	case !(min(c.Steps.Share, c.Steps.PiledUp, c.Steps.Many, c.Steps.Crowd, c.Steps.Hides) >= 0):
 		return errors.New("core config: Steps has an amount below 0")
 	case !(c.Rates.Prefill >= 0) || !(c.Rates.HostBytes >= 0) || !(c.Rates.DiskBytes >= 0):

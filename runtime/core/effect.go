@@ -42,7 +42,7 @@ type Effect struct {
 	Missed    programs.Missed    // FinishTurn
 	Timing    Timing             // FinishTurn
 	Rejection programs.Rejection // RejectTurn
-	Retry     programs.Duration  // RejectTurn, of Overloaded: when there may be room; 0 is not known
+	Retry     programs.Duration  // RejectTurn, of Overloaded: after which there may be room; 0 is not known
 }
 
 // EffectKind tells what an effect asks for.
@@ -206,7 +206,11 @@ func (e Effect) String() string {
 		return fmt.Sprintf("finish %v %v reused=%d%s prefilled=%d generated=%d%s",
 			e.Turn, e.Outcome, e.Usage.Reused, restored, e.Usage.Prefilled, e.Usage.Generated, missed)
 	case RejectTurn:
-		return fmt.Sprintf("reject %v %v", e.Turn, e.Rejection)
+		retry := ""
+		if e.Retry > 0 {
+			retry = fmt.Sprintf(" retry=%v", round(e.Retry))
+		}
+		return fmt.Sprintf("reject %v %v%s", e.Turn, e.Rejection, retry)
 	case ForgetProgram:
 		return fmt.Sprintf("forget %s", e.Turn.Program)
 	case RunStep:

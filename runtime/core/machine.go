@@ -144,6 +144,11 @@ func (m *Machine) Memory() kvpin.Usage { return m.ledger.Usage() }
 // Tier sums a lower tier up: its size, and what copies take.
 func (m *Machine) Tier(t kvpin.Tier) (size, used programs.Bytes) { return m.ledger.TierUsage(t) }
 
+// Pace is how long the engine takes for one of the turns that wait for their first token,
+// on average: about in what time one fewer waits. 0 is not known: Config.Guard promises
+// nothing, or nobody waits.
+func (m *Machine) Pace() programs.Duration { return m.scheduler.Pace() }
+
 // pacer fills steps, unless they are to be full.
 func (m *Machine) pacer() sched.Pacer {
 	if m.cfg.FixedSteps || m.cfg.Steps.Unpaced {

@@ -1,12 +1,19 @@
 package core
 
-import "github.com/interlude-run/interlude/programs"
+import (
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
+)
 
 // turnArrived takes a turn in, or rejects it.
 func (m *Machine) turnArrived(ev *TurnArrived) {
 	p := m.programs[ev.Turn.Program]
 	if reason, rejected := m.rejects(p, ev); rejected {
-		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: reason})
+		e := Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: reason}
+		if reason == programs.Overloaded {
+			e.Retry = m.scheduler.Pace()
+		}
+		m.emit(e)
 		return
 	}
 	if late := m.tooLate(p, ev); late > 0 {
@@ -42,6 +49,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	p.Turn.Context = ev.Context
 	p.Turn.Preempted = false
 	p.Turn.Class = ev.Class
+	p.Turn.Due = m.firstDue(p, ev)
 	m.expectWork(p, ev)
 	if newcomer {
 		m.adopt(p, ev.Parent)
@@ -84,7 +92,17 @@ func (m *Machine) tooLate(p *program, ev *TurnArrived) programs.Duration {
 	if p != nil {
 		cells = min(p.Cells, ev.Keep, ev.Context-1)
 	}
-	return m.scheduler.Beyond(ev.Tenant, ev.Class, m.untilFirst(cells, ev.Context))
+	return m.scheduler.Beyond(m.now, ev.Tenant, &sched.Turn{Arrived: ev.Arrived, Class: ev.Class, Work: m.untilFirst(cells, ev.Context)})
+}
+
+// firstDue is when the turn's first token has to be there so that all that it may generate is
+// by its deadline, were it alone; 0 when it has none.
+func (m *Machine) firstDue(p *program, ev *TurnArrived) programs.Time {
+	if ev.Deadline == 0 {
+		return 0
+	}
+	rest := programs.Seconds(float64(p.state.maxNew-1) * m.speed.decodeAlone(ev.Context))
+	return max(ev.Deadline.Add(-rest), 1)
 }
 
 // untilFirst is how long the engine takes for a turn's first token when it has so many
