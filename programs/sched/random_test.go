@@ -90,7 +90,9 @@ type world struct {
 	reasons map[sched.Reason]int
 
 	promised map[*sched.Program]programs.Time // of turns without a first token, as it was promised at first
-	slow     float64                          // steps take so many times as long as their prompts; 0: a second each
+	slow     float64                          // steps take up to so many times as long as their prompts; 0: a second each
+	slowest  bool                             // and no less
+	lasting  map[*sched.Program]bool          // programs whose turns decode without end
 }
 
 // A token of a prompt and a step of decodes alone take so long on the world's engine,
@@ -111,7 +113,10 @@ func (w *world) takes() programs.Duration {
 			prompt += s.Count
 		}
 	}
-	decodes := rapid.Float64Range(0, w.slow-1).Draw(w.T, "decodes")
+	decodes := w.slow - 1
+	if !w.slowest {
+		decodes = rapid.Float64Range(0, w.slow-1).Draw(w.T, "decodes")
+	}
 	return max(decodeTime, programs.Duration(float64(prompt)*(1+decodes)*float64(tokenTime)))
 }
 
@@ -244,6 +249,9 @@ func (w *world) plan(done bool) {
 			p.Turn.Phase = p.Turn.Phase.To(programs.Decoding)
 			w.scheduler.Answered(p)
 			w.answered(p)
+		}
+		if w.lasting[p] {
+			continue
 		}
 		if done || p.Turn.Context >= w.size || rapid.IntRange(0, 3).Draw(w.T, "over") == 0 {
 			w.finish(p)
