@@ -39,7 +39,13 @@
 // What a node says of a turn is an *Error with a Code and a Hint; ErrQueueFull
 // and its like are for errors.Is. A turn that was accepted but not completed
 // (cancelled, past its deadline, rejected) ends Text and Result with such an
-// error.
+// error. Where the node is too busy to answer in time and turns the turn away, that is
+// ErrOverloaded, and the error says when to come again:
+//
+//	var e *sdk.Error
+//	if errors.As(err, &e) && errors.Is(err, sdk.ErrOverloaded) {
+//		time.Sleep(e.RetryAfter()) // and send the messages as the next turn
+//	}
 //
 // # Concurrency
 //

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ type Program struct {
 	client *Client
 	id     string
 	parent string
+	class  Class
 
 	mu   sync.Mutex
 	next int64
@@ -29,6 +31,9 @@ type ProgramOption func(*Program)
 // Parent names the program that started this one, a sub-agent of it: what both
 // contexts begin with is computed once.
 func Parent(program string) ProgramOption { return func(p *Program) { p.parent = program } }
+
+// InClass gives the program's turns the class, where they have none of their own.
+func InClass(c Class) ProgramOption { return func(p *Program) { p.class = c } }
 
 // Resume continues a program whose turns up to last have been accepted.
 func Resume(last int64) ProgramOption { return func(p *Program) { p.next = last + 1 } }
@@ -49,13 +54,14 @@ func (p *Program) ID() string { return p.id }
 type Turn struct {
 	Messages []Message
 	Mode     Mode   // Append (default): what is new since the last answer; Replace: the whole conversation
+	Class    Class  // Interactive or Background; none: the program's, see InClass, or else Interactive
 	Tools    []Tool // none: those of the turn before
 	Sampling Sampling
-	Last     bool      // no turn comes after this one: its memory can go
-	ToolHint *ToolHint // what is called with the answer, and how long that takes
-	Cache    Cache     // Reuse (default) or NoCache
-	Timeout  time.Duration
-	Number   int64 // 0: the next one
+	Last     bool          // no turn comes after this one: its memory can go
+	ToolHint *ToolHint     // what is called with the answer, and how long that takes
+	Cache    Cache         // Reuse (default) or NoCache
+	Timeout  time.Duration // 0: none
+	Number   int64         // 0: the next one
 
 	// RemainingTurns is how many turns will follow, as far as the program can tell;
 	// 0 is unknown. It is used as far as such words have proved right.
@@ -121,7 +127,7 @@ func (c *Client) withdraw(ctx context.Context, id wire.ID) bool {
 func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
 	return &wire.Turn{
 		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
-		Mode: t.Mode, Messages: t.Messages, Tools: t.Tools, Sampling: t.Sampling,
+		Mode: t.Mode, Class: cmp.Or(t.Class, p.class), Messages: t.Messages, Tools: t.Tools, Sampling: t.Sampling,
 		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache, RemainingTurns: t.RemainingTurns},
 		TimeoutMS: t.Timeout.Milliseconds(),
 	}
@@ -147,7 +153,7 @@ func (c *Client) offer(ctx context.Context, id wire.ID, data []byte) (duplicate 
 			if !refused.Retryable {
 				return false, err
 			}
-			wait = max(wait, time.Duration(refused.RetryAfterMS)*time.Millisecond)
+			wait = max(wait, refused.RetryAfter())
 		case !errors.Is(err, ErrNoNode) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout):
 			return false, err
 		}

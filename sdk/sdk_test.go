@@ -3,12 +3,14 @@ package sdk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -105,6 +107,58 @@ func TestRefusal(t *testing.T) {
 	}
 	if _, err := p.Turn(t.Context(), sdk.Turn{Messages: []sdk.Message{sdk.User("x")}}); err != nil {
 		t.Errorf("the number of a refused turn is free: %v", err)
+	}
+}
+
+// TestOverloaded: a turn that was turned away says when to come again, and its number is used.
+func TestOverloaded(t *testing.T) {
+	connect := natsServer(t)
+	serve(t, connect(), func(ctx context.Context, job *turns.Job) {
+		_ = job.Finish(ctx, wire.Result{Outcome: wire.Failed, Error: &wire.Error{Code: wire.CodeOverloaded, Message: "full", Retryable: true, RetryAfterMS: 1500}})
+	})
+	p := use(t, connect()).Program("p")
+	a, err := p.Turn(t.Context(), sdk.Turn{Messages: []sdk.Message{sdk.User("x")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Result(t.Context())
+	var e *sdk.Error
+	if !errors.Is(err, sdk.ErrOverloaded) || !errors.As(err, &e) || e.RetryAfter() != 1500*time.Millisecond {
+		t.Errorf("the result is %v", err)
+	}
+	if a, err = p.Turn(t.Context(), sdk.Turn{Messages: []sdk.Message{sdk.User("x")}}); err != nil || a.Number() != 2 {
+		t.Errorf("the next try: %v, %v", a, err)
+	}
+}
+
+// TestClass: a turn is of its own class, or of its program's.
+func TestClass(t *testing.T) {
+	connect := natsServer(t)
+	serve(t, connect(), func(ctx context.Context, job *turns.Job) {
+		turn, err := job.Turn(ctx)
+		if err != nil {
+			return
+		}
+		_ = job.Finish(ctx, wire.Result{Outcome: wire.Completed, Text: string(turn.Class)})
+	})
+	c := use(t, connect())
+	for _, one := range []struct {
+		of   []sdk.ProgramOption
+		own  sdk.Class
+		want sdk.Class
+	}{
+		{nil, "", sdk.Interactive},
+		{nil, sdk.Background, sdk.Background},
+		{[]sdk.ProgramOption{sdk.InClass(sdk.Background)}, "", sdk.Background},
+		{[]sdk.ProgramOption{sdk.InClass(sdk.Background)}, sdk.Interactive, sdk.Interactive},
+	} {
+		a, err := c.Program(fmt.Sprintf("p-%d-%s", len(one.of), one.own), one.of...).Turn(t.Context(), sdk.Turn{Messages: []sdk.Message{sdk.User("x")}, Class: one.own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := a.Result(t.Context()); err != nil || sdk.Class(r.Text) != one.want {
+			t.Errorf("%+v is of class %v (%v)", one, r, err)
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type (
 	Miss      = wire.Miss
 	Error     = wire.Error
 	Mode      = wire.Mode
+	Class     = wire.Class
 	Cache     = wire.Cache
 	Lifecycle = wire.Lifecycle
 )
@@ -31,6 +32,9 @@ const (
 	Replace = wire.ModeReplace
 	Reuse   = wire.CacheReuse
 	NoCache = wire.CacheNone
+
+	Interactive = wire.ClassInteractive
+	Background  = wire.ClassBackground
 )
 
 // System, User and Assistant are messages of these roles.
@@ -59,4 +63,5 @@ var (
 	ErrInvalidGrammar   = &Error{Code: wire.CodeInvalidGrammar}
 	ErrCancelled        = &Error{Code: wire.CodeCancelled}
 	ErrDeadlineExceeded = &Error{Code: wire.CodeDeadlineExceeded}
+	ErrOverloaded       = &Error{Code: wire.CodeOverloaded}
 )

@@ -90,7 +90,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		delete(l.turns, e.Turn)
 		l.unkeep(t)
 		reason := e.Rejection // the effect is the core's
-		l.end(t, ending{rejection: &reason})
+		l.end(t, ending{rejection: &reason, retry: e.Retry})
 		return true
 	case core.ForgetProgram:
 		delete(l.contexts, e.Turn.Program)

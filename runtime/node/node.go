@@ -35,6 +35,7 @@ type Config struct {
 	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
 	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
 	Policy      string        // who is in memory and who waits, by its name in sched.Policies; "": sched.Default
+	Guard       *sched.Guard  // bounds on waits, under any policy; nil: sched.DefaultGuard. The zero Guard promises nothing
 	FixedSteps  bool          // fill every step with prompt, as published systems do; see core.Config
 	HostBytes   int64         // memory for copies of contexts that leave the engine; 0: none
 	DiskBytes   int64         // and beyond that on disk, which wants HostBytes; 0: none
@@ -94,6 +95,7 @@ func New(cfg Config) (*Node, error) {
 	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
 	cfg.Log = otherwise(cfg.Log, slog.Default())
 	cfg.Policy = otherwise(cfg.Policy, sched.Default)
+	cfg.Guard = otherwise(cfg.Guard, &sched.DefaultGuard)
 	switch {
 	case cfg.StepTokens < 1 || cfg.StepTokens > g.MaxStep:
 		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
@@ -152,6 +154,7 @@ func (n *Node) Core() core.Config {
 		StepTokens:  programs.Tokens(n.cfg.StepTokens),
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
+		Guard:       *n.cfg.Guard,
 		FixedSteps:  n.cfg.FixedSteps,
 		Host:        programs.Bytes(n.cfg.HostBytes),
 		Disk:        programs.Bytes(n.cfg.DiskBytes),
@@ -190,6 +193,9 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
+	g := n.cfg.Guard
+	n.cfg.Log.Info("the node serves", "policy", n.cfg.Policy, "max_wait", g.Bound[programs.Interactive].String(),
+		"max_wait_background", g.Bound[programs.Background].String(), "shed", g.Shed)
 	device := newDevice(n.cfg.Engine)
 	var goroutines sync.WaitGroup
 	var below *disk
@@ -227,6 +233,10 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	return err
 }
+
+// Pace is about in what time one fewer turn waits for its first token: what the engine takes
+// for one of them, on average. 0 is not known.
+func (n *Node) Pace() time.Duration { return time.Duration(n.stats.pace.Load()) }
 
 // turnsError is the failure of Turns.
 type turnsError struct{ error }

@@ -219,6 +219,7 @@ func (n *Node) arrival(t *turn, w *wire.Turn, o options, p *chat.Prompt) *core.T
 		Turn:     t.id,
 		Tenant:   programs.TenantID(w.Tenant),
 		Arrived:  n.clock.at(w.AcceptedAt),
+		Class:    class(w.Class),
 		Context:  programs.Tokens(len(p.Tokens)),
 		MaxNew:   programs.Tokens(o.maxTokens),
 		Last:     t.last,

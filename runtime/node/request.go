@@ -120,6 +120,14 @@ func (n *Node) options(w *wire.Turn) (options, error) {
 	return o, nil
 }
 
+// class is who waits for the turn.
+func class(c wire.Class) programs.Class {
+	if c == wire.ClassBackground {
+		return programs.Background
+	}
+	return programs.Interactive
+}
+
 // next is what the program says that it will call.
 func next(h *wire.ToolHint) core.Call {
 	if h == nil {

@@ -22,7 +22,7 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 	case errors.Is(end.fault, errHandBack):
 		return nil
 	case end.rejection != nil:
-		return n.notTakenIn(t, *end.rejection)
+		return n.notTakenIn(t, *end.rejection, end.retry)
 	}
 	r := n.blank(t)
 	r.Text = text
@@ -63,8 +63,9 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 	return r
 }
 
-// notTakenIn is the result of a turn that the core rejected.
-func (n *Node) notTakenIn(t *turn, reason programs.Rejection) *wire.Result {
+// notTakenIn is the result of a turn that the core rejected; nil when it is not the turn's
+// fault, and another node may take it in, or this one later.
+func (n *Node) notTakenIn(t *turn, reason programs.Rejection, retry programs.Duration) *wire.Result {
 	g := n.cfg.Engine.Geometry()
 	switch reason {
 	case programs.Empty:
@@ -75,8 +76,16 @@ func (n *Node) notTakenIn(t *turn, reason programs.Rejection) *wire.Result {
 	case programs.TooLarge:
 		return n.rejected(t, wire.CodeContextTooLong,
 			fmt.Errorf("the prompt has %d tokens, and the node's KV pool holds %d", t.context, g.PoolBytes/g.CellBytes))
+	case programs.Overloaded:
+		n.stats.shed.Add(1)
+		r := n.blank(t)
+		r.Outcome = wire.Failed
+		r.Error = refusal(wire.CodeOverloaded, "the node could not promise the turn its first token within the bound on waits: as much as its tenant's part gets through in that time waits already")
+		r.Error.Retryable = true
+		r.Error.RetryAfterMS = milliseconds(retry) + 1
+		return r
 	}
-	return nil // Busy, Overloaded: it is not the turn's fault
+	return nil
 }
 
 var hints = map[wire.Code]string{
@@ -86,6 +95,7 @@ var hints = map[wire.Code]string{
 	wire.CodeContextTooLong:   "shorten the conversation with a turn of mode replace",
 	wire.CodeCancelled:        "the program can go on with the next turn",
 	wire.CodeDeadlineExceeded: "send it as the next turn with a longer timeout_ms, or when the node is less busy",
+	wire.CodeOverloaded:       "send it as the next turn after retry_after_ms, or with class background",
 	wire.CodeEngine:           "send it as the next turn; if it fails again, tell the node's operator",
 }
 

@@ -12,8 +12,12 @@ import (
 type Stats struct {
 	Completed, Cancelled, TimedOut, Failed int64 // turns by their result
 	Rejected                               int64 // turns that cannot be served as they are
+	Shed                                   int64 // of Failed, turns that were turned away as their bound could not be promised
 	HandedBack                             int64 // turns left to another node or a later run
 	Suspended                              int64 // times that a turn lost its place in memory
+
+	Promised int64 // turns that had their first token and had been promised it by a deadline
+	Late     int64 // of these, those that had it later
 
 	Signals   int64 // of clients, between turns
 	Rewritten int64 // turns whose past was no longer that of the turn before
@@ -41,6 +45,7 @@ type Stats struct {
 type stats struct {
 	completed, cancelled, timedOut, failed, rejected atomic.Int64
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
+	shed, promised, late, pace                       atomic.Int64
 	signals, fetched, ready                          atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
@@ -57,8 +62,11 @@ func (n *Node) Stats() Stats {
 		TimedOut:   s.timedOut.Load(),
 		Failed:     s.failed.Load(),
 		Rejected:   s.rejected.Load(),
+		Shed:       s.shed.Load(),
 		HandedBack: s.handedBack.Load(),
 		Suspended:  s.suspended.Load(),
+		Promised:   s.promised.Load(),
+		Late:       s.late.Load(),
 		Signals:    s.signals.Load(),
 		Rewritten:  s.rewritten.Load(),
 		Rebuilt:    s.rebuilt.Load(),
@@ -88,6 +96,7 @@ func (s *stats) observe(l *loop) {
 	s.contexts.Store(int64(len(l.contexts)))
 	s.running.Store(int64(len(l.running)))
 	s.ready.Store(int64(l.ready))
+	s.pace.Store(int64(l.machine.Pace()))
 	s.used.Store(int64(l.machine.Memory().Used))
 	_, host := l.machine.Tier(kvpin.Host)
 	_, disk := l.machine.Tier(kvpin.Disk)
@@ -116,4 +125,10 @@ func (s *stats) finished(e *core.Effect) {
 	s.reused.Add(int64(e.Usage.Reused))
 	s.prefilled.Add(int64(e.Usage.Prefilled))
 	s.generated.Add(int64(e.Usage.Generated))
+	if by := e.Timing.Promised; by != 0 {
+		s.promised.Add(1)
+		if e.Timing.First > by {
+			s.late.Add(1)
+		}
+	}
 }

@@ -68,6 +68,7 @@ var errHandBack = errors.New("handed back")
 type ending struct {
 	outcome   programs.Outcome
 	rejection *programs.Rejection // set when the core did not take the turn in
+	retry     programs.Duration   // after which it may, of Overloaded
 	fault     error               // set when the node ended it
 	stopped   bool                // by a stop string
 	tokens    []engine.Token      // sampled; not to be changed

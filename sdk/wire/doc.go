@@ -50,6 +50,20 @@
 // before it has a Result. It has exactly one Result, whoever writes it: the
 // first one stored stands.
 //
+// # Waiting
+//
+// A turn says who waits for it, with "class": "interactive", which is the default, or
+// "background" where nobody does and it may take hours:
+//
+//	{"v":1,"class":"background","messages":[…]}
+//
+// A node promises the first token of a turn within a bound for its class, as far as its
+// tenant asks for no more than its part. What it cannot promise that runs later; or, where
+// the node turns such turns away, has a result at once that says when to come again, with
+// the next turn:
+//
+//	"outcome":"failed","error":{"code":"overloaded","message":"…","retryable":true,"retry_after_ms":41000}
+//
 // # Between two turns
 //
 // What a client knows of the wait is welcome: with the turn (Lifecycle), or as it

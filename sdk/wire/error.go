@@ -1,13 +1,18 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Code says what kind of thing went wrong. Codes are stable, and fit for a
 // metric's label.
 type Code string
 
 // The codes. Of those that a node refuses a turn with, only CodeQueueFull,
-// CodeUnavailable and CodeOutOfOrder can succeed when the same turn is sent again.
+// CodeUnavailable and CodeOutOfOrder can succeed when the same turn is sent again. Of
+// those in a Result, CodeOverloaded, CodeDeadlineExceeded and CodeEngine can when it is
+// sent as the next turn: the result of a turn stands.
 const (
 	CodeInvalidJSON        Code = "invalid_json"        // not JSON, or not of this shape
 	CodeUnsupportedVersion Code = "unsupported_version" // "v" is missing or another
@@ -29,6 +34,7 @@ const (
 	CodeInvalidMessages  Code = "invalid_messages"  // the model's chat template refuses the messages
 	CodeCancelled        Code = "cancelled"         // by a client
 	CodeDeadlineExceeded Code = "deadline_exceeded" // timeout_ms passed
+	CodeOverloaded       Code = "overloaded"        // too much waits for the turn to have its first token in time; retry_after_ms says when that may be otherwise
 	CodeEngine           Code = "engine"            // the engine failed on this turn
 	CodeInternal         Code = "internal"          // a defect
 )
@@ -41,6 +47,11 @@ type Error struct {
 	Hint         string `json:"hint,omitempty"`           // what to do
 	Retryable    bool   `json:"retryable,omitempty"`      // the same again may succeed
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // not before
+}
+
+// RetryAfter is how long to wait before it is tried again; 0 says nothing.
+func (e *Error) RetryAfter() time.Duration {
+	return time.Duration(e.RetryAfterMS) * time.Millisecond
 }
 
 // Error gives the code, the message and the hint.

@@ -25,7 +25,8 @@ func TestDecodeTurn(t *testing.T) {
 			{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"ls","arguments":"{}"}}]},
 			{"role":"tool","tool_call_id":"c1","content":"a b"}],
 			"tools":[{"type":"function","function":{"name":"ls","parameters":{"type":"object"}}}]}`, "", ""},
-		{"everything", `{"v":1,"mode":"replace",` + hi + `,"timeout_ms":1000,
+		{"nobody waits", `{"v":1,"class":"background",` + hi + `}`, "", ""},
+		{"everything", `{"v":1,"mode":"replace","class":"interactive",` + hi + `,"timeout_ms":1000,
 			"sampling":{"max_tokens":9,"temperature":0.7,"top_k":40,"top_p":0.9,"min_p":0.05,"repeat_penalty":1.1,"frequency_penalty":0.1,
 			"presence_penalty":0.1,"penalty_window":32,"seed":7,"stop":["\n"],"logit_bias":{"12":-100},"grammar":"root ::= \"a\"","ignore_eos":true},
 			"lifecycle":{"last":true,"tool_hint":{"name":"grep","expected_ms":20},"parent":"boss","cache":"none"}}`, "", ""},
@@ -47,6 +48,8 @@ func TestDecodeTurn(t *testing.T) {
 		{"tool without a call", `{"v":1,"messages":[{"role":"tool","content":""}]}`, wire.CodeInvalidTurn, "tool_call_id"},
 		{"calls of a user", `{"v":1,"messages":[{"role":"user","content":"","tool_calls":[{"type":"function","function":{"name":"ls","arguments":""}}]}]}`, wire.CodeInvalidTurn, "tool_calls"},
 		{"mode", `{"v":1,"mode":"prepend",` + hi + `}`, wire.CodeInvalidTurn, "mode"},
+		{"class", `{"v":1,"class":"urgent",` + hi + `}`, wire.CodeInvalidTurn, "class"},
+		{"a class that is no word", `{"v":1,"class":1,` + hi + `}`, wire.CodeInvalidJSON, "class"},
 		{"schema", `{"v":1,` + hi + `,"tools":[{"type":"function","function":{"name":"ls","parameters":[1]}}]}`, wire.CodeInvalidTurn, "parameters"},
 		{"temperature", `{"v":1,` + hi + `,"sampling":{"temperature":-1}}`, wire.CodeInvalidTurn, "sampling.temperature"},
 		{"stop", `{"v":1,` + hi + `,"sampling":{"stop":[""]}}`, wire.CodeInvalidTurn, "sampling.stop"},
@@ -75,6 +78,22 @@ func TestDecodeTurn(t *testing.T) {
 				t.Errorf("%q should name %q and have a hint", e, c.field)
 			}
 		})
+	}
+}
+
+// TestDefaults: a turn that says what is the default is the same as one that says nothing.
+func TestDefaults(t *testing.T) {
+	const hi = `"messages":[{"role":"user","content":"Hi"}]`
+	silent, err := wire.DecodeTurn(id, []byte(`{"v":1,`+hi+`}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := wire.DecodeTurn(id, []byte(`{"v":1,"mode":"append","class":"interactive",`+hi+`,"lifecycle":{"cache":"reuse"}}`))
+	if err != nil || !reflect.DeepEqual(silent, said) {
+		t.Errorf("%+v, and said so %+v (%v)", silent, said, err)
+	}
+	if silent.Class != wire.ClassInteractive {
+		t.Errorf("the class is %q", silent.Class)
 	}
 }
 

@@ -17,6 +17,7 @@ type Turn struct {
 	Turn    int64  `json:"turn,omitempty"`
 
 	Mode     Mode      `json:"mode,omitempty"`
+	Class    Class     `json:"class,omitempty"`
 	Messages []Message `json:"messages"`
 	Tools    []Tool    `json:"tools,omitempty"` // absent: those of the turn before
 
@@ -24,7 +25,8 @@ type Turn struct {
 	Lifecycle Lifecycle `json:"lifecycle,omitzero"`
 
 	// TimeoutMS is how long after its acceptance the turn must be answered, in
-	// milliseconds; 0 means whenever.
+	// milliseconds; 0 means whenever. A turn that is short of time goes before others of
+	// its tenant, as far as the tenant's part of the node allows.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 
 	// AcceptedAt is set by the node that accepts the turn. Clients leave it out.
@@ -50,6 +52,15 @@ type Mode string
 const (
 	ModeAppend  Mode = "append"  // what is new since the answer to the turn before
 	ModeReplace Mode = "replace" // the whole conversation
+)
+
+// Class says who waits for a turn. A node bounds the wait for the first token by it.
+type Class string
+
+// The classes. An empty Class is ClassInteractive.
+const (
+	ClassInteractive Class = "interactive" // somebody waits, or an agent does
+	ClassBackground  Class = "background"  // nobody waits: it may take hours
 )
 
 // Message is one message in the shape of OpenAI's chat API.

@@ -36,6 +36,9 @@ func (t *Turn) fillIn(id ID) error {
 	if t.Mode == "" {
 		t.Mode = ModeAppend
 	}
+	if t.Class == "" {
+		t.Class = ClassInteractive
+	}
 	if t.Lifecycle.Cache == "" {
 		t.Lifecycle.Cache = CacheReuse
 	}
@@ -52,6 +55,8 @@ func (t *Turn) Validate() error {
 	switch {
 	case t.Mode != "" && t.Mode != ModeAppend && t.Mode != ModeReplace:
 		return invalidTurn("mode", "%q is neither append nor replace", clip(string(t.Mode)))
+	case t.Class != "" && t.Class != ClassInteractive && t.Class != ClassBackground:
+		return invalidTurn("class", "%q is neither interactive nor background", clip(string(t.Class)))
 	case len(t.Messages) == 0:
 		return invalidTurn("messages", "there is none")
 	case len(t.Messages) > maxMessages:
