@@ -17,7 +17,12 @@ type Config struct {
 	MaxJobs      int           // turns that this node takes and has not ended; default DefaultJobs
 	BodyBytes    int           // of messages, that have come and are not looked into yet; default 64 MiB. Others are read again
 	MaxTurnBytes int           // of a submitted message; default 1 MiB
-	RetryAfter   time.Duration // what a full queue tells clients to wait; default 250 ms
+	RetryAfter   time.Duration // what a full queue tells clients to wait at least; default 250 ms
+
+	// Pace is about in what time one fewer turn waits on this node, as whoever runs turns
+	// can tell; 0 is not known. A full queue tells clients to wait for so long. Default: not
+	// known.
+	Pace func() time.Duration
 
 	AckWait   time.Duration // a node unheard of for so long loses its running turns; default 4 s
 	WaitLease time.Duration // and for so long, at most, those that wait; default 2 min, or AckWait if that is more. See lease.go
@@ -51,6 +56,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.WaitLease, max(2*time.Minute, c.AckWait))
 	setDefault(&c.MaxAge, 7*24*time.Hour)
 	setDefault(&c.Replicas, 1)
+	if c.Pace == nil {
+		c.Pace = func() time.Duration { return 0 }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -29,8 +29,8 @@
 //   - In order: a turn is handed over after the turn before it has its Result, and
 //     after that turn's runner has ended it, if it was here.
 //   - Bounded: a turn that would wait behind Config.MaxQueued others is refused and
-//     told when to come again; and a turn of a tenant that has most of these places
-//     sooner than others', see backlog.go.
+//     told when to come again: about when one of them has its place, see Config.Pace; and
+//     a turn of a tenant that has most of these places sooner than others, see backlog.go.
 //
 // A turn may be run more than once: when a node dies, when it is out of reach for
 // longer than Config.AckWait, or when a runner hands it back. It still has one

@@ -131,7 +131,7 @@ func (in *intake) full() *wire.Error {
 		Message:      fmt.Sprintf("of %d turns that may wait or run there are as many as this tenant may add to", in.cfg.MaxQueued),
 		Hint:         "send the same turn again after retry_after_ms",
 		Retryable:    true,
-		RetryAfterMS: in.cfg.RetryAfter.Milliseconds(),
+		RetryAfterMS: max(in.cfg.RetryAfter, in.cfg.Pace()).Milliseconds(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -204,6 +205,25 @@ func TestOneTenantDoesNotFillTheQueue(t *testing.T) {
 	}
 	if got := fill("zenith"); got < 3 {
 		t.Errorf("beside it another has %d", got)
+	}
+}
+
+// TestAFullQueueTellsItsPace: clients come again when there may be room, and not sooner
+// than RetryAfter.
+func TestAFullQueueTellsItsPace(t *testing.T) {
+	b := startBroker(t, t.TempDir())
+	var pace atomic.Int64
+	startNode(t, b, turns.Config{MaxQueued: 1, RetryAfter: 100 * time.Millisecond, Pace: func() time.Duration { return time.Duration(pace.Load()) }})
+	c := connect(t, b)
+	mustSubmit(t, c, turnID("a", 1), "hi")
+	for _, one := range []struct {
+		pace time.Duration
+		want int64 // in ms
+	}{{0, 100}, {7 * time.Millisecond, 100}, {8200 * time.Millisecond, 8200}} {
+		pace.Store(int64(one.pace))
+		if e := refused(t, submit(t, c, turnID("b", 1), "hi"), wire.CodeQueueFull); e.RetryAfterMS != one.want {
+			t.Errorf("at a pace of %v clients are told to come again after %d ms, want %d", one.pace, e.RetryAfterMS, one.want)
+		}
 	}
 }
 

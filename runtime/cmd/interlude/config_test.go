@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/node"
 )
 
@@ -113,6 +115,10 @@ func TestRefusals(t *testing.T) {
 		{"a share of nobody", "", nil, []string{"serve", "--tenant-weights=3"}, []string{"TENANT=VALUE"}},
 		{"a share of who cannot be", "", nil, []string{"serve", "--tenant-weights=a.b=3"}, []string{"a.b"}},
 		{"shares under a policy that has none", "", nil, []string{"serve", "--policy=program-fcfs", "--tenant-weights=a=3"}, []string{"--tenant-weights", "program-fcfs"}},
+		{"a negative bound on waits", "", nil, []string{"serve", "--max-wait=-1s"}, []string{"--max-wait is -1s", "0"}},
+		{"a tiny bound on waits", "", nil, []string{"serve", "--max-wait-background=20ms"}, []string{"--max-wait-background is 20ms", "1s"}},
+		{"shedding without a bound", "max-wait: 0s\nmax-wait-background: 0s", nil, []string{"serve", "--shed"}, []string{"--shed", "--max-wait"}},
+		{"a simulation with a negative bound", "", nil, []string{"sim", "--max-wait=-1s"}, []string{"--max-wait", "-1s"}},
 		{"two shares of one", "", nil, []string{"serve", "--tenant-weights=a=3,a=4"}, []string{"twice"}},
 		{"a promise that an external server does not keep", "", nil, []string{"serve", "--nats=nats://there", "--sync-always"}, []string{"--sync-always", "--nats"}},
 	} {
@@ -140,6 +146,47 @@ func TestShares(t *testing.T) {
 	want := []node.Share{{Tenant: "a", KVBytes: 512 << 20}, {Tenant: "b", Weight: 3, KVBytes: 1 << 30}, {Tenant: "c", Weight: 0.5}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestWaits: bounds on waits, and what becomes of turns that cannot be promised them, from
+// flags, file and environment to the scheduler's guard.
+func TestWaits(t *testing.T) {
+	guard := func(interactive, background programs.Duration, shed bool) sched.Guard {
+		g := sched.DefaultGuard
+		g.Bound = [programs.Classes]programs.Duration{programs.Interactive: interactive, programs.Background: background}
+		g.Shed = shed
+		return g
+	}
+	for _, c := range []struct {
+		name, file string
+		env        map[string]string
+		args       []string
+		want       sched.Guard
+	}{
+		{"by default", "", nil, nil, sched.DefaultGuard},
+		{"by flags", "", nil, []string{"--max-wait=90s", "--max-wait-background=24h", "--shed"}, guard(90*programs.Second, 24*programs.Hour, true)},
+		{"by the environment and the file", "max-wait-background: 0s", map[string]string{"INTERLUDE_MAX_WAIT": "1m", "INTERLUDE_SHED": "true"}, nil, guard(programs.Minute, 0, true)},
+		{"none", "max-wait: 0", nil, []string{"--max-wait-background=0"}, guard(0, 0, false)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cli, err := parse(t, c.file, c.env, append([]string{"serve"}, c.args...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cli.Serve.guard(); *got != c.want {
+				t.Errorf("%+v, want %+v", *got, c.want)
+			}
+		})
+	}
+	for args, want := range map[string]programs.Duration{"": sched.DefaultGuard.Bound[programs.Interactive], "--max-wait=30s": 30 * programs.Second, "--max-wait=0s": 0} {
+		cli, err := parse(t, "", nil, strings.Fields("sim "+args)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := cli.Sim.rules(); err != nil || r.MaxWait() != want {
+			t.Errorf("sim %s promises %v (%v), want %v", args, r.MaxWait(), err, want)
+		}
 	}
 }
 

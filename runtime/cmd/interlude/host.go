@@ -31,6 +31,7 @@ type nodeFlags struct {
 	AckWait       time.Duration `help:"A node unheard of for so long loses its running turns to others." default:"4s" env:"INTERLUDE_ACK_WAIT"`
 	WaitLease     time.Duration `help:"And after so long, at most, those that wait; it is 4 ms for each that does, and no less than --ack-wait." default:"2m" env:"INTERLUDE_WAIT_LEASE"`
 	Policy        string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
+	waitFlags     `embed:""`
 	HostKV        byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
 	DiskKV        byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
 	DiskKVDir     string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
@@ -87,7 +88,8 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	}
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
-		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease, Weights: c.TenantWeights, Signals: signalsTo{h}, Log: c.log,
+		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease,
+		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		Name: name, Engine: h.engine, Template: template, Vocabulary: vocab, Turns: h.jobs,
 		MaxRunning: min(c.MaxRunning, h.engine.Geometry().MaxStep), MaxTurns: c.MaxWaiting, ReadyBytes: int(c.ReadyPrompts),
 		MaxTokens: c.MaxTokens, Grace: c.Drain, Log: c.log,
-		Policy: c.Policy, HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
+		Policy: c.Policy, Guard: c.guard(), HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 		Shares: shares(c.TenantWeights, c.TenantQuotas),
 	}
 	adjust(&cfg)

@@ -66,13 +66,17 @@ func byTenant[V any](text []byte, value func(string) (V, error)) (map[string]V, 
 	return all, nil
 }
 
-// check refuses shares that would be without effect under the policy.
+// check refuses limits that are none, and shares that would be without effect under the
+// policy.
 func (f *nodeFlags) check() error {
 	switch {
 	case f.MaxQueue < 1 || f.MaxRunning < 1 || f.MaxWaiting < 1:
 		return errors.New("--max-queue, --max-running and --max-waiting are numbers of turns, at least 1")
 	case f.WaitLease < f.AckWait:
 		return fmt.Errorf("--wait-lease is %v, less than --ack-wait, %v: turns that wait are not lost sooner than those that run", f.WaitLease, f.AckWait)
+	}
+	if err := f.waitFlags.check(); err != nil {
+		return err
 	}
 	policy, err := sched.ByName(f.Policy)
 	if err != nil {

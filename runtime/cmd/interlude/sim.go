@@ -34,7 +34,7 @@ type simCmd struct {
 	Seen      int           `help:"Most turns that the scheduler sees, others wait in line; 0: all." placeholder:"N"`
 	NoEnds    bool          `help:"No client says that a program is over." name:"no-ends"`
 	Hints     string        `help:"Who tells how many turns are left: none, half, all." enum:"none,half,all" default:"none"`
-	MaxWait   time.Duration `help:"The longest wait for a first token that ours promises where it can be kept; 0: ${maxwait}, negative: none." name:"max-wait" placeholder:"DURATION"`
+	MaxWait   time.Duration `help:"The longest wait for a first token that ours promises where it can be kept, as serve's. 0: no promise." default:"${maxwait}" placeholder:"DURATION"`
 	Rule      []string      `help:"Set a rule of the scheduler, see below." placeholder:"NAME=VALUE"`
 	Loads     []string      `help:"Loads, in parts of what the engine can do at most; one that ends in b is bursty. Default: 0.5,0.8,0.95,0.8b; of several workloads 0.8,0.95." placeholder:"LOAD"`
 	Programs  int           `help:"Programs of a simulation; 0: 300, or ${tableprograms} of tables." placeholder:"N"`
@@ -87,6 +87,8 @@ func (c *simCmd) Validate() error {
 		return errors.New("--effects is for --replay")
 	case c.Effects && c.JSON:
 		return errors.New("--effects is text, and --json one object: choose one")
+	case c.MaxWait < 0:
+		return fmt.Errorf("--max-wait is %v; 0 promises nothing", c.MaxWait)
 	case (c.Tables != "" || c.Sensitive) && (len(c.Policies) > 0 || c.Sustain || c.Families || c.Plot != "" || c.Timeline != ""):
 		return errors.New("--tables and --sensitivity have policies and figures of their own: leave out --policies, --sustain, --families, --plot and --timeline")
 	case c.Tables != "" && c.Sensitive:
@@ -334,9 +336,7 @@ func (c *simCmd) engine() (*cost.Engine, error) {
 // rules are those that serve, as the flags change them.
 func (c *simCmd) rules() (*sim.Rules, error) {
 	r := sim.DefaultRules()
-	if c.MaxWait != 0 {
-		r.Guard.Bound[programs.Interactive] = programs.Duration(max(c.MaxWait, 0))
-	}
+	r.Guard.Bound[programs.Interactive] = programs.Duration(c.MaxWait)
 	for _, assignment := range c.Rule {
 		if err := r.Parse(assignment); err != nil {
 			return nil, fmt.Errorf("--rule: %w", err)
