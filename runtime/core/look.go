@@ -22,6 +22,9 @@ type View struct {
 	Shared   programs.Tokens                 // of Capacity, with other programs
 	Copied   [kvpin.Disk + 1]programs.Tokens // of the context, on lower tiers
 
+	Promised programs.Time // when the turn is to have its first token, see sched.Guard; 0 is no promise, or it has it
+	Hurried  bool          // it goes before all others until then
+
 	Retention sched.Retention // the policy's word on its memory while it does not run
 	Seat      Seat            // between two turns
 }
@@ -57,7 +60,7 @@ func (m *Machine) Look(now programs.Time, id programs.ProgramID) (v View, ok boo
 	v = View{
 		Tenant: p.Tenant, Phase: p.Phase, Turn: p.turnID(), Stage: p.Turn.Phase,
 		Context: p.Turn.Context, Cells: p.Cells, Capacity: p.Capacity, Shared: p.Shared, Copied: p.copied,
-		Retention: p.Retention,
+		Promised: p.Turn.Promised, Hurried: p.Turn.Hurried, Retention: p.Retention,
 	}
 	if p.Phase == programs.Interlude {
 		v.Seat = m.seat(now, p)

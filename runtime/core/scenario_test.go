@@ -22,8 +22,9 @@ import (
 //
 //	machine    a new machine (pool=, host=, disk= and context= in cells, step=, running=, waiting=, forget=, policy=;
 //	           host-rate= and disk-rate= in cells a second, before any is measured;
+//	           max-wait= and max-wait-background= that are promised, shed;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
-//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent tenant=; tool= expected= of what it will call;
+//	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent background tenant=; tool= expected= of what it will call;
 //	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and lost= why)
 //	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
@@ -35,6 +36,7 @@ import (
 //	interrupted, failed   the running step did not happen, or cannot
 //	cancel a/1, ended a, wait 5s, wait deadline (until the machine wants a tick)
 //	memory     the pool, in cells
+//	promise a  by when the turn of a is promised its first token, and whether it is hurried
 //
 // A cell is one byte, granules have 16 cells and the first span 64.
 func TestScenarios(t *testing.T) {
@@ -103,6 +105,15 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
 	case "moved":
 		s.moved(t, cmp.Or(optionalDuration(t, d, "in"), stepTime/2), d.HasArg("failed"))
+	case "promise":
+		switch v, _ := s.machine.Look(s.now, program(d)); {
+		case v.Promised == 0:
+			fmt.Fprintln(&s.out, "nothing is promised")
+		case v.Hurried:
+			fmt.Fprintf(&s.out, "by %v, and hurried\n", v.Promised)
+		default:
+			fmt.Fprintf(&s.out, "by %v\n", v.Promised)
+		}
 	case "memory":
 		u := s.machine.Memory()
 		fmt.Fprintf(&s.out, "free %d, parked %d, held %d, shared %d\n", u.Free(), u.Parked, u.Held, u.Shared)
@@ -134,6 +145,11 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 			DiskBytes: float64(integer(t, d, "disk-rate", 0)),
 		},
 	}
+	cfg.Guard = sched.DefaultGuard
+	cfg.Guard.Bound = [programs.Classes]programs.Duration{
+		programs.Interactive: optionalDuration(t, d, "max-wait"), programs.Background: optionalDuration(t, d, "max-wait-background"),
+	}
+	cfg.Guard.Shed = d.HasArg("shed")
 	cfg.Shares = map[programs.TenantID]sched.Share{}
 	pairs(t, d, "weights", func(tenant programs.TenantID, x float64) { cfg.Shares[tenant] = sched.Share{Weight: x} })
 	pairs(t, d, "quotas", func(tenant programs.TenantID, x float64) {
@@ -180,6 +196,9 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Last:     d.HasArg("last"),
 		Uncached: d.HasArg("uncached"),
 		Absent:   d.HasArg("absent"),
+	}
+	if d.HasArg("background") {
+		ev.Class = programs.Background
 	}
 	ev.Past.Tokens = programs.Tokens(integer(t, d, "past", 0))
 	ev.Past.Same = min(ev.Past.Tokens, programs.Tokens(integer(t, d, "same", int64(ev.Keep))))
