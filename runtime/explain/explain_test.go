@@ -283,6 +283,25 @@ var scenes = map[string]func(*testing.T) string{
 		s.quiet()
 		return s.end()
 	},
+	// Bounds on waits: a turn is hurried, one in the background is not, and one is turned away.
+	"promises": func(t *testing.T) string {
+		s := newStage(t, sched.Default, func(c *core.Config) {
+			c.MaxRunning, c.Geometry.PoolBytes = 1, 4096
+			c.Guard = sched.DefaultGuard
+			c.Guard.Bound = [programs.Classes]programs.Duration{programs.Interactive: 2 * programs.Second, programs.Background: programs.Minute}
+			c.Guard.Shed = true
+		})
+		of := func(tenant programs.TenantID, class programs.Class) func(*core.TurnArrived) {
+			return func(ev *core.TurnArrived) { ev.Tenant, ev.Class = tenant, class }
+		}
+		s.turn("a", 100, 0, 400, of("x", programs.Interactive))
+		s.steps(3)
+		s.turn("b", 100, 0, 5, of("y", programs.Background))
+		s.turn("c", 100, 0, 5, of("z", programs.Interactive))
+		s.turn("d", 300, 0, 5, of("z", programs.Interactive))
+		s.quiet()
+		return s.end()
+	},
 }
 
 // TestSums adds up what is told of the programs of every scene.

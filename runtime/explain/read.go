@@ -179,7 +179,11 @@ func (r *reader) effect(s eventlog.Step, at int) {
 		return
 	case core.RejectTurn:
 		t := r.all[e.Turn.Program]
-		t.tell(Entry{What: Rejected, Turn: e.Turn.Turn, Reason: e.Rejection.String(), Text: fmt.Sprintf("turn %d was rejected: %v", e.Turn.Turn, e.Rejection)})
+		text := fmt.Sprintf("turn %d was rejected: %v", e.Turn.Turn, e.Rejection)
+		if e.Retry > 0 {
+			text += fmt.Sprintf("; it may come again after %s", span(e.Retry))
+		}
+		t.tell(Entry{What: Rejected, Turn: e.Turn.Turn, Reason: e.Rejection.String(), Seconds: e.Retry.Seconds(), Text: text})
 		return
 	}
 	t := r.track(e.Turn.Program)
@@ -213,6 +217,12 @@ func (r *reader) effect(s eventlog.Step, at int) {
 		t.leave(asked)
 		delete(r.tracks, t.ID)
 	}
+}
+
+// hurries tells whether the turn of a program is hurried.
+func (r *reader) hurries(id programs.ProgramID) bool {
+	v, _ := r.machine.Look(r.now, id)
+	return v.Hurried
 }
 
 // cut takes in that a sequence lost cells.

@@ -33,7 +33,9 @@ type What string
 // The kinds.
 const (
 	Arrived   What = "arrived"   // a turn; Cells of its Of tokens are in the cache
-	Rejected  What = "rejected"  // a turn, for a Reason
+	Rejected  What = "rejected"  // a turn, for a Reason; it may come again after Seconds, where that is known
+	Promised  What = "promised"  // a turn has its first token within Seconds of its arrival
+	Hurried   What = "hurried"   // a turn goes before all others from now on, to have it in time
 	Waited    What = "waited"    // a turn, for a Reason, see sched.Reasons
 	Started   What = "started"   // a turn, with Cells of its Of tokens in the cache
 	Preempted What = "preempted" // a turn lost its place to Other
@@ -63,7 +65,7 @@ func (s *Story) Print(out io.Writer) error {
 		switch e.What {
 		case Waited:
 			at = strings.Repeat(" ", len(at))
-		case Missed, Pinned, Kept, Rewritten:
+		case Promised, Missed, Pinned, Kept, Rewritten:
 			if i > 0 && s.Entries[i-1].At == e.At {
 				at = strings.Repeat(" ", len(at))
 			}

@@ -52,6 +52,8 @@ type turnTally struct {
 	waited     programs.Duration
 	first      programs.Duration // of waited, before the first token
 	decoded    bool
+	promised   bool // its first token
+	hurried    bool
 	recomputed programs.Tokens
 }
 
@@ -105,6 +107,9 @@ const intake = "intake"
 
 func (t *track) arrivalText(ev *core.TurnArrived, keep programs.Tokens, known bool) string {
 	text := fmt.Sprintf("turn %d arrived: %s tokens", t.turn, count(ev.Context))
+	if ev.Class == programs.Background {
+		text = fmt.Sprintf("turn %d arrived, in the background: %s tokens", t.turn, count(ev.Context))
+	}
 	switch {
 	case ev.Uncached:
 		text += ", without use of the cache"
@@ -181,12 +186,28 @@ func (t *track) ask() bool {
 		t.waits = false
 		return false
 	}
+	t.promise(v)
 	w, waits := t.reader.machine.Waits(t.reader.now, t.ID)
 	if waits && (!t.waits || w.Reason != t.reason.Reason) {
 		t.begin(w)
 	}
 	t.waits = waits
 	return true
+}
+
+// promise takes in what the turn is promised: that it is at first, and that it is hurried.
+func (t *track) promise(v core.View) {
+	if v.Promised != 0 && !t.tally.promised {
+		t.tally.promised = true
+		within := v.Promised.Sub(t.arrived)
+		t.tell(Entry{What: Promised, Turn: t.turn, Seconds: within.Seconds(),
+			Text: fmt.Sprintf("promised its first token by %.3f s, %s after it arrived", t.reader.at(v.Promised), span(within))})
+	}
+	if v.Hurried && !t.tally.hurried {
+		t.tally.hurried = true
+		t.tell(Entry{What: Hurried, Turn: t.turn, Seconds: v.Promised.Sub(t.reader.now).Seconds(),
+			Text: fmt.Sprintf("hurried: it goes before all others until its first token, which is promised within %s", span(v.Promised.Sub(t.reader.now)))})
+	}
 }
 
 // begin begins a stretch of waiting.
@@ -240,6 +261,8 @@ func (t *track) tellWaits(still bool) {
 
 // start takes in that the turn has its place.
 func (t *track) start(e *core.Effect, forked programs.Tokens) {
+	v, _ := t.reader.machine.Look(t.reader.now, t.ID)
+	t.promise(v)
 	t.tellWaits(false)
 	t.cells, t.started = e.Cells, true
 	text := fmt.Sprintf("started with %s cells in the cache", count(e.Cells))
@@ -263,6 +286,8 @@ func (t *track) preempted(by programs.ProgramID, starts bool) {
 	t.Preempted++
 	text := fmt.Sprintf("lost its place: memory had run out, it was the last in rank, and %s had to grow", by)
 	switch {
+	case starts && t.reader.hurries(by):
+		text = fmt.Sprintf("lost its place to %s, which is hurried to have its first token in time", by)
 	case starts:
 		text = fmt.Sprintf("lost its place to %s, which the policy puts before it", by)
 	case by == t.ID:
@@ -296,6 +321,9 @@ func (t *track) finish(e *core.Effect) {
 		text += fmt.Sprintf("; first token %s after it arrived", span(first.Sub(e.Timing.Arrived)))
 		if t.tally.first >= programs.Millisecond {
 			text += fmt.Sprintf(", %s of which it waited", span(t.tally.first))
+		}
+		if by := e.Timing.Promised; by != 0 && first > by {
+			text += fmt.Sprintf(", and %s later than it was promised", span(first.Sub(by)))
 		}
 	}
 	if t.uncached {
