@@ -70,7 +70,7 @@ type runner struct {
 
 // New makes a scheduler without programs. The pacer may be nil.
 func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
-	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard), tenants: accounts{of: map[programs.TenantID]*account{}}}
+	s := &Scheduler{policy: policy, limits: limits, pacer: pacer, guard: newGuard(limits.Guard, limits.StepTokens), tenants: accounts{of: map[programs.TenantID]*account{}}}
 	s.explain, _ = policy.(Explainer)
 	s.preempt, _ = policy.(Preempter)
 	return s
@@ -281,7 +281,7 @@ func (s *Scheduler) roomy() bool { return len(s.running) < s.limits.Running }
 
 // cede has the last of the running give its place to the next, if the policy says so.
 func (s *Scheduler) cede(now programs.Time, mem Memory, next *Program) bool {
-	return s.preempt.Preempts(next, s.running[len(s.running)-1].program) && s.giveWay(now, mem)
+	return s.preempt.Preempts(next, s.running[len(s.running)-1].program) && s.giveWay(now, mem, next)
 }
 
 // place finds memory for the next to run, what is held included when nothing runs.
@@ -312,7 +312,7 @@ func (s *Scheduler) run(p *Program) {
 
 func (s *Scheduler) rank(p *Program) programs.Rank {
 	if p.Turn.Hurried {
-		return p.Rank(-1, p.Turn.Promised)
+		return p.Rank(int(p.promise.firm)-int(unhurried), p.Turn.Promised)
 	}
 	return s.policy.Rank(p)
 }

@@ -110,8 +110,8 @@ func (c Config) validate() error {
 		return errors.New("core config: MaxWaiting, ForgetAfter, Host and Disk must not be negative")
 	case c.Disk > 0 && c.Host == 0:
 		return errors.New("core config: a disk tier needs a host tier, which its cells pass through")
-	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
-		return fmt.Errorf("core config: Guard promises bounds with Slow %v, Late %v and Margin %v; the first two are above 0, the third at least 0 and below 1", c.Guard.Slow, c.Guard.Late, c.Guard.Margin)
+	case c.Guard.Bound != [programs.Classes]programs.Duration{} && !(c.Guard.Slow > 0 && c.Guard.Late > 0 && c.Guard.Room >= 0 && c.Guard.Full >= 0 && c.Guard.Small >= 0 && c.Guard.Margin >= 0 && c.Guard.Margin < 1):
+		return fmt.Errorf("core config: Guard promises bounds with %+v: Slow and Late are above 0, the others at least 0, and Margin is below 1", c.Guard)
 	case slices.Min(c.Guard.Bound[:]) < 0:
 		return fmt.Errorf("core config: Guard promises bounds of %v; none is below 0", c.Guard.Bound)
 	case !(min(c.Steps.Share, c.Steps.PiledUp, c.Steps.Many, c.Steps.Crowd, c.Steps.Hides) >= 0):

@@ -146,6 +146,7 @@ func (s *script) start(t *testing.T, d *datadriven.TestData) {
 		},
 	}
 	cfg.Guard = sched.DefaultGuard
+	cfg.Guard.Room, cfg.Guard.Full = 1, 0 // of 1,000 cells, every turn is small, or half of what may be promised
 	cfg.Guard.Bound = [programs.Classes]programs.Duration{
 		programs.Interactive: optionalDuration(t, d, "max-wait"), programs.Background: optionalDuration(t, d, "max-wait-background"),
 	}

@@ -288,6 +288,7 @@ var scenes = map[string]func(*testing.T) string{
 		s := newStage(t, sched.Default, func(c *core.Config) {
 			c.MaxRunning, c.Geometry.PoolBytes = 1, 4096
 			c.Guard = sched.DefaultGuard
+			c.Guard.Room, c.Guard.Full = 1, 0
 			c.Guard.Bound = [programs.Classes]programs.Duration{programs.Interactive: 2 * programs.Second, programs.Background: programs.Minute}
 			c.Guard.Shed = true
 		})

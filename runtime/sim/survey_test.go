@@ -186,6 +186,32 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestNewcomersBesideSessions that hold all memory and do not end: with a bound of 60 s
+// newcomers have their first tokens within it, at no more than a twentieth of the sessions'
+// mean time. Without a bound they wait for an hour.
+func TestNewcomersBesideSessions(t *testing.T) {
+	scene := workload.Newcomers(1)
+	run := func(bound programs.Duration) (worst, sessions programs.Duration) {
+		guard := sched.DefaultGuard
+		guard.Bound[programs.Interactive] = bound
+		r := simulate(t, sim.Config{
+			Engine: engine(t, "a100-8b"), Pool: 430_000, Policy: sched.NewInterlude, Guard: guard,
+			Programs: scene.Programs, Arrivals: scene.Arrivals, Groups: scene.Groups,
+		})
+		for i := range scene.Programs {
+			if scene.Groups[i] == "session" {
+				sessions += r.JCT[i] / 30
+			}
+		}
+		return sim.Quantile(r.Groups["newcomer"].TTFT, 1), sessions
+	}
+	never, without := run(0)
+	worst, with := run(programs.Minute)
+	if worst > programs.Minute || never < 30*programs.Minute || with > without*21/20 {
+		t.Errorf("a newcomer waits for %v, without a bound %v; sessions take %v, without it %v", worst, never, with, without)
+	}
+}
+
 // TestALineBeforeTheScheduler has turns wait in the order of their arrival where the
 // scheduler sees few of them, and counts the wait.
 func TestALineBeforeTheScheduler(t *testing.T) {
