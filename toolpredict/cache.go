@@ -3,6 +3,8 @@ package toolpredict
 import (
 	"container/heap"
 	"container/list"
+	"maps"
+	"slices"
 )
 
 // cache keeps so many values, each for a tenant. When there are more, the tenant that has
@@ -62,6 +64,20 @@ func (c *cache[V]) get(k key, tenant string) (v *V, known bool) {
 		c.remove(c.most[0].latest.Back().Value.(*entry[V]).key)
 	}
 	return &e.value, false
+}
+
+// len is how many values there are.
+func (c *cache[V]) len() int { return len(c.byKey) }
+
+// all visits every value: the tenants by their names, of each the one used last last. Who gets
+// them in this order into an empty cache has the same cache.
+func (c *cache[V]) all(visit func(key, *V)) {
+	for _, tenant := range slices.Sorted(maps.Keys(c.tenants)) {
+		for e := c.tenants[tenant].latest.Back(); e != nil; e = e.Prev() {
+			of := e.Value.(*entry[V])
+			visit(of.key, &of.value)
+		}
+	}
 }
 
 func (c *cache[V]) remove(k key) {

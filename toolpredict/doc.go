@@ -48,6 +48,13 @@
 // kept, the tenant that has most of them loses one. What tenants have in common, all calls
 // and the fit to them, is not made by one of them alone while there are others (see commons).
 //
+// # From run to run
+//
+// [Model.Learnt] gives what a model has learnt as a plain value, and [Recall] makes a model that
+// goes on from there. A value from outside is checked (Learnt.Check): one that no model can have
+// learnt is refused, and not begun with. Programs end with a run, and with them what is known of
+// each alone.
+//
 // # Invariants
 //
 //   - An Estimate is a proper distribution: Survival falls from 1 to the chance of
