@@ -68,6 +68,10 @@ type Config struct {
 
 	// Tools says how durations of tools are learnt.
 	Tools toolpredict.Config
+
+	// Learnt is what the machine begins with, of a machine that was before it; nil is
+	// nothing. Where it knows speeds, these go before Rates. The machine keeps nothing of it.
+	Learnt *Learnt `json:",omitempty"`
 }
 
 // Steps say how steps are filled otherwise than they are where the core serves, to find

@@ -84,6 +84,12 @@ func New(cfg Config) (*Machine, error) {
 	m.ledger.Provide(kvpin.Host, cfg.Host)
 	m.ledger.Provide(kvpin.Disk, cfg.Disk)
 	m.evict, m.victim, m.alone = m.evicted, m.nextVictim, m.unshared
+	if cfg.Learnt != nil {
+		if err := m.recall(cfg.Learnt); err != nil {
+			return nil, fmt.Errorf("core config: Learnt: %w", err)
+		}
+		m.cfg.Learnt = nil
+	}
 	return m, nil
 }
 

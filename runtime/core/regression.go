@@ -15,12 +15,16 @@ const forgetting = 0.99654 // its 200th power is a half
 
 func (r *regression) known() bool { return r.n >= 8 }
 
+func (r *regression) sums() [9]*float64 {
+	return [...]*float64{&r.n, &r.x, &r.y, &r.z, &r.xx, &r.xy, &r.yy, &r.xz, &r.yz}
+}
+
 func (r *regression) add(x, y, z float64) {
 	if r.known() {
 		r.scale *= math.Pow(min(max(z/r.at(x, y), 1.0/16), 16), scaleGain)
 	}
 	z /= r.scale
-	for _, sum := range [...]*float64{&r.n, &r.x, &r.y, &r.z, &r.xx, &r.xy, &r.yy, &r.xz, &r.yz} {
+	for _, sum := range r.sums() {
 		*sum *= forgetting
 	}
 	r.n++

@@ -57,7 +57,7 @@ type kindName struct {
 type kind struct {
 	name  kindName
 	bins  [turnBins]struct{ turns, ends float64 }
-	turns float64 // and the engine time that they took, in seconds
+	turns float64 // whose engine time is known, and that time, in seconds
 	cost  float64
 	place order.Entry[*kind]
 }
@@ -105,7 +105,8 @@ func (r *remaining) kind(name kindName) *kind {
 func (r *remaining) foretell(k *kind, prompt programs.Tokens) (work, turn float64) {
 	c := (r.all.cost + priorCost*priorTurns) / (r.all.turns + priorTurns)
 	c = (k.cost + c*priorTurns) / (k.turns + priorTurns)
-	h0 := (r.all.ends() + 1) / (r.all.turns + priorTurns)
+	over, ends := r.all.counted()
+	h0 := (ends + 1) / (over + priorTurns)
 	turns, alive := 1.0, 1.0
 	for b := range turnBins {
 		g := (r.all.bins[b].ends + priorBin*h0) / (r.all.bins[b].turns + priorBin)
@@ -142,12 +143,13 @@ func (r *remaining) ended(k *kind, done int, prompt programs.Tokens, work float6
 	r.slope.add(prompt, work)
 }
 
-// ends is how many of the programs have ended.
-func (k *kind) ends() (sum float64) {
+// counted is how many turns are over, and how many of the programs have ended.
+func (k *kind) counted() (turns, ends float64) {
 	for b := range k.bins {
-		sum += k.bins[b].ends
+		turns += k.bins[b].turns
+		ends += k.bins[b].ends
 	}
-	return sum
+	return turns, ends
 }
 
 func (k *kind) halve() {
@@ -170,12 +172,14 @@ func binStart(b int) int { return int(math.Ceil(math.Exp2(float64(b)/3) - 1e-9))
 // slope is the regression of ln(work) on ln(first prompt).
 type slope struct{ n, x, y, xx, xy, yy float64 }
 
+func (s *slope) sums() [6]*float64 { return [...]*float64{&s.n, &s.x, &s.y, &s.xx, &s.xy, &s.yy} }
+
 func (s *slope) add(prompt programs.Tokens, work float64) {
 	if prompt <= 0 || work <= 0 {
 		return
 	}
 	x, y := math.Log(float64(prompt)), math.Log(work)
-	for _, sum := range [...]*float64{&s.n, &s.x, &s.y, &s.xx, &s.xy, &s.yy} {
+	for _, sum := range s.sums() {
 		*sum *= slopeForget
 	}
 	s.n, s.x, s.y = s.n+1, s.x+x, s.y+y

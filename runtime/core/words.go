@@ -1,6 +1,10 @@
 package core
 
-import "github.com/interlude-run/interlude/programs"
+import (
+	"math"
+
+	"github.com/interlude-run/interlude/programs"
+)
 
 // words is the record of what a tenant's clients said of the turns that their programs
 // have left. A word counts as far as such words have told more than the forecast does.
@@ -38,7 +42,9 @@ func newWords() words {
 }
 
 // trust is the weight of the next word, from 0 to 1.
-func (w *words) trust() float64 { return max(0, 1-w.words/min(w.forecasts, w.means)) }
+func (w *words) trust() float64 {
+	return max(0, 1-w.words/max(min(w.forecasts, w.means), math.SmallestNonzeroFloat64))
+}
 
 // bias is a.
 func (w *words) bias() float64 { return min(max(w.had/w.said, 1/mostBias), mostBias) }
