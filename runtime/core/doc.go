@@ -126,8 +126,14 @@
 //
 // The time of a prefilled token, by how much context is before it, of decodes, and of
 // moves, from every step and move as it comes (speed.go): a changed engine or load
-// shows within some tens of steps. How long tools take (package toolpredict). How far a
-// tenant's hints of remaining work can be trusted (left.go).
+// shows within some tens of steps. How long tools take (package toolpredict). How much work
+// programs have, by what they begin with (remaining.go), and how far a tenant's words of it can
+// be trusted (words.go).
+//
+// Machine.Learnt gives all of that as a plain value, and Config.Learnt has another machine begin
+// with it: it decides as the first would have once its programs had ended, but for what a policy
+// keeps for itself, such as the working set's mean growth of contexts, which is learnt anew.
+// Learnt.Check refuses what no machine can have learnt, wherever it comes from.
 //
 // # What a turn cost and missed
 //

@@ -241,8 +241,8 @@ func (l *Learnt) Check() error {
 // The bounds of what Check takes for learnt, with room for the slowest and fastest machines.
 const (
 	mostSeconds = 1e9   // of anything
-	mostToken   = 1e3   // seconds to prefill a token
-	mostByte    = 1.0   // seconds to move one
+	mostToken   = 1e6   // seconds to prefill a token
+	mostByte    = 1e6   // seconds to move one
 	mostScale   = 1e9   // and its inverse
 	leastTime   = 1e-18 // of what takes time
 	mostSquare  = 1e30  // of sums of squares
@@ -274,7 +274,7 @@ func (s *Speed) check() error {
 		return fmt.Errorf("%v decodes took %v s in all", r.n, r.z)
 	}
 	if r.known() { // not known, it is not asked, and soon it is learnt
-		for _, cells := range [...]float64{0, 1e8} {
+		for _, cells := range [...]float64{0, 1e6} {
 			if err := between("the time of a decode", r.at(1, cells), leastTime, mostSeconds); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/programs/sched"
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
@@ -20,7 +21,7 @@ import (
 // It is 10⁵ events; go test -rapid.checks=10000 makes it 10⁷.
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := newCheckedShell(t)
+		s := newCheckedShell(t, sched.Policies)
 		for range 1000 {
 			randomEvent(t, s)
 		}

@@ -28,10 +28,12 @@ import (
 //   - the usage of a turn adds up to its prompt, and what it missed to what is known of its past;
 //   - a second machine given the same events answers the same.
 type checkedShell struct {
-	machine, twin *core.Machine
-	engine        *gputest.Fake
-	now           programs.Time
-	tick          programs.Duration // between two events
+	config  core.Config
+	machine *core.Machine
+	twin    stepper
+	engine  *gputest.Fake
+	now     programs.Time
+	tick    programs.Duration // between two events
 
 	texts     map[programs.ProgramID]*text
 	order     []programs.ProgramID     // of texts, by first appearance
@@ -47,6 +49,11 @@ type checkedShell struct {
 	losses    []core.Loss // of the step at hand, as the machine told of them
 
 	suspensions []programs.TurnID // of the step at hand
+}
+
+// stepper is what a twin does.
+type stepper interface {
+	Step(now programs.Time, ev core.Event) []core.Effect
 }
 
 // place is where a copy is.
@@ -81,9 +88,9 @@ type flight struct {
 
 const stepTokens = 64
 
-func newCheckedShell(t *rapid.T) *checkedShell {
+func newCheckedShell(t *rapid.T, policies []sched.Named) *checkedShell {
 	tick := rapid.SampledFrom([]programs.Duration{programs.Millisecond, programs.Second, programs.Minute}).Draw(t, "tick")
-	policy := rapid.SampledFrom(sched.Policies).Draw(t, "policy")
+	policy := rapid.SampledFrom(policies).Draw(t, "policy")
 	g := gputest.Small()
 	g.PoolBytes = 480 * g.CellBytes
 	g.MaxContext = 400
@@ -115,6 +122,7 @@ func newCheckedShell(t *rapid.T) *checkedShell {
 		cfg.NoPrefetch = rapid.IntRange(0, 3).Draw(t, "no prefetch") == 0
 	}
 	s := &checkedShell{
+		config: cfg,
 		tick:   tick,
 		engine: gputest.NewFake(g),
 		texts:  map[programs.ProgramID]*text{},

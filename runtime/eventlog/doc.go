@@ -16,10 +16,13 @@
 // line is the header: what the machine was made of. Every other is an event, as
 // package core declares it, with a digest of the effects that came of it:
 //
-//	{"format":"interlude event log","version":4,"build":"…","arch":"amd64","config":{"Geometry":{…},…,"Policy":"interlude"}}
+//	{"format":"interlude event log","version":5,"build":"…","arch":"amd64","config":{"Geometry":{…},…,"Policy":"interlude"}}
 //	{"at":1200000,"event":"TurnArrived","of":{"Turn":{"Program":"t/a","Turn":1},"Context":700,…},"digest":"8d0f6ba5e5a9b0c1"}
 //	{"at":9310000,"event":"StepDone","of":{"Status":0,"Results":[0]},"digest":"cbf29ce484222325"}
 //	{"end":"closed"}
+//
+// What the machine had learnt before is in the header (core.Config.Learnt), which may be megabytes
+// for it.
 //
 // Times are nanoseconds, as package programs counts them. There is no text of a
 // prompt or an answer in a log, as none comes to the core; there are the names of

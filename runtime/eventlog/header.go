@@ -21,7 +21,7 @@ type Header struct {
 
 const (
 	format  = "interlude event log"
-	version = 4
+	version = 5
 )
 
 // headerLine is a Header in a log.

@@ -17,6 +17,7 @@ import (
 type Reader struct {
 	header *Header
 	lines  *bufio.Reader
+	text   []byte // of the line at hand
 	file   io.Closer
 	line   int
 	now    programs.Time
@@ -29,8 +30,12 @@ type End struct {
 	Why    string // why nothing more follows, in words
 }
 
-// longest is the longest line that a log may have.
-const longest = 1 << 20
+// The longest lines that a log may have, in bytes. A header has all that the machine had learnt
+// before.
+const (
+	longest       = 1 << 20
+	longestHeader = 256 << 20
+)
 
 // Open opens the log of a file, and reads its header.
 func Open(path string) (*Reader, error) {
@@ -57,7 +62,7 @@ func Open(path string) (*Reader, error) {
 // NewReader reads a log's header.
 func NewReader(in io.Reader) (*Reader, error) {
 	r := &Reader{lines: bufio.NewReaderSize(in, longest)}
-	line, whole, err := r.next()
+	line, whole, err := r.next(longestHeader)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
@@ -103,7 +108,7 @@ func (r *Reader) Records() iter.Seq2[*Record, error] {
 
 // record reads a line; at the log's end it gives none.
 func (r *Reader) record() (*Record, error) {
-	line, whole, err := r.next()
+	line, whole, err := r.next(longest)
 	switch {
 	case errors.Is(err, io.EOF) && len(line) == 0:
 		r.end = End{Why: fmt.Sprintf("no mark of the end behind line %d: the node was killed, or writes it still", r.line-1)}
@@ -143,26 +148,30 @@ func (r *Reader) ended(l *eventLine) error {
 	default:
 		return fmt.Errorf("there is no end called %q", l.End)
 	}
-	if rest, _, err := r.next(); len(rest) > 0 || err == nil {
+	if rest, _, err := r.next(longest); len(rest) > 0 || err == nil {
 		return errors.New("something follows the end of the log")
 	}
 	return nil
 }
 
-// next reads a line; whole tells whether it ends as lines do. What is cut off is at
-// its end, io.EOF.
-func (r *Reader) next() (line []byte, whole bool, err error) {
+// next reads a line of at most so many bytes, which is good until the next; whole tells whether
+// it ends as lines do. What is cut off is at its end, io.EOF.
+func (r *Reader) next(most int) (line []byte, whole bool, err error) {
 	r.line++
-	line, err = r.lines.ReadSlice('\n')
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, false, fmt.Errorf("longer than %d bytes", longest)
-	case errors.Is(err, io.ErrUnexpectedEOF): // of a gzip stream
-		err = io.EOF
-	case err == nil:
-		return line, true, nil
+	r.text = r.text[:0]
+	for {
+		part, err := r.lines.ReadSlice('\n')
+		r.text = append(r.text, part...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull) && len(r.text) < most:
+			continue
+		case errors.Is(err, bufio.ErrBufferFull):
+			return nil, false, fmt.Errorf("longer than %d bytes", most)
+		case errors.Is(err, io.ErrUnexpectedEOF): // of a gzip stream
+			err = io.EOF
+		}
+		return r.text, err == nil, err
 	}
-	return line, false, err
 }
 
 func gzipped(path string) bool { return strings.HasSuffix(path, ".gz") }

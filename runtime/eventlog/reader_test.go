@@ -111,6 +111,7 @@ func fill(v reflect.Value) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	case reflect.Func: // the policy goes by its name
+	case reflect.Pointer: // what was learnt is checked: TestHeader makes it
 	default:
 		panic(fmt.Sprintf("a field of kind %v", v.Kind()))
 	}
@@ -121,6 +122,7 @@ func TestHeader(t *testing.T) {
 	h := eventlog.Header{Policy: "plas", Build: "b", Arch: "c"}
 	fill(reflect.ValueOf(&h.Config).Elem())
 	h.Config.Geometry = kvpin.Geometry{CellBytes: 2, Granule: 4, Span: 8, PoolBytes: 1000}
+	h.Config.Learnt = learnt(t)
 	file := &memory{}
 	w, err := eventlog.NewWriter(file, false, h, eventlog.Options{})
 	if err != nil {
@@ -136,6 +138,20 @@ func TestHeader(t *testing.T) {
 	if got := *r.Header(); !reflect.DeepEqual(got, h) {
 		t.Errorf("%+v is read as %+v", h, got)
 	}
+}
+
+// learnt is more than fits in the line of an event.
+func learnt(t *testing.T) *core.Learnt {
+	m, err := core.New(tight())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := m.Learnt()
+	for i := range 3000 {
+		opening := programs.ProgramID(fmt.Sprint(strings.Repeat("a long name of an opening ", 20), i))
+		l.Remaining.Kinds = append(l.Remaining.Kinds, core.Kind{Tenant: "a", Opening: opening, Turns: []float64{2, 1}, Ends: []float64{0, 0.5}, Timed: 3, Cost: 0.1})
+	}
+	return l
 }
 
 // TestDigest changes one field of an effect after the other: each changes the digest.
@@ -195,7 +211,7 @@ func TestUnreadable(t *testing.T) {
 		{"cut in the header", header[:50], "before the header does"},
 		{"no log", "hello\n", "no event log"},
 		{"other JSON", "{}\n", "no event log"},
-		{"another version", strings.Replace(header, `"version":4`, `"version":1`, 1) + "\n", "version 1"},
+		{"another version", strings.Replace(header, `"version":5`, `"version":1`, 1) + "\n", "version 1"},
 		{"an unknown field", strings.Replace(header, `"MaxContext"`, `"MostContext"`, 1) + "\n", "MostContext"},
 		{"an unknown policy", strings.Replace(header, `"interlude"`, `"magic"`, 1) + "\n", "magic"},
 		{"no cells", strings.Replace(header, `"CellBytes":3`, `"CellBytes":0`, 1) + "\n", "CellBytes"},
