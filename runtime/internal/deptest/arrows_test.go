@@ -86,6 +86,11 @@ var arrows = []arrow{
 		why: "a log listens to the core and steps another; which shell is logged is not its business",
 	},
 	{
+		pkg: "runtime/recall",
+		may: []string{"runtime/core", "runtime/eventlog", "programs"},
+		why: "what was learnt is a value and a log is a file: which node's they are is not its business",
+	},
+	{
 		pkg: "runtime/explain",
 		may: []string{"runtime/core", "runtime/eventlog", "programs/...", "kvpin"},
 		why: "what happened is told from a log and its machine, whoever wrote it",
