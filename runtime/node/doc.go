@@ -22,7 +22,8 @@
 // end turns which never ran. A turn that waits has no goroutine. The
 // device's goroutine is locked to its thread, and owns the engine while Run runs;
 // the loop orders its work, one piece for each Step of the core, and learns of it
-// when it is done. There is one timer, for the core's next deadline.
+// when it is done. There is one timer, for the core's next deadline, and one that has kept
+// what was learnt (keep.go).
 //
 // Between two steps of the engine stand the two channels, the text of the sampled
 // tokens, and one Step of the core.
@@ -107,6 +108,12 @@
 // it: they tell how much of the next prompt is in the cache. And the conversations that
 // were used last, up to Config.TalkBytes; the others are rebuilt from history when they
 // are wanted.
+//
+// # What is kept from run to run
+//
+// The core begins with Config.Learnt, and what it has learnt since goes to Config.Keeper every few
+// minutes and when the node has drained. The loop takes the value, which costs it a copy while
+// the device is at a step or nobody waits; a goroutine of its own gives it to the Keeper.
 //
 // # Signals
 //

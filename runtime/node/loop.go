@@ -22,6 +22,7 @@ type loop struct {
 	clock   clock
 	alarm   programs.Time // what the timer is set to; 0 for nothing
 	timer   *time.Timer
+	keeping *keeping
 	ctx     context.Context // of the node's Run
 
 	turns    map[programs.TurnID]*turn // arrived and not over
@@ -55,6 +56,7 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 		device:   d,
 		clock:    n.clock,
 		timer:    timer,
+		keeping:  newKeeping(&n.cfg),
 		ctx:      ctx,
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
@@ -118,6 +120,8 @@ func (l *loop) run() (err error) {
 		case <-l.timer.C:
 			l.alarm = 0
 			l.step(&core.Tick{})
+		case <-l.keeping.due:
+			l.keeping.keep(l.machine)
 		case <-drain:
 			drain = nil
 			l.draining = true

@@ -44,6 +44,10 @@ type Config struct {
 	Grace       time.Duration // for running turns, when the node is to stop; 0: none
 	FinishTime  time.Duration // for storing a result; 0: 30 s
 
+	Learnt    *core.Learnt  // what the core begins with; nil: nothing
+	Keeper    Keeper        // of what it learns; nil: nothing is kept
+	KeepEvery time.Duration // 0: 5 min
+
 	Log *slog.Logger // nil: slog.Default
 
 	// Observe, where it is set, hears of every event of the core and what came
@@ -93,13 +97,14 @@ func New(cfg Config) (*Node, error) {
 	cfg.TalkBytes = otherwise(cfg.TalkBytes, 256<<20)
 	cfg.ReadyBytes = otherwise(cfg.ReadyBytes, 256<<20)
 	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
+	cfg.KeepEvery = otherwise(cfg.KeepEvery, 5*time.Minute)
 	cfg.Log = otherwise(cfg.Log, slog.Default())
 	cfg.Policy = otherwise(cfg.Policy, sched.Default)
 	cfg.Guard = otherwise(cfg.Guard, &sched.DefaultGuard)
 	switch {
 	case cfg.StepTokens < 1 || cfg.StepTokens > g.MaxStep:
 		return nil, fmt.Errorf("node: StepTokens is %d; it must be from 1 to %d, the engine's largest step", cfg.StepTokens, g.MaxStep)
-	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.ReadyBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0:
+	case cfg.MaxTurns < 1 || cfg.MaxTokens < 1 || cfg.TalkBytes < 0 || cfg.ReadyBytes < 0 || cfg.Grace < 0 || cfg.ForgetAfter < 0 || cfg.FinishTime < 0 || cfg.KeepEvery < 0:
 		return nil, errors.New("node: a limit or a time is negative")
 	case cfg.HostBytes < 0 || cfg.DiskBytes < 0 || cfg.DiskBytes > 0 && cfg.HostBytes == 0:
 		return nil, fmt.Errorf("node: HostBytes is %d and DiskBytes %d; neither is below 0, and copies go to disk from the host", cfg.HostBytes, cfg.DiskBytes)
@@ -159,6 +164,7 @@ func (n *Node) Core() core.Config {
 		Host:        programs.Bytes(n.cfg.HostBytes),
 		Disk:        programs.Bytes(n.cfg.DiskBytes),
 		Shares:      shares(n.cfg.Shares, g.CellBytes),
+		Learnt:      n.cfg.Learnt,
 	}
 }
 
@@ -227,6 +233,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if below != nil {
 		below.stop()
 	}
+	l.keeping.stop(machine, err == nil)
 	goroutines.Wait()
 	if cause := context.Cause(ctx); err == nil && errors.As(cause, new(turnsError)) {
 		err = cause

@@ -26,12 +26,11 @@ func (h *host) logged(c *node.Config) {
 	}
 }
 
-// openLog opens the log. When it ends before the node does, that is said and the node
-// goes on.
-func (h *host) openLog(path, policy, name string, log *slog.Logger) (err error) {
-	path, err = eventLogFile(path, name, time.Now())
-	if err != nil {
-		return err
+// openLog opens the log, and gives its file. When it ends before the node does, that is said and
+// the node goes on.
+func (h *host) openLog(path, policy, name string, log *slog.Logger) (file string, err error) {
+	if path, err = eventLogFile(path, name, time.Now()); err != nil {
+		return "", err
 	}
 	h.log, err = eventlog.Create(path, eventlog.Header{Policy: policy, Config: h.node.Core()}, eventlog.Options{
 		Stopped: func(err error) {
@@ -41,7 +40,7 @@ func (h *host) openLog(path, policy, name string, log *slog.Logger) (err error) 
 	if err == nil {
 		log.Info("events are logged", "file", path)
 	}
-	return err
+	return path, err
 }
 
 // eventLogFile is the file that --event-log means: the one that it names, or one for

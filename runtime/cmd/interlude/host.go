@@ -16,6 +16,7 @@ import (
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/eventlog"
 	"github.com/interlude-run/interlude/runtime/node"
+	"github.com/interlude-run/interlude/runtime/recall"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -38,6 +39,7 @@ type nodeFlags struct {
 	TenantWeights tenantWeights `help:"Parts of the cache that tenants have where they compete for it, as NAME=WEIGHT,…; those not named have weight 1." name:"tenant-weights" placeholder:"NAME=W,..." env:"INTERLUDE_TENANT_WEIGHTS"`
 	TenantQuotas  tenantQuotas  `help:"The most memory of the cache that tenants' working sets may have, as NAME=SIZE,…" name:"tenant-kv-bytes" placeholder:"NAME=SIZE,..." env:"INTERLUDE_TENANT_KV_BYTES"`
 	EventLog      string        `help:"Write what the scheduler is told to a file, for explain and sim --replay: FILE, FILE.gz, or a folder, in which each start has a file of its own. There is no text of prompts or answers in it." placeholder:"FILE" env:"INTERLUDE_EVENT_LOG"`
+	StateDir      string        `help:"Folder in which the node keeps what it has learnt, of speeds, tools and programs, so that it does not begin anew when it is started again. Each node wants its own. Default: nothing is kept." name:"state-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_STATE_DIR"`
 	Drain         time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
 }
 
@@ -50,6 +52,7 @@ type host struct {
 	node   *node.Node
 	jobs   *jobs
 	log    *eventlog.Writer // nil without --event-log
+	state  *recall.Dir      // nil without --state-dir
 	url    string           // where clients connect
 }
 
@@ -101,14 +104,28 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		Policy: c.Policy, Guard: c.guard(), HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 		Shares: shares(c.TenantWeights, c.TenantQuotas),
 	}
+	if c.StateDir != "" {
+		if err = h.remember(ctx, o, &c.engineFlags, c.StateDir, &cfg); err != nil {
+			return nil, err
+		}
+	}
 	adjust(&cfg)
 	if c.EventLog != "" {
 		h.logged(&cfg)
 	}
-	if h.node, err = node.New(cfg); err != nil || c.EventLog == "" {
-		return h, err
+	if h.node, err = node.New(cfg); err != nil {
+		return nil, err
 	}
-	return h, h.openLog(c.EventLog, cfg.Policy, name, c.log)
+	log := ""
+	if c.EventLog != "" {
+		if log, err = h.openLog(c.EventLog, cfg.Policy, name, c.log); err != nil {
+			return nil, err
+		}
+	}
+	if h.state != nil {
+		err = h.state.Begin(log)
+	}
+	return h, err
 }
 
 // signalsTo hands signals to the host's node, which is there before the first comes.
@@ -144,6 +161,9 @@ func (h *host) run(ctx context.Context) error {
 func (h *host) close() {
 	if h.log != nil {
 		h.log.Close() // why it is not whole was said when it happened
+	}
+	if h.state != nil {
+		h.state.Close()
 	}
 	if h.conn != nil {
 		h.conn.Close()
