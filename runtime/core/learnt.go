@@ -20,7 +20,7 @@ import (
 // the calls of each alone take. Nor is what a policy keeps for itself (package sched).
 type Learnt struct {
 	Version int           // LearntVersion
-	At      programs.Time // of the machine's last Step
+	At      programs.Time // of the machine's last Step, or of what it began with before the first
 
 	// Speed is how fast the engine is and the ways between the tiers are; nil is not known.
 	Speed *Speed
@@ -118,6 +118,7 @@ func (m *Machine) recall(l *Learnt) (err error) {
 	if m.tools, err = toolpredict.Recall(m.cfg.Tools, &l.Tools); err != nil {
 		return err
 	}
+	m.now = l.At
 	if l.Speed != nil {
 		m.speed.recall(l.Speed)
 	}

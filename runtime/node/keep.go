@@ -37,6 +37,9 @@ func newKeeping(cfg *Config) *keeping {
 		k.ticker = time.NewTicker(cfg.KeepEvery)
 		k.due = k.ticker.C
 	}
+	if cfg.Learnt != nil {
+		k.kept = cfg.Learnt.At
+	}
 	return k
 }
 

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +73,15 @@ func TestWhatIsLearntSurvivesARestart(t *testing.T) {
 		r.shutDown()
 		if got := turnsOf(k.kept[3]); got != 4 {
 			r.Errorf("the second run ends with %v turns, want 4", got)
+		}
+	})
+
+	last = k.kept[3]
+	play(t, func(s *stage) { keep(s); s.Learnt = last }, func(r *rig) {
+		time.Sleep(10 * time.Minute)
+		r.shutDown()
+		if len(k.kept) != 5 || !reflect.DeepEqual(k.kept[4], last) {
+			r.Errorf("a run with nothing to do has kept what it began with %d times, the last time %+v", len(k.kept)-4, k.kept[4])
 		}
 	})
 }
