@@ -49,12 +49,12 @@ func (k kept) turns() (n float64) {
 }
 
 // TestStateDir starts a node again and again in one folder, with the real engine: after a drain,
-// on another engine, and after it was killed. Each begins with what was learnt before, a
-// conversation of three turns by each.
+// on another engine, and after it was killed. Each begins with what was learnt before, from three
+// turns by each.
 func TestStateDir(t *testing.T) {
 	fetched(t)
 	state, logs := filepath.Join(t.TempDir(), "state"), t.TempDir()+"/"
-	// start gives a node that has had a conversation.
+	// start gives a node that has served three turns.
 	start := func(more ...string) *served {
 		t.Helper()
 		node := serve(t, append([]string{"--listen=127.0.0.1:0", "--store=" + t.TempDir(), "--kv-bytes=64MiB", "--device=cpu", "--state-dir=" + state}, more...)...)
@@ -64,8 +64,17 @@ func TestStateDir(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
-		if _, err := converse(t.Context(), client, "p", 0); err != nil {
-			t.Fatal(err)
+		p := client.Program("p")
+		for i := range 3 {
+			a, err := p.Turn(t.Context(), sdk.Turn{
+				Messages: []sdk.Message{sdk.User("What is a compiler?")}, Sampling: sdk.Sampling{MaxTokens: 4}, Last: i == 2,
+			})
+			if err == nil {
+				_, err = a.Result(t.Context())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 		return node
 	}
