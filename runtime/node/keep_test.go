@@ -49,11 +49,13 @@ func TestWhatIsLearntSurvivesARestart(t *testing.T) {
 	play(t, keep, func(r *rig) {
 		r.finished(r.ask("a", 1, "one", short))
 		time.Sleep(10*time.Minute + time.Second)
+		synctest.Wait()
 		if len(k.kept) != 1 || turnsOf(k.kept[0]) != 1 {
 			r.Fatalf("ten minutes after a turn it has been kept %d times", len(k.kept))
 		}
 		r.finished(r.ask("a", 2, "two", short))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(k.kept) != 2 || turnsOf(k.kept[1]) != 2 || k.ended != 0 {
 			r.Fatalf("after another turn it has been kept %d times, %d at an end, of %v turns", len(k.kept), k.ended, turnsOf(k.kept[len(k.kept)-1]))
 		}
