@@ -44,6 +44,10 @@
 //   - When nothing runs, the first that waits is admitted whatever is held: a hold ends
 //     rather than everything. So every turn is served.
 //   - Decodes are never left out of a step for a prompt.
+//   - With a Guard, turns are promised their first token within a bound for their class,
+//     or by a deadline of their own, as far as their tenant asks for no more than its part.
+//     A turn is hurried when it is time: then it goes before all of the above, and what
+//     runs and is not hurried gives way to it.
 //
 // # Steps
 //

@@ -189,6 +189,9 @@ func (w *world) turn(p *sched.Program) {
 	p.Cells = min(p.Cells, p.Turn.Context-1)
 	p.Work.Left = programs.Seconds(float64(rapid.IntRange(0, 100).Draw(w.T, "left")))
 	p.Turn.Class = programs.Class(rapid.IntRange(0, programs.Classes-1).Draw(w.T, "class"))
+	if rapid.Bool().Draw(w.T, "has a deadline") {
+		p.Turn.Due = w.now.Add(programs.Duration(rapid.IntRange(-10, 100).Draw(w.T, "due")) * programs.Second)
+	}
 	p.Turn.Work = w.work(p)
 	w.wait(p)
 }

@@ -52,6 +52,13 @@
 // A step holds a decode for every running turn that is past its prompt and chunks of
 // prompts, as many as pay beside the decodes: see package sched.
 //
+// # Waits
+//
+// With Config.Guard a turn is promised its first token within a bound, by its Class, and
+// sooner where its Deadline is near: see sched.Guard, which states when that is kept. What
+// cannot be promised its bound waits for longer; with Guard.Shed it is rejected as
+// Overloaded, with the time after which it may come again. Timing tells what was promised.
+//
 // # Between turns
 //
 // When a turn is over its tool runs, or a person reads. PinProgram says how long the

@@ -96,6 +96,11 @@
 // as another prompt, or cannot be had, the turn is handed back. So a turn that waits is a
 // few hundred bytes here, and no more than 2 KB with what package turns and the core have of it.
 //
+// Waits for first tokens are bounded by Config.Guard, by the class that the turn says and
+// its timeout. A turn that the core rejects as overloaded, which Guard.Shed has it do, has
+// a result that says so and when to come again; Stats counts what was turned away (Shed),
+// what was promised its first token, and what had it late.
+//
 // A turn that comes from Turns is ended by one stored result, or handed back: when
 // the node stops before it could be finished, when the engine breaks, when its
 // history or its result's store cannot be reached. The conversation takes the
