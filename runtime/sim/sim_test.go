@@ -348,5 +348,5 @@ func Example() {
 	}
 	// Output:
 	// 350 turns, 0 % of what could be found was, a program took 758 s
-	// 350 turns, 79 % of what could be found was, a program took 423 s
+	// 350 turns, 77 % of what could be found was, a program took 425 s
 }
