@@ -146,7 +146,6 @@ type guard struct {
 
 // promise is a program's place among those that are promised something.
 type promise struct {
-	firm    firmness
 	vow     order.Node[*Program]   // in a line
 	haste   *order.Entry[*Program] // in waiting, once the turn is hurried
 	counted programs.Duration      // of Turn.Work, in what its tenant is owed
@@ -221,7 +220,7 @@ func (g *guard) promise(now programs.Time, p *Program) {
 	}
 	t.turns++
 	p.promise.vow.Value = p
-	p.promise.counted, p.promise.firm = 0, f
+	p.promise.counted, p.Turn.firm = 0, f
 	if near := max(p.Turn.Arrived.Add(bound/4), p.Turn.Due); p.Turn.Due != 0 && soonest <= near && near < latest {
 		p.Turn.Promised = near
 		g.weigh(p)
@@ -238,10 +237,10 @@ func (g *guard) weigh(p *Program) {
 	if p.Turn.Promised == 0 {
 		return
 	}
-	g.tenants[p.Tenant].count(p.promise.firm, p.Turn.Work-p.promise.counted)
+	g.tenants[p.Tenant].count(p.Turn.firm, p.Turn.Work-p.promise.counted)
 	p.promise.counted = p.Turn.Work
-	line := &g.lines[p.promise.firm]
-	of, rank := &line.calm, p.Rank(int(p.promise.firm), p.Turn.Promised)
+	line := &g.lines[p.Turn.firm]
+	of, rank := &line.calm, p.Rank(int(p.Turn.firm), p.Turn.Promised)
 	if p.Turn.Hurried {
 		of = &line.hurried
 		if p.Waits() {
@@ -266,7 +265,7 @@ func (g *guard) settle(p *Program) {
 	if p.Turn.Promised == 0 {
 		return
 	}
-	line := &g.lines[p.promise.firm]
+	line := &g.lines[p.Turn.firm]
 	if p.Turn.Hurried {
 		line.hurried.Remove(&p.promise.vow)
 		g.waiting.Remove(p.promise.haste)
@@ -274,7 +273,7 @@ func (g *guard) settle(p *Program) {
 		line.calm.Remove(&p.promise.vow)
 	}
 	t := g.tenants[p.Tenant]
-	t.count(p.promise.firm, -p.promise.counted)
+	t.count(p.Turn.firm, -p.promise.counted)
 	if t.turns--; t.turns == 0 {
 		delete(g.tenants, p.Tenant)
 		if g.weights -= g.shares[p.Tenant].weight(); len(g.tenants) == 0 {
@@ -300,7 +299,7 @@ func (g *guard) next(now programs.Time) *Program {
 
 // hurry has a calm turn be hurried.
 func (g *guard) hurry(p *Program) *Program {
-	g.lines[p.promise.firm].calm.Remove(&p.promise.vow)
+	g.lines[p.Turn.firm].calm.Remove(&p.promise.vow)
 	p.Turn.Hurried = true
 	p.promise.haste = &order.Entry[*Program]{Value: p}
 	g.weigh(p)
@@ -311,7 +310,7 @@ func (g *guard) hurry(p *Program) *Program {
 // the others have time although it goes first; nil when there is none.
 func (g *guard) small(now programs.Time) (found *Program) {
 	line, most := &g.lines[firm], float64(g.rules.Bound[0])*g.weights/(g.weights+1)
-	if g.rules.Full == 0 || line.calm.Len() == 0 || float64(line.hurried.Sum()+line.calm.Sum()) <= g.rules.Full*most {
+	if g.rules.Full == 0 || line.calm.Len() == 0 || g.waiting.Len() >= lookedAt || float64(line.hurried.Sum()+line.calm.Sum()) <= g.rules.Full*most {
 		return nil
 	}
 	seen := 0
@@ -328,7 +327,8 @@ func (g *guard) small(now programs.Time) (found *Program) {
 	return found
 }
 
-// lookedAt is how many turns are looked at for a small one.
+// lookedAt is how many turns are looked at for a small one, and how many hurried ones may
+// wait: more would only wait for each other.
 const lookedAt = 64
 
 // pressed tells whether there is no time left, for some turn of a line. Soft ones go behind
@@ -367,13 +367,13 @@ func (g *guard) check(running []runner) error {
 		tree.All(func(n *order.Node[*Program]) bool {
 			p := n.Value
 			o := owing[p.Tenant]
-			o.count(p.promise.firm, p.promise.counted)
+			o.count(p.Turn.firm, p.promise.counted)
 			o.turns++
 			owing[p.Tenant] = o
 			switch {
 			case p.Phase != programs.Active || p.Turn.Promised == 0:
 				err = fmt.Errorf("sched: %s is promised something, and wants nothing", p.ID)
-			case p.promise.firm != firmness(i/2):
+			case p.Turn.firm != firmness(i/2):
 				err = fmt.Errorf("sched: %s is promised something otherwise than firmly %d", p.ID, i/2)
 			case p.Turn.Hurried != (tree == &line.hurried):
 				err = fmt.Errorf("sched: %s is hurried: %v, and stands among the others", p.ID, p.Turn.Hurried)
@@ -447,7 +447,7 @@ func (s *Scheduler) rerank(p *Program) {
 // haste is how firmly a turn is promised what it is hurried for.
 func (p *Program) haste() firmness {
 	if p.Turn.Hurried {
-		return p.promise.firm
+		return p.Turn.firm
 	}
 	return unhurried
 }

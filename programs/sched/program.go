@@ -85,11 +85,12 @@ type Turn struct {
 	Context   programs.Tokens // prompt and generated tokens
 	Class     programs.Class
 	Preempted bool              // it has run, and lost its place in memory
+	Hurried   bool              // it goes before all others until its first token, see Guard
+	firm      firmness          // of what is promised
 	Forkable  programs.Tokens   // of the context, what a fork of its parent's or another's cells will give it at its admission
 	Work      programs.Duration // of the engine until the first token, were it alone
 	Due       programs.Time     // when its first token has to be there for its deadline, see Guard; 0 is none
 	Promised  programs.Time     // when it is to have its first token, see Guard; 0 is no promise
-	Hurried   bool              // it goes before all others until then
 }
 
 // Gap is an interlude: the time from the end of a turn to the arrival of the next.

@@ -312,7 +312,7 @@ func (s *Scheduler) run(p *Program) {
 
 func (s *Scheduler) rank(p *Program) programs.Rank {
 	if p.Turn.Hurried {
-		return p.Rank(int(p.promise.firm)-int(unhurried), p.Turn.Promised)
+		return p.Rank(int(p.Turn.firm)-int(unhurried), p.Turn.Promised)
 	}
 	return s.policy.Rank(p)
 }
