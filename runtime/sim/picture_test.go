@@ -47,6 +47,7 @@ func compare(t *testing.T, m cost.Model, workload string, load float64, arms ...
 // fill their tiles badly, steps are full most of the time, and pacing the others is worth
 // little.
 func TestThePictureOfPolicies(t *testing.T) {
+	full(t)
 	most := map[string][2]float64{
 		"no-retention":         {15, 200},
 		"request-fcfs":         {5, 100},
@@ -88,6 +89,7 @@ func TestThePictureOfPolicies(t *testing.T) {
 // same steps, has a shorter mean than either, and no turn waits longer than in the order
 // of requests, or than is promised.
 func TestTheLongestWait(t *testing.T) {
+	full(t)
 	for _, c := range []struct {
 		model cost.Model
 		load  float64

@@ -36,6 +36,15 @@ func generate(t testing.TB, name string) *workload.Set {
 	return s
 }
 
+// full says that a test simulates much with goroutines that other tests run too: -short,
+// which the race detector runs with, leaves it out.
+func full(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("many simulations")
+	}
+}
+
 func simulate(t testing.TB, c sim.Config) *sim.Result {
 	t.Helper()
 	r, err := sim.Run(context.Background(), c)
@@ -216,8 +225,12 @@ func TestAParentWaitsForItsSubagents(t *testing.T) {
 
 // TestAStudyIsTheSameEveryTime prints one twice, on one processor and on all.
 func TestAStudyIsTheSameEveryTime(t *testing.T) {
+	count := 30
+	if testing.Short() {
+		count = 5
+	}
 	study := &sim.Study{
-		Set: generate(t, "swebench"), Engine: engine(t, "a100-8b"), Programs: 30, Seeds: 2,
+		Set: generate(t, "swebench"), Engine: engine(t, "a100-8b"), Programs: count, Seeds: 2,
 		Loads: []sim.Load{{Level: 0.8}, {Level: 0.8, CV: sim.Bursty}}, Arms: sim.DefaultArms(), Sustain: true,
 	}
 	report := func() string {
@@ -240,6 +253,7 @@ func TestAStudyIsTheSameEveryTime(t *testing.T) {
 
 // TestNoArmIsBelowTheBound holds policies that know everything against it as well.
 func TestNoArmIsBelowTheBound(t *testing.T) {
+	full(t)
 	for _, name := range workload.Names() {
 		study := &sim.Study{
 			Set: generate(t, name), Engine: engine(t, "a100-8b"), Programs: 20, Seeds: 1,

@@ -89,6 +89,7 @@ func TestArmsOfOneWayAreSimulatedOnce(t *testing.T) {
 // TestTables makes each of them small: every cell is there, and the first figure is that
 // of the same steps.
 func TestTables(t *testing.T) {
+	full(t)
 	tables := sim.Tables{
 		Sets: []*workload.Set{generate(t, "swebench"), generate(t, "bfcl")}, Engine: engine(t, "a100-8b"), Programs: 4, Seeds: 1, Rules: sim.DefaultRules(),
 	}
@@ -162,6 +163,7 @@ func scenario(t *testing.T, name string, count int, arms ...string) map[string]s
 
 // TestScenarios have the groups that they are described with, and the world.
 func TestScenarios(t *testing.T) {
+	full(t)
 	for name, groups := range map[string]map[string]int{
 		"giant": {"giant": 1, "small": 150}, "half-honest": {"honest": 15, "silent": 15}, "all-silent": nil,
 	} {
@@ -190,6 +192,7 @@ func TestScenarios(t *testing.T) {
 // newcomers have their first tokens within it, at no more than a twentieth of the sessions'
 // mean time. Without a bound they wait for an hour.
 func TestNewcomersBesideSessions(t *testing.T) {
+	full(t)
 	scene := workload.Newcomers(1)
 	run := func(bound programs.Duration) (worst, sessions programs.Duration) {
 		guard := sched.DefaultGuard
