@@ -34,9 +34,10 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		p.state.keep = 0
 	}
 	p.state.had = p.had
-	if p.compacted {
-		p.state.past.Absent, p.compacted = programs.HistoryEdited, false
+	if p.compacted && p.state.past.Tokens > 0 {
+		p.state.past.Absent = programs.HistoryEdited
 	}
+	p.compacted = false
 	if ev.Absent {
 		m.absent++
 	}
