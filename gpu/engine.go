@@ -120,6 +120,9 @@ func Open(o Options) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.geo = geometry(h, l, o)
+	if e.device.kind != "cpu" {
+		e.geo.Tile = tile
+	}
 	e.tuning = loadTuning(e)
 	if err := e.tuneWeights(file); err != nil {
 		return nil, err
@@ -173,6 +176,7 @@ func (e *Engine) chooseLayout() (layout, error) {
 
 const (
 	granule = 32   // cells: the kernels' vectors divide it, and a mask covers what is over
+	tile    = 64   // tokens: rows of a graphics processor's matrix kernels; not measured
 	span    = 1024 // cells: attention over extents of this size costs a few percent more than over one
 )
 

@@ -24,6 +24,7 @@ type Geometry struct {
 	Span       int   // a fork shares whole spans only (see Shared); a multiple of Granule
 	PoolBytes  int64 // what all sequences together may reserve
 	MaxStep    int   // the most tokens that one Step takes
+	Tile       int   // tokens of a Step that take about as long as one does; 0 is 1
 }
 
 // Cells rounds n up to the capacity that the engine reserves for it.

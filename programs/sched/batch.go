@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"math"
 	"slices"
 
 	"github.com/interlude-run/interlude/programs"
@@ -17,11 +16,15 @@ type Slice struct {
 	Count   programs.Tokens
 }
 
+// A matrix product on a graphics processor takes whole tiles of rows, so that a step of 65
+// tokens takes as long as one of 128 (Sarathi-Serve, section 4.3). A step that is not full
+// therefore has whole tiles of tokens, its decodes included.
+
 // Pacer knows how long steps take. A step that prompts share with decodes is filled
 // as long as that pays, see package core; without a pacer, to the last token.
 type Pacer interface {
-	// Beside is how many seconds of prompt a step should take in beside decodes,
-	// when so many turns are at their prompts.
+	// Beside is how many seconds a step should spend on prompts beside these decodes,
+	// when so many turns are at their prompts; 0 is a step without prompts.
 	Beside(decodes []Slice, prompts int) float64
 
 	// Prompt is the seconds that a prompt token takes at the position.
@@ -98,19 +101,38 @@ func (s *Scheduler) batch(now programs.Time, batch []Slice) []Slice {
 		}
 	}
 	prompting := len(s.queue)
-	b := budget{tokens: s.limits.StepTokens - programs.Tokens(len(batch)), seconds: math.Inf(1)}
 	s.queue = slices.DeleteFunc(s.queue, func(r *runner) bool { return !r.program.ready() })
 	s.arrange(now)
-	if s.pacer != nil && len(batch) > 0 {
-		b.seconds = s.pacer.Beside(batch, prompting)
+	full := s.limits.StepTokens - programs.Tokens(len(batch))
+	b := budget{full: full, paced: full}
+	if s.pacer != nil && len(batch) > 0 && len(s.queue) > 0 {
+		b.paced = min(full, s.pace(batch, prompting))
 		if s.crowded == 0 || now.Sub(s.crowded) >= Uncrowded {
 			batch = s.hurry(now, batch, &b)
 		}
 	}
 	for _, r := range s.queue {
-		batch = s.fill(&b, r, batch)
+		batch = s.fill(&b, b.of(r.program), r, batch)
 	}
 	return batch
+}
+
+// pace is how many tokens of prompt a step with these decodes is to have: as many of the
+// first prompt as its seconds allow, and with them whole tiles in all. The seconds say how
+// large a step pays; a step of fewer tokens because they lie deep in their contexts would
+// read the weights for fewer.
+func (s *Scheduler) pace(decodes []Slice, prompts int) programs.Tokens {
+	seconds := s.pacer.Beside(decodes, prompts)
+	if seconds <= 0 {
+		return 0
+	}
+	tokens := seconds / s.pacer.Prompt(s.queue[0].program.Cells)
+	if tokens >= float64(s.limits.StepTokens) {
+		return s.limits.StepTokens
+	}
+	tile, n := max(1, s.limits.Tile), programs.Tokens(len(decodes))
+	whole := (n + programs.Tokens(tokens) + tile/2) / tile * tile
+	return max(whole, (n+tile)/tile*tile) - n
 }
 
 // arrange puts the prompts of the queue, which are in rank order, in the order in which
@@ -182,52 +204,50 @@ func (r *runner) rush() int {
 	return 2
 }
 
-// budget is what is left of a step for prompts.
+// budget is the tokens that are left of a step for prompts.
 type budget struct {
-	tokens  programs.Tokens
-	seconds float64
+	full  programs.Tokens // for those that are hurried or late
+	paced programs.Tokens // for others
 }
 
-// hurry adds the prompts that are hurried or late, in order, as far as the budget of tokens goes.
-// Pacing spares decodes at the cost of prompts, and of the longest ones most: with it
-// alone the slowest first tokens come later than they would in full steps.
+// of is what the program may have of it.
+func (b *budget) of(p *Program) programs.Tokens {
+	if p.Turn.Hurried {
+		return b.full
+	}
+	return b.paced
+}
+
+// hurry adds the prompts that are hurried or late, in order. Pacing spares decodes at the
+// cost of prompts, and of the longest ones most: with it alone the slowest first tokens
+// come later than they would in full steps.
 func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
 	rest := s.queue[:0]
 	for _, r := range s.queue {
-		p := r.program
-		if b.tokens <= 0 || !p.Turn.Hurried && !s.pacer.Late(now.Sub(p.Turn.Admitted)) {
+		t := &r.program.Turn
+		if b.full > 0 && (t.Hurried || s.pacer.Late(now.Sub(t.Admitted))) {
+			batch = s.fill(b, b.full, r, batch)
+		} else {
 			rest = append(rest, r)
-			continue
 		}
-		count := min(p.Left(), p.Capacity-p.Cells, b.tokens)
-		batch = append(batch, Slice{Program: p, Count: count})
-		cost := float64(count) * s.pacer.Prompt(p.Cells)
-		s.tenants.charge(r.account, cost)
-		b.tokens -= count
-		b.seconds -= cost
 	}
 	s.queue = rest
 	return batch
 }
 
-// fill adds a prompt as far as the budget goes, and of a hurried one as many tokens as
-// there are. A step without any other part has a prompt of one token at least.
-func (s *Scheduler) fill(b *budget, r *runner, batch []Slice) []Slice {
+// fill adds as much of a prompt as it may have.
+func (s *Scheduler) fill(b *budget, most programs.Tokens, r *runner, batch []Slice) []Slice {
 	p := r.program
-	if b.tokens <= 0 || b.seconds <= 0 && !p.Turn.Hurried {
+	count := min(p.Left(), p.Capacity-p.Cells, most)
+	if count <= 0 {
 		return batch
 	}
-	count, rate := min(p.Left(), p.Capacity-p.Cells, b.tokens), 1.0
+	rate := 1.0
 	if s.pacer != nil {
 		rate = s.pacer.Prompt(p.Cells)
 	}
-	if !math.IsInf(b.seconds, 1) {
-		if !p.Turn.Hurried {
-			count = min(count, max(1, programs.Tokens(b.seconds/rate)))
-		}
-		b.seconds -= float64(count) * rate
-	}
-	b.tokens -= count
 	s.tenants.charge(r.account, float64(count)*rate)
+	b.full -= count
+	b.paced -= count
 	return append(batch, Slice{Program: p, Count: count})
 }

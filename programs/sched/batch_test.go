@@ -17,6 +17,44 @@ func (p pace) Beside([]sched.Slice, int) float64  { return float64(p) }
 func (pace) Prompt(programs.Tokens) float64       { return 1 }
 func (pace) Late(inMemory programs.Duration) bool { return inMemory > programs.Minute }
 
+// TestPacedStepsHaveWholeTiles, their decodes included, of the number next to the pace.
+func TestPacedStepsHaveWholeTiles(t *testing.T) {
+	for _, c := range []struct {
+		decodes, pace int
+		prompt        programs.Tokens
+	}{
+		{1, 6, 7}, // 8 tokens in all
+		{1, 10, 7},
+		{1, 11, 15},
+		{1, 1, 7}, // one tile at least
+		{7, 1, 1},
+		{8, 1, 8}, // with room for a prompt
+		{8, 20, 24},
+		{1, 0, 0}, // a pace of nothing is nothing
+		{1, 60, 63},
+		{4, 1000, 60}, // no more than a step has
+	} {
+		m := &pool{free: 2000}
+		s := sched.New(sched.NewProgramFCFS(sched.Env{}), sched.Limits{StepTokens: 64, Tile: 8, Running: 20}, pace(c.pace))
+		for i := range c.decodes + 1 {
+			p := &sched.Program{ID: programs.ProgramID(rune('a' + i)), Arrived: programs.Time(i), Phase: programs.Active}
+			if p.Turn.Context = 1; i == c.decodes {
+				p.Turn.Context = 1000
+			}
+			s.Wait(0, p)
+		}
+		var got programs.Tokens
+		for _, slice := range s.Plan(0, m, nil) {
+			if slice.Program.Turn.Context > 1 {
+				got += slice.Count
+			}
+		}
+		if got != c.prompt {
+			t.Errorf("%d decodes, a pace of %d: %d tokens of prompt, want %d", c.decodes, c.pace, got, c.prompt)
+		}
+	}
+}
+
 // TestPacedSteps: a decodes; b, c and d are at their prompts, and b was admitted last.
 // Steps have 16 tokens.
 func TestPacedSteps(t *testing.T) {

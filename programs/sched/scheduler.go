@@ -10,6 +10,7 @@ import (
 // Limits bound what runs at once.
 type Limits struct {
 	StepTokens programs.Tokens // in one step
+	Tile       programs.Tokens // that take an engine as long as one does, see batch.go; 0 is 1
 	Running    int             // turns; at most StepTokens
 
 	Prompts Prompts

@@ -23,6 +23,10 @@ type Config struct {
 	// wait less behind prompts; a larger one prefills faster.
 	StepTokens programs.Tokens
 
+	// Tile is how many tokens of a step take the engine as long as one does: the rows of a
+	// tile of its matrix products. 0 is 1.
+	Tile programs.Tokens `json:",omitempty"`
+
 	// MaxRunning is the most turns that run at once, at most StepTokens, so that
 	// every decode has its place in every step.
 	MaxRunning int
@@ -79,6 +83,7 @@ type Config struct {
 type Steps struct {
 	Unpaced   bool    // prompts take all of StepTokens that decodes leave
 	Unhurried bool    // late prompts are paced as others are
+	Untiled   bool    // paced steps need not have whole tiles
 	Share     float64 // of what hides, that a step takes in of prompt; 0 is 0.8
 	PiledUp   float64 // of it, that each prompt adds; 0 is 0.1
 	Many      float64 // prompts under way, from which on steps are full where little hides; 0 is 2
@@ -108,6 +113,8 @@ func (c Config) validate() error {
 		return errors.New("core config: MaxContext must be at least 2 tokens")
 	case c.StepTokens < 1:
 		return errors.New("core config: StepTokens must be at least 1")
+	case c.Tile < 0:
+		return errors.New("core config: Tile must not be negative")
 	case c.MaxRunning < 1 || programs.Tokens(c.MaxRunning) > c.StepTokens:
 		return fmt.Errorf("core config: MaxRunning is %d; it must be from 1 to StepTokens (%d)", c.MaxRunning, c.StepTokens)
 	case c.MaxWaiting < 0 || c.ForgetAfter < 0 || c.Host < 0 || c.Disk < 0:
@@ -135,6 +142,14 @@ func (c Config) prompts() sched.Prompts {
 		return sched.DefaultPrompts
 	}
 	return c.Prompts
+}
+
+// tile is that of steps.
+func (c Config) tile() programs.Tokens {
+	if c.Steps.Untiled {
+		return 1
+	}
+	return c.Tile
 }
 
 // limit is the longest context, generated tokens included, that a program can

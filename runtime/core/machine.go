@@ -75,7 +75,7 @@ func New(cfg Config) (*Machine, error) {
 		families: map[programs.ProgramID]*family{},
 	}
 	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
-		sched.Limits{StepTokens: cfg.StepTokens, Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
+		sched.Limits{StepTokens: cfg.StepTokens, Tile: cfg.tile(), Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
 	for tenant, share := range cfg.Shares {
 		m.ledger.Weigh(tenant, share.Weight)

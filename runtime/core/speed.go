@@ -39,9 +39,10 @@ import (
 //
 // where k turns are at their prompts: less than hides where decodes gain more by it than
 // a prompt loses, and more the more prompts pile up. The less hides, the fuller steps
-// are. The factor was best, or close to it, in simulations of five workloads on an engine
-// model; what it is worth there shows `interlude sim` with the policy
-// interlude/full-steps beside the default.
+// are. The seconds are turned into tokens at the rate of the first prompt, and into whole
+// tiles, see sched. The factor was best, or close to it, in simulations of five workloads on
+// an engine model; what it is worth there shows `interlude sim` with the policies
+// interlude/full-steps and interlude/no-tiles beside the default.
 //
 // Where kernels run one after the other, h is small: prompts cost what they cost,
 // whenever they are computed, and small parts of them cost more. Then a prompt that waits

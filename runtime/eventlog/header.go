@@ -113,7 +113,7 @@ func sane(c *core.Config) error {
 	const most = 1 << 50
 	for _, n := range [...]int64{
 		int64(c.Geometry.CellBytes), int64(c.Geometry.Granule), int64(c.Geometry.Span), int64(c.Geometry.PoolBytes),
-		int64(c.MaxContext), int64(c.StepTokens), int64(c.MaxRunning), int64(c.Host), int64(c.Disk),
+		int64(c.MaxContext), int64(c.StepTokens), int64(c.Tile), int64(c.MaxRunning), int64(c.Host), int64(c.Disk),
 	} {
 		if n > most {
 			return fmt.Errorf("config: a size of %d is no machine's", n)

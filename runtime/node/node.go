@@ -157,6 +157,7 @@ func (n *Node) Core() core.Config {
 		Geometry:    geometry(g),
 		MaxContext:  programs.Tokens(g.MaxContext),
 		StepTokens:  programs.Tokens(n.cfg.StepTokens),
+		Tile:        programs.Tokens(g.Tile),
 		MaxRunning:  n.cfg.MaxRunning,
 		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
 		Guard:       *n.cfg.Guard,

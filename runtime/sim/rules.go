@@ -48,6 +48,7 @@ type Rule struct {
 
 const (
 	lab     = "simulations of five workloads on a100-8b under the cost model max"
+	serial  = "simulations of five workloads on a100-8b under the cost model serial"
 	reason  = "reasoned, see its comment"
 	untuned = "not tuned"
 )
@@ -62,9 +63,9 @@ var KnownRules = []Rule{
 	{"max-wait", "s", "an operator's choice", "that somebody waits for a first token at most, where that can be promised; 0: nothing is promised", "no-guard", 0, func(r *Rules) any { return &r.Guard.Bound[programs.Interactive] }},
 	{"max-wait-background", "s", "an operator's choice", "that a turn for which nobody waits does", "", 0, func(r *Rules) any { return &r.Guard.Bound[programs.Background] }},
 	{"guard-slow", "times", reason, "as long as its prompts take a step full of hurried ones", "", 0, func(r *Rules) any { return &r.Guard.Slow }},
-	{"guard-room", "times the work", lab, "that must be left of a tenant's part for a turn to be promised its bound", "", 0, func(r *Rules) any { return &r.Guard.Room }},
-	{"guard-full", "part", lab, "of what may be promised firmly, from which on small turns are hurried; 0: none is", "", 0, func(r *Rules) any { return &r.Guard.Full }},
-	{"guard-small", "steps", lab, "that are left of the prompt of such a turn, at most", "", 0, func(r *Rules) any { return &r.Guard.Small }},
+	{"guard-room", "times the work", serial, "that must be left of a tenant's part for a turn to be promised its bound", "", 0, func(r *Rules) any { return &r.Guard.Room }},
+	{"guard-full", "part", serial, "of what may be promised firmly, from which on small turns are hurried; 0: none is", "", 0, func(r *Rules) any { return &r.Guard.Full }},
+	{"guard-small", "steps", serial, "that are left of the prompt of such a turn, at most", "", 0, func(r *Rules) any { return &r.Guard.Small }},
 	{"guard-late", "times the least time", reason, "that a turn is promised beyond the bound", "", 0, func(r *Rules) any { return &r.Guard.Late }},
 	{"guard-margin", "part of the bound", reason, "for what the engine does besides", "", 0, func(r *Rules) any { return &r.Guard.Margin }},
 	{"prompt-short", "steps", reason, "that are left of a prompt that goes before longer ones", "no-short-first", 0, func(r *Rules) any { return &r.Prompts.Short }},
@@ -72,11 +73,12 @@ var KnownRules = []Rule{
 	{"prompt-pipe", "steps", lab, "that prompts under way may have left when a cold turn is admitted; 0: any", "no-pipe", 0, func(r *Rules) any { return &r.Prompts.Pipe }},
 	{"pace-share", "part of what hides", lab, "that a step takes in of prompt beside decodes, at least", "", 0, func(r *Rules) any { return &r.Steps.Share }},
 	{"pace-piled-up", "part of what hides", lab, "that each prompt under way adds", "", 0, func(r *Rules) any { return &r.Steps.PiledUp }},
-	{"pace-many", "prompts", lab, "under way, from which on steps are full where little hides", "no-filling", 1e6, func(r *Rules) any { return &r.Steps.Many }},
-	{"pace-crowd", "decodes", lab, "beside each of these prompts, at most", "", 0, func(r *Rules) any { return &r.Steps.Crowd }},
-	{"pace-hides", "part of a step", lab, "that hides, when it is little, is less than this", "", 0, func(r *Rules) any { return &r.Steps.Hides }},
+	{"pace-many", "prompts", serial, "under way, from which on steps are full where little hides", "no-filling", 1e6, func(r *Rules) any { return &r.Steps.Many }},
+	{"pace-crowd", "decodes", serial, "beside each of these prompts, at most", "", 0, func(r *Rules) any { return &r.Steps.Crowd }},
+	{"pace-hides", "part of a step", serial, "that hides, when it is little, is less than this", "", 0, func(r *Rules) any { return &r.Steps.Hides }},
 	{"unpaced", "0 or 1", "0 is how it serves", "1: prompts fill steps to the last token", "no-pacing", 1, func(r *Rules) any { return &r.Steps.Unpaced }},
 	{"unhurried", "0 or 1", "0 is how it serves", "1: late prompts are paced as others are", "no-hurry", 1, func(r *Rules) any { return &r.Steps.Unhurried }},
+	{"untiled", "0 or 1", "0 is how it serves", "1: paced steps need not have whole tiles", "no-tiles", 1, func(r *Rules) any { return &r.Steps.Untiled }},
 	{"chunk", "tokens", "as published systems have it", "in a step at most, of all policies; 0: the engine's", "", 0, func(r *Rules) any { return &r.StepTokens }},
 }
 

@@ -361,6 +361,6 @@ func Example() {
 		fmt.Printf("%d turns, %.0f %% of what could be found was, a program took %.0f s\n", r.Turns, 100*r.HitRate(), r.MeanJCT())
 	}
 	// Output:
-	// 350 turns, 0 % of what could be found was, a program took 758 s
-	// 350 turns, 77 % of what could be found was, a program took 425 s
+	// 350 turns, 0 % of what could be found was, a program took 719 s
+	// 350 turns, 77 % of what could be found was, a program took 418 s
 }
