@@ -190,7 +190,7 @@ func CoreConfig(cfg Config) core.Config {
 		},
 		MaxContext: 1 << 40,
 		StepTokens: step,
-		Tile:       programs.Tokens(cfg.Engine.Kernels.Tile),
+		Tile:       cfg.Engine.Tile(),
 		MaxRunning: min(orElse(cfg.World.Running, nodeRunning), int(step)),
 		Policy:     cfg.Policy,
 		FixedSteps: cfg.FixedSteps,

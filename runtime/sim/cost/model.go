@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/interlude-run/interlude/programs"
 )
 
 // Model is how a step's time follows from its work; the package's comment has the
@@ -100,6 +102,14 @@ func (e *Engine) rows(tokens float64) float64 {
 		return tokens
 	}
 	return math.Ceil(tokens/e.Kernels.Tile) * e.Kernels.Tile
+}
+
+// Tile is how many tokens of a step take as long as one does; 1 in a model without kernels.
+func (e *Engine) Tile() programs.Tokens {
+	if e.Model != Serial {
+		return 1
+	}
+	return max(1, programs.Tokens(e.Kernels.Tile))
 }
 
 // row is the seconds of arithmetic of one row in matrix products without end.
