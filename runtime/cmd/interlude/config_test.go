@@ -117,6 +117,7 @@ func TestRefusals(t *testing.T) {
 		{"shares under a policy that has none", "", nil, []string{"serve", "--policy=program-fcfs", "--tenant-weights=a=3"}, []string{"--tenant-weights", "program-fcfs"}},
 		{"a negative bound on waits", "", nil, []string{"serve", "--max-wait=-1s"}, []string{"--max-wait is -1s", "0"}},
 		{"a negative time to forget after", "", nil, []string{"serve", "--forget-after=-1h"}, []string{"--forget-after is -1h", "0"}},
+		{"a simulation with the same", "", nil, []string{"sim", "--forget-after=-1h"}, []string{"--forget-after is -1h", "0"}},
 		{"a tiny bound on waits", "", nil, []string{"serve", "--max-wait-background=20ms"}, []string{"--max-wait-background is 20ms", "1s"}},
 		{"shedding without a bound", "max-wait: 0s\nmax-wait-background: 0s", nil, []string{"serve", "--shed"}, []string{"--shed", "--max-wait"}},
 		{"a simulation with a negative bound", "", nil, []string{"sim", "--max-wait=-1s"}, []string{"--max-wait", "-1s"}},
