@@ -25,7 +25,7 @@ type Continuum struct {
 	unpin Unpin
 
 	all    durations
-	tools  map[string]*durations
+	tools  byTool[durations]
 	delays window
 	eta    turnsLeft
 }
@@ -43,7 +43,7 @@ func NewContinuum(Env) Policy { return newContinuum(UnpinForHead) }
 func NewContinuumStuck(Env) Policy { return newContinuum(UnpinWhenStuck) }
 
 func newContinuum(unpin Unpin) *Continuum {
-	return &Continuum{Queues: pinQueues(), unpin: unpin, tools: map[string]*durations{}}
+	return &Continuum{Queues: pinQueues(), unpin: unpin, tools: byTool[durations]{}}
 }
 
 // returns is a program's pin, and what it finds when it comes back.
@@ -60,7 +60,7 @@ func (c *Continuum) Put(now programs.Time, p *Program) {
 	case p.Waits() && s.expires != 0: // it comes back
 		gap := p.Turn.Arrived.Sub(p.Gap.Since).Seconds()
 		c.all.add(gap)
-		c.tool(p.Gap.Tool).add(gap)
+		c.tools.of(p.Gap.Tool).add(gap)
 		s.evicted = p.Cells < s.context-1
 	case p.Runs() && s.evicted:
 		c.delays.add(now.Sub(p.Turn.Arrived).Seconds())
@@ -93,7 +93,7 @@ func (c *Continuum) Blocked(_ programs.Time, _ *Program, alone bool) *Program {
 // ttl maximises the objective over 0 and the recorded durations.
 func (c *Continuum) ttl(p *Program) programs.Duration {
 	reload := p.Gap.Reload.Seconds()
-	known := c.tool(p.Gap.Tool)
+	known := c.tools.of(p.Gap.Tool)
 	switch {
 	case len(c.all.sorted) < continuumSamples:
 		return programs.Seconds(max(0, math.Log(reload)))
@@ -108,15 +108,6 @@ func (c *Continuum) ttl(p *Program) programs.Duration {
 		}
 	}
 	return programs.Seconds(best)
-}
-
-func (c *Continuum) tool(name string) *durations {
-	d := c.tools[name]
-	if d == nil {
-		d = &durations{}
-		c.tools[name] = d
-	}
-	return d
 }
 
 // durations are the latest samples of a quantity, also in order.

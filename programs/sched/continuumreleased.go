@@ -15,7 +15,7 @@ import "github.com/interlude-run/interlude/programs"
 type ContinuumReleased struct {
 	Queues
 	pins
-	tools map[string]*meanDuration
+	tools byTool[meanDuration]
 }
 
 // releasedPin is how long a pin lasts, and what tools may take on average.
@@ -23,14 +23,14 @@ const releasedPin = 2 * programs.Second
 
 // NewContinuumReleased makes the policy.
 func NewContinuumReleased(Env) Policy {
-	return &ContinuumReleased{Queues: pinQueues(), tools: map[string]*meanDuration{}}
+	return &ContinuumReleased{Queues: pinQueues(), tools: byTool[meanDuration]{}}
 }
 
 // Put implements Policy.
 func (c *ContinuumReleased) Put(now programs.Time, p *Program) {
 	s := StateOf[pin](p)
 	if p.Waits() && s.expires != 0 && c.calls(p) { // it comes back
-		c.tool(p.Gap.Tool).add(p.Turn.Arrived.Sub(p.Gap.Since))
+		c.tools.of(p.Gap.Tool).add(p.Turn.Arrived.Sub(p.Gap.Since))
 	}
 	c.pin(p, s, func() programs.Duration { return c.ttl(p) })
 	c.Queues.Put(now, p)
@@ -49,7 +49,7 @@ func (c *ContinuumReleased) Lapse(now programs.Time) *Program { return c.lapse(n
 func (c *ContinuumReleased) Blocked(programs.Time, *Program, bool) *Program { return c.LendLast() }
 
 func (c *ContinuumReleased) ttl(p *Program) programs.Duration {
-	if !c.calls(p) || c.tool(p.Gap.Tool).mean() > releasedPin {
+	if !c.calls(p) || c.tools.of(p.Gap.Tool).mean() > releasedPin {
 		return 0
 	}
 	return releasedPin
@@ -57,15 +57,6 @@ func (c *ContinuumReleased) ttl(p *Program) programs.Duration {
 
 // calls tells whether p's last turn ended in a call.
 func (c *ContinuumReleased) calls(p *Program) bool { return p.Gap.Tool != "" && !p.Gap.Human }
-
-func (c *ContinuumReleased) tool(name string) *meanDuration {
-	m := c.tools[name]
-	if m == nil {
-		m = &meanDuration{}
-		c.tools[name] = m
-	}
-	return m
-}
 
 // meanDuration is the mean of all durations of a kind, 0 of none.
 type meanDuration struct {

@@ -36,7 +36,8 @@ type Config struct {
 	MaxWaiting int
 
 	// ForgetAfter is how long a program may stay without a turn before it is
-	// taken to have ended. 0 is for ever.
+	// taken to have ended. 0 is for ever; then whoever never says that it has ended is
+	// known for ever, too.
 	ForgetAfter programs.Duration
 
 	// Policy decides who is in memory; nil is the default of sched.Policies.
@@ -91,10 +92,14 @@ type Steps struct {
 	Hides     float64 // the part that is little when less than it hides; 0 is 0.75
 }
 
-// The limits of a node that is told nothing else, and so of a simulated one.
+// The limits of a node that is told nothing else; the first two are a simulated one's, too.
 const (
 	DefaultRunning = 32      // turns that run at once
 	DefaultTurns   = 100_000 // turns that are before the machine and not over
+
+	// DefaultForgetAfter is Config.ForgetAfter: longer than people stay away from what they
+	// are at, and short enough that what is known of those who never come back stays small.
+	DefaultForgetAfter = 24 * programs.Hour
 )
 
 // Rates are speeds of the engine and of the ways between the tiers.

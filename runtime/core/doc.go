@@ -142,6 +142,13 @@
 // keeps for itself, such as the working set's mean growth of contexts, which is learnt anew.
 // Learnt.Check refuses what no machine can have learnt, wherever it comes from.
 //
+// # What is forgotten
+//
+// A program that has had no turn for Config.ForgetAfter is taken to have ended (ForgetProgram),
+// and its last wait counts as one that took as long at least. With that set, a machine does not
+// grow by how many programs, tenants, tools and openings there have been: what is learnt by
+// their names is kept of so many, those that came up last.
+//
 // # What a turn cost and missed
 //
 // FinishTurn says where the cells of a turn's prompt came from (programs.Usage), and why

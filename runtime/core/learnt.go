@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/interlude-run/interlude/kvpin"
@@ -26,7 +25,7 @@ type Learnt struct {
 	Speed *Speed
 
 	Remaining Remaining
-	Words     []Words // by tenant
+	Words     []Words // of tenants, the one that said something last is last
 	Tools     toolpredict.Learnt
 }
 
@@ -87,8 +86,7 @@ type Words struct {
 // thousand tools, some 10 ms where it is full (BenchmarkLearnt there).
 func (m *Machine) Learnt() *Learnt {
 	l := &Learnt{Version: LearntVersion, At: m.now, Speed: m.speed.learnt(), Remaining: m.remaining.learnt(), Tools: *m.tools.Learnt()}
-	for _, tenant := range slices.Sorted(maps.Keys(m.words)) {
-		w := m.words[tenant]
+	for tenant, w := range m.words.all() {
 		l.Words = append(l.Words, Words{tenant, w.words, w.forecasts, w.means, w.said, w.had, w.n})
 	}
 	return l
@@ -124,7 +122,7 @@ func (m *Machine) recall(l *Learnt) (err error) {
 	}
 	m.remaining.recall(&l.Remaining)
 	for _, w := range l.Words {
-		m.words[w.Tenant] = &words{words: w.Words, forecasts: w.Forecasts, means: w.Means, said: w.Said, had: w.Had, n: w.Programs}
+		*m.wordsOf(w.Tenant) = words{words: w.Words, forecasts: w.Forecasts, means: w.Means, said: w.Said, had: w.Had, n: w.Programs}
 	}
 	return nil
 }
@@ -167,12 +165,9 @@ func (l *Speed) regression() regression {
 }
 
 func (r *remaining) learnt() Remaining {
-	l := Remaining{All: r.all.learnt(), Kinds: make([]Kind, 0, len(r.kinds))}
-	kinds := slices.SortedFunc(maps.Values(r.kinds), func(a, b *kind) int {
-		return a.place.Rank().Compare(b.place.Rank())
-	})
-	for _, k := range kinds {
-		l.Kinds = append(l.Kinds, k.learnt())
+	l := Remaining{All: r.all.learnt(kindName{}), Kinds: make([]Kind, 0, r.kinds.order.Len())}
+	for name, k := range r.kinds.all() {
+		l.Kinds = append(l.Kinds, k.learnt(name))
 	}
 	for i, sum := range r.slope.sums() {
 		l.Slope[i] = *sum
@@ -190,8 +185,8 @@ func (r *remaining) recall(l *Remaining) {
 	}
 }
 
-func (k *kind) learnt() Kind {
-	l := Kind{Tenant: k.name.tenant, Opening: k.name.opening, Child: k.name.child, Timed: k.turns, Cost: k.cost}
+func (k *kind) learnt(name kindName) Kind {
+	l := Kind{Tenant: name.tenant, Opening: name.opening, Child: name.child, Timed: k.turns, Cost: k.cost}
 	last := turnBins
 	for last > 0 && k.bins[last-1].turns == 0 && k.bins[last-1].ends == 0 {
 		last--
@@ -227,11 +222,16 @@ func (l *Learnt) Check() error {
 	if err := l.Remaining.check(); err != nil {
 		return fmt.Errorf("learnt of the work of programs: %w", err)
 	}
+	if len(l.Words) > mostRecords {
+		return fmt.Errorf("learnt of the words of %d tenants; no more than %d are kept", len(l.Words), mostRecords)
+	}
+	known := map[programs.TenantID]bool{}
 	for i := range l.Words {
 		w := &l.Words[i]
-		if i > 0 && w.Tenant <= l.Words[i-1].Tenant {
-			return fmt.Errorf("learnt of the words of tenant %q behind those of %q: each is there once, in the order of their names", w.Tenant, l.Words[i-1].Tenant)
+		if known[w.Tenant] {
+			return fmt.Errorf("learnt of the words of tenant %q twice", w.Tenant)
 		}
+		known[w.Tenant] = true
 		if err := w.check(); err != nil {
 			return fmt.Errorf("learnt of the words of tenant %q: %w", w.Tenant, err)
 		}

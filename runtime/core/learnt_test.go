@@ -229,7 +229,8 @@ func TestLearntCheckRefuses(t *testing.T) {
 		"kind twice":      {func(l *core.Learnt) { l.Remaining.Kinds = append(l.Remaining.Kinds, l.Remaining.Kinds[0]) }, "twice"},
 		"many kinds":      {func(l *core.Learnt) { l.Remaining.Kinds = make([]core.Kind, 1e6) }, "1000000 kinds"},
 		"words":           {func(l *core.Learnt) { l.Words[0].Said = 0 }, "said"},
-		"words of nobody": {func(l *core.Learnt) { l.Words = append(l.Words, l.Words[0]) }, "once"},
+		"words of nobody": {func(l *core.Learnt) { l.Words = append(l.Words, l.Words[0]) }, "twice"},
+		"many words":      {func(l *core.Learnt) { l.Words = make([]core.Words, 1e6) }, "1000000 tenants"},
 		"tools":           {func(l *core.Learnt) { l.Tools.Tools.Sum = -1 }, "sum"},
 	} {
 		t.Run(name, func(t *testing.T) {

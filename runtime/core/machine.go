@@ -17,7 +17,7 @@ type Machine struct {
 	ledger    *kvpin.Ledger
 	tools     *toolpredict.Model
 	speed     speed
-	words     map[programs.TenantID]*words
+	words     latest[programs.TenantID, words]
 	remaining remaining
 
 	programs map[programs.ProgramID]*program
@@ -67,7 +67,6 @@ func New(cfg Config) (*Machine, error) {
 		ledger:   kvpin.New(cfg.Geometry),
 		tools:    toolpredict.New(cfg.Tools),
 		speed:    newSpeed(cfg.Rates, cfg.StepTokens),
-		words:    map[programs.TenantID]*words{},
 		programs: map[programs.ProgramID]*program{},
 		holders:  map[kvpin.Seq]*program{},
 		owners:   map[kvpin.Owner]*program{},

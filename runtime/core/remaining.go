@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/interlude-run/interlude/programs"
-	"github.com/interlude-run/interlude/programs/order"
 )
 
 // remaining foretells how much engine time a program has left. It foretells once, when
@@ -39,11 +38,9 @@ import (
 // In simulations, half to two thirds of the worth of knowing the future work exactly is
 // in the order in which programs are let in, and this has about a fifth of that.
 type remaining struct {
-	all    kind
-	kinds  map[kindName]*kind
-	recent order.Heap[*kind] // by when they were last asked for
-	asked  int64
-	slope  slope
+	all   kind
+	kinds latest[kindName, kind]
+	slope slope
 }
 
 // kindName names programs that are expected to be alike.
@@ -55,11 +52,9 @@ type kindName struct {
 
 // kind is what programs of a kind have been like.
 type kind struct {
-	name  kindName
 	bins  [turnBins]struct{ turns, ends float64 }
 	turns float64 // whose engine time is known, and that time, in seconds
 	cost  float64
-	place order.Entry[*kind]
 }
 
 // The constants of the forecast; those of the formulas above are in turns.
@@ -81,23 +76,7 @@ const (
 
 // kind gives the kind of the name, made when it is first asked for.
 func (r *remaining) kind(name kindName) *kind {
-	k := r.kinds[name]
-	if k == nil {
-		if r.kinds == nil {
-			r.kinds = map[kindName]*kind{}
-		}
-		k = &kind{name: name}
-		k.place.Value = k
-		r.kinds[name] = k
-	}
-	r.asked++
-	r.recent.Put(&k.place, programs.Rank{At: programs.Time(r.asked)})
-	if len(r.kinds) > mostKinds {
-		oldest := r.recent.Top().Value
-		r.recent.Remove(&oldest.place)
-		delete(r.kinds, oldest.name)
-	}
-	return k
+	return r.kinds.get(name, mostKinds, func() kind { return kind{} })
 }
 
 // foretell is the engine seconds of a whole program of the kind that begins with a prompt

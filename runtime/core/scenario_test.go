@@ -36,6 +36,7 @@ import (
 //	interrupted, failed   the running step did not happen, or cannot
 //	cancel a/1, ended a, wait 5s, wait deadline (until the machine wants a tick)
 //	memory     the pool, in cells
+//	seat a     what the memory of a is worth while its tool runs
 //	promise a  by when the turn of a is promised its first token, and whether it is hurried
 //
 // A cell is one byte, granules have 16 cells and the first span 64.
@@ -105,6 +106,13 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
 	case "moved":
 		s.moved(t, cmp.Or(optionalDuration(t, d, "in"), stepTime/2), d.HasArg("failed"))
+	case "seat":
+		v, known := s.machine.Look(s.now, program(d))
+		if !known || v.Phase != programs.Interlude {
+			fmt.Fprintln(&s.out, "it has none")
+			return
+		}
+		fmt.Fprintf(&s.out, "worth %.2g; it comes back with %.2g %%, and then in %v on average\n", v.Seat.Worth, 100*v.Seat.Returns, time.Duration(v.Seat.Left).Round(time.Millisecond))
 	case "promise":
 		switch v, _ := s.machine.Look(s.now, program(d)); {
 		case v.Promised == 0:

@@ -35,6 +35,8 @@ const (
 	wordPrior = 10.0 // turns that were said and had, before there were any
 	mostBias  = 1e3  // and its inverse bound a
 	mostTurns = 1e4  // that a word may say
+
+	mostRecords = 4096 // of tenants that are kept, those that said something last
 )
 
 func newWords() words {
@@ -177,11 +179,5 @@ func (m *Machine) workDone(p *program) {
 
 // wordsOf is the record of a tenant.
 func (m *Machine) wordsOf(tenant programs.TenantID) *words {
-	w := m.words[tenant]
-	if w == nil {
-		fresh := newWords()
-		w = &fresh
-		m.words[tenant] = w
-	}
-	return w
+	return m.words.get(tenant, mostRecords, newWords)
 }

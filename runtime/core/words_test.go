@@ -77,7 +77,7 @@ type client struct {
 // server; nobody's tool takes any time.
 func twoTenants(seed uint64, strategies ...strategy) (first, second float64) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	machine := &Machine{words: map[programs.TenantID]*words{}}
+	machine := &Machine{}
 	tenants := []programs.TenantID{"first", "second"}
 	var sums, counts [2]float64
 	clock, arrival := 0.0, 0.0

@@ -114,6 +114,11 @@
 // were used last, up to Config.TalkBytes; the others are rebuilt from history when they
 // are wanted.
 //
+// A program that has had no turn for Config.ForgetAfter, a day by default, is taken to have
+// ended: its cells, copies and tokens go, and its next turn, if one comes, says that they were
+// forgotten (wire.MissForgotten). So a node does not grow by how many programs have come, even
+// where no client ever says that one is over; with Never it does.
+//
 // # What is kept from run to run
 //
 // The core begins with Config.Learnt, and what it has learnt since goes to Config.Keeper every few

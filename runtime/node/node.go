@@ -32,7 +32,7 @@ type Config struct {
 	MaxTurns    int           // most turns taken from Turns and not finished; 0: core.DefaultTurns
 	ReadyBytes  int           // memory for prompts that are kept ready for turns that wait; 0: 256 MiB
 	MaxTokens   int           // most tokens of an answer whose turn does not say; 0: 1024
-	ForgetAfter time.Duration // how long a program may stay away before its KV is given up; 0: for ever
+	ForgetAfter time.Duration // how long a program may stay away before it is taken to have ended; 0: core.DefaultForgetAfter; Never
 	TalkBytes   int           // memory for conversations between turns; 0: 256 MiB
 	Policy      string        // who is in memory and who waits, by its name in sched.Policies; "": sched.Default
 	Guard       *sched.Guard  // bounds on waits, under any policy; nil: sched.DefaultGuard. The zero Guard promises nothing
@@ -55,6 +55,9 @@ type Config struct {
 	// keep what it gets.
 	Observe func(now programs.Time, ev core.Event, effects []core.Effect)
 }
+
+// Never, as Config.ForgetAfter, forgets no program that does not say that it has ended.
+const Never time.Duration = math.MaxInt64
 
 // Share is a tenant's part of the cache where tenants compete for it: in proportion to
 // their weights, but no part larger than its tenant can use, or than its quota. It
@@ -94,6 +97,7 @@ func New(cfg Config) (*Node, error) {
 	cfg.MaxRunning = otherwise(cfg.MaxRunning, min(core.DefaultRunning, cfg.StepTokens))
 	cfg.MaxTurns = otherwise(cfg.MaxTurns, core.DefaultTurns)
 	cfg.MaxTokens = otherwise(cfg.MaxTokens, 1024)
+	cfg.ForgetAfter = otherwise(cfg.ForgetAfter, time.Duration(core.DefaultForgetAfter))
 	cfg.TalkBytes = otherwise(cfg.TalkBytes, 256<<20)
 	cfg.ReadyBytes = otherwise(cfg.ReadyBytes, 256<<20)
 	cfg.FinishTime = otherwise(cfg.FinishTime, 30*time.Second)
@@ -153,13 +157,17 @@ func (n *Node) machine() (*core.Machine, error) {
 // whoever is to make the same again.
 func (n *Node) Core() core.Config {
 	g := n.cfg.Engine.Geometry()
+	forgetAfter := programs.Duration(n.cfg.ForgetAfter)
+	if n.cfg.ForgetAfter == Never {
+		forgetAfter = 0
+	}
 	return core.Config{
 		Geometry:    geometry(g),
 		MaxContext:  programs.Tokens(g.MaxContext),
 		StepTokens:  programs.Tokens(n.cfg.StepTokens),
 		Tile:        programs.Tokens(g.Tile),
 		MaxRunning:  n.cfg.MaxRunning,
-		ForgetAfter: programs.Duration(n.cfg.ForgetAfter),
+		ForgetAfter: forgetAfter,
 		Guard:       *n.cfg.Guard,
 		FixedSteps:  n.cfg.FixedSteps,
 		Host:        programs.Bytes(n.cfg.HostBytes),

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/gputest"
 	"github.com/interlude-run/interlude/programs"
+	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/chat/chattest"
 	"github.com/interlude-run/interlude/runtime/core"
 	"github.com/interlude-run/interlude/runtime/node"
@@ -575,6 +577,33 @@ func TestObserve(t *testing.T) {
 func TestConfig(t *testing.T) {
 	if _, err := node.New(node.Config{}); err == nil {
 		t.Error("an empty config is taken")
+	}
+}
+
+// TestForgetAfter: a node forgets programs that stay away, unless it is told otherwise.
+func TestForgetAfter(t *testing.T) {
+	template, err := chat.Compile(chattest.ChatML, chattest.Tokenizer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(after time.Duration) (*node.Node, error) {
+		return node.New(node.Config{
+			Engine: gputest.NewFake(gputest.Small()), Template: template, Vocabulary: chattest.Tokenizer{}, Turns: newBroker(), ForgetAfter: after,
+		})
+	}
+	for after, want := range map[time.Duration]programs.Duration{
+		0: core.DefaultForgetAfter, time.Minute: programs.Minute, node.Never: 0,
+	} {
+		n, err := made(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := n.Core().ForgetAfter; got != want {
+			t.Errorf("with %v the core forgets after %v, want %v", after, got, want)
+		}
+	}
+	if _, err := made(-time.Second); err == nil {
+		t.Error("a negative time is taken")
 	}
 }
 

@@ -47,6 +47,8 @@ type World struct {
 	Seen    int     // most turns that are before the core and not over, others wait in a line; 0 is no limit
 	NoEnds  bool    // no client says that a program is over
 	Hinting Hinting // who says how many turns are left
+
+	ForgetAfter programs.Duration // how long a program may stay away before it is taken to have ended; 0 is for ever
 }
 
 // Hinting says which clients tell how many turns are left, at each turn and truly.
@@ -188,19 +190,20 @@ func CoreConfig(cfg Config) core.Config {
 		Geometry: kvpin.Geometry{
 			CellBytes: cell, Granule: 32, Span: cmp.Or(cfg.Engine.Span, 512), PoolBytes: cell * programs.Bytes(cfg.Pool),
 		},
-		MaxContext: 1 << 40,
-		StepTokens: step,
-		Tile:       cfg.Engine.Tile(),
-		MaxRunning: min(orElse(cfg.World.Running, nodeRunning), int(step)),
-		Policy:     cfg.Policy,
-		FixedSteps: cfg.FixedSteps,
-		Steps:      cfg.Steps,
-		Prompts:    cfg.Prompts,
-		Guard:      cfg.Guard,
-		NoPrefetch: cfg.NoPrefetch,
-		Host:       cell * programs.Bytes(cfg.Host),
-		Disk:       cell * programs.Bytes(cfg.Disk),
-		Rates:      core.Rates{Prefill: 1000, HostBytes: cfg.Engine.LinkRate(cost.HostLink), DiskBytes: cfg.Engine.LinkRate(cost.DiskLink)},
+		MaxContext:  1 << 40,
+		StepTokens:  step,
+		Tile:        cfg.Engine.Tile(),
+		MaxRunning:  min(orElse(cfg.World.Running, nodeRunning), int(step)),
+		ForgetAfter: cfg.World.ForgetAfter,
+		Policy:      cfg.Policy,
+		FixedSteps:  cfg.FixedSteps,
+		Steps:       cfg.Steps,
+		Prompts:     cfg.Prompts,
+		Guard:       cfg.Guard,
+		NoPrefetch:  cfg.NoPrefetch,
+		Host:        cell * programs.Bytes(cfg.Host),
+		Disk:        cell * programs.Bytes(cfg.Disk),
+		Rates:       core.Rates{Prefill: 1000, HostBytes: cfg.Engine.LinkRate(cost.HostLink), DiskBytes: cfg.Engine.LinkRate(cost.DiskLink)},
 	}
 }
 

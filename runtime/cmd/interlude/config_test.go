@@ -116,6 +116,8 @@ func TestRefusals(t *testing.T) {
 		{"a share of who cannot be", "", nil, []string{"serve", "--tenant-weights=a.b=3"}, []string{"a.b"}},
 		{"shares under a policy that has none", "", nil, []string{"serve", "--policy=program-fcfs", "--tenant-weights=a=3"}, []string{"--tenant-weights", "program-fcfs"}},
 		{"a negative bound on waits", "", nil, []string{"serve", "--max-wait=-1s"}, []string{"--max-wait is -1s", "0"}},
+		{"a negative time to forget after", "", nil, []string{"serve", "--forget-after=-1h"}, []string{"--forget-after is -1h", "0"}},
+		{"a simulation with the same", "", nil, []string{"sim", "--forget-after=-1h"}, []string{"--forget-after is -1h", "0"}},
 		{"a tiny bound on waits", "", nil, []string{"serve", "--max-wait-background=20ms"}, []string{"--max-wait-background is 20ms", "1s"}},
 		{"shedding without a bound", "max-wait: 0s\nmax-wait-background: 0s", nil, []string{"serve", "--shed"}, []string{"--shed", "--max-wait"}},
 		{"a simulation with a negative bound", "", nil, []string{"sim", "--max-wait=-1s"}, []string{"--max-wait", "-1s"}},
@@ -187,6 +189,32 @@ func TestWaits(t *testing.T) {
 		if r, err := cli.Sim.rules(); err != nil || r.MaxWait() != want {
 			t.Errorf("sim %s promises %v (%v), want %v", args, r.MaxWait(), err, want)
 		}
+	}
+}
+
+// TestForgetAfter: serve forgets programs after a day, or as its setting says, of which 0
+// is never.
+func TestForgetAfter(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		args []string
+		want time.Duration
+	}{
+		{"by default", nil, nil, 24 * time.Hour},
+		{"by the environment", map[string]string{"INTERLUDE_FORGET_AFTER": "30m"}, nil, 30 * time.Minute},
+		{"by a flag", nil, []string{"--forget-after=90s"}, 90 * time.Second},
+		{"never", nil, []string{"--forget-after=0"}, node.Never},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cli, err := parse(t, "", c.env, append([]string{"serve"}, c.args...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cli.Serve.forgetAfter(); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
 	}
 }
 

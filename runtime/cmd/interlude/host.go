@@ -33,6 +33,7 @@ type nodeFlags struct {
 	WaitLease     time.Duration `help:"And after so long, at most, those that wait; it is 4 ms for each that does, and no less than --ack-wait." default:"2m" env:"INTERLUDE_WAIT_LEASE"`
 	Policy        string        `help:"Who is in memory and who waits: ${policies}." default:"interlude" enum:"${policies}" env:"INTERLUDE_POLICY"`
 	waitFlags     `embed:""`
+	ForgetAfter   time.Duration `help:"How long a program may stay away before it is taken to have ended: its cache is given up, and a later turn of it is told that it was forgotten. 0: never." default:"${forgetafter}" env:"INTERLUDE_FORGET_AFTER"`
 	HostKV        byteSize      `help:"Memory for copies of caches that give way to others; they come back sooner than they are computed. 0: none." default:"0" name:"host-kv-bytes" env:"INTERLUDE_HOST_KV_BYTES"`
 	DiskKV        byteSize      `help:"And beyond that on disk; wants --host-kv-bytes. 0: none." default:"0" name:"disk-kv-bytes" env:"INTERLUDE_DISK_KV_BYTES"`
 	DiskKVDir     string        `help:"Folder for that, on a fast disk; it is gone with the process. Default: the one for temporary files." name:"disk-kv-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_DISK_KV_DIR"`
@@ -41,6 +42,14 @@ type nodeFlags struct {
 	EventLog      string        `help:"Write what the scheduler is told to a file, for explain and sim --replay: FILE, FILE.gz, or a folder, in which each start has a file of its own. There is no text of prompts or answers in it." placeholder:"FILE" env:"INTERLUDE_EVENT_LOG"`
 	StateDir      string        `help:"Folder in which the node keeps what it has learnt, of speeds, tools and programs, so that it does not begin anew when it is started again. Each node wants its own. Default: nothing is kept." name:"state-dir" type:"path" placeholder:"DIR" env:"INTERLUDE_STATE_DIR"`
 	Drain         time.Duration `help:"How long running turns may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
+}
+
+// forgetAfter is the node's setting.
+func (f *nodeFlags) forgetAfter() time.Duration {
+	if f.ForgetAfter == 0 {
+		return node.Never
+	}
+	return f.ForgetAfter
 }
 
 // host is a node with all that it runs on.
@@ -101,7 +110,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		Name: name, Engine: h.engine, Template: template, Vocabulary: vocab, Turns: h.jobs,
 		MaxRunning: min(c.MaxRunning, h.engine.Geometry().MaxStep), MaxTurns: c.MaxWaiting, ReadyBytes: int(c.ReadyPrompts),
 		MaxTokens: c.MaxTokens, Grace: c.Drain, Log: c.log,
-		Policy: c.Policy, Guard: c.guard(), HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
+		Policy: c.Policy, Guard: c.guard(), ForgetAfter: c.forgetAfter(), HostBytes: int64(c.HostKV), DiskBytes: int64(c.DiskKV), DiskDir: c.DiskKVDir,
 		Shares: shares(c.TenantWeights, c.TenantQuotas),
 	}
 	if c.StateDir != "" {

@@ -81,7 +81,7 @@ func newParser(c *cli, args []string) (*kong.Kong, error) {
 		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\nExit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"tableprograms": strconv.Itoa(tablePrograms), "tabletime": tableTime, "policies": strings.Join(sched.Names(), ","), "workloads": strings.Join(workload.Names(), ", "), "engines": strings.Join(cost.Names(), ", "), "costmodels": strings.Join(cost.ModelNames(), ", "),
-			"running": strconv.Itoa(core.DefaultRunning), "turns": strconv.Itoa(core.DefaultTurns), "maxwait": sched.DefaultGuard.Bound[programs.Interactive].String(), "maxwaitbackground": sched.DefaultGuard.Bound[programs.Background].String()},
+			"running": strconv.Itoa(core.DefaultRunning), "turns": strconv.Itoa(core.DefaultTurns), "forgetafter": core.DefaultForgetAfter.String(), "maxwait": sched.DefaultGuard.Bound[programs.Interactive].String(), "maxwaitbackground": sched.DefaultGuard.Bound[programs.Background].String()},
 		kong.Resolvers(readSettings(args)),
 	)
 }

@@ -74,6 +74,8 @@ func (f *nodeFlags) check() error {
 		return errors.New("--max-queue, --max-running and --max-waiting are numbers of turns, at least 1")
 	case f.WaitLease < f.AckWait:
 		return fmt.Errorf("--wait-lease is %v, less than --ack-wait, %v: turns that wait are not lost sooner than those that run", f.WaitLease, f.AckWait)
+	case f.ForgetAfter < 0:
+		return fmt.Errorf("--forget-after is %v; it is more than 0, or 0 to forget nobody", f.ForgetAfter)
 	}
 	if err := f.waitFlags.check(); err != nil {
 		return err

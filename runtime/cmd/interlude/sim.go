@@ -33,6 +33,7 @@ type simCmd struct {
 	Running   int           `help:"Most turns that run at once; 0: 32, as in a node." placeholder:"N"`
 	Seen      int           `help:"Most turns that the scheduler sees, others wait in line; 0: all." placeholder:"N"`
 	NoEnds    bool          `help:"No client says that a program is over." name:"no-ends"`
+	Forget    time.Duration `help:"How long a program may stay away before it is taken to have ended, as serve's. 0: for ever." name:"forget-after" default:"0" placeholder:"DURATION"`
 	Hints     string        `help:"Who tells how many turns are left: none, half, all." enum:"none,half,all" default:"none"`
 	MaxWait   time.Duration `help:"The longest wait for a first token that ours promises where it can be kept, as serve's. 0: no promise." default:"${maxwait}" placeholder:"DURATION"`
 	Rule      []string      `help:"Set a rule of the scheduler, see below." placeholder:"NAME=VALUE"`
@@ -89,6 +90,8 @@ func (c *simCmd) Validate() error {
 		return errors.New("--effects is text, and --json one object: choose one")
 	case c.MaxWait < 0:
 		return fmt.Errorf("--max-wait is %v; 0 promises nothing", c.MaxWait)
+	case c.Forget < 0:
+		return fmt.Errorf("--forget-after is %v; it is more than 0, or 0 to forget nobody", c.Forget)
 	case (c.Tables != "" || c.Sensitive) && (len(c.Policies) > 0 || c.Sustain || c.Families || c.Plot != "" || c.Timeline != ""):
 		return errors.New("--tables and --sensitivity have policies and figures of their own: leave out --policies, --sustain, --families, --plot and --timeline")
 	case c.Tables != "" && c.Sensitive:
@@ -180,7 +183,7 @@ func (c *simCmd) tables(ctx context.Context, names []string) error {
 			t.Loads = study.Loads
 		}
 		if study.World != (sim.World{}) || study.Host > 0 || c.Scale > 0 {
-			return errors.New("tables have worlds of their own: leave out --running, --seen, --no-ends, --hints, --host-kv-tokens, --disk-kv-tokens and --scale-tokens")
+			return errors.New("tables have worlds of their own: leave out --running, --seen, --no-ends, --forget-after, --hints, --host-kv-tokens, --disk-kv-tokens and --scale-tokens")
 		}
 	}
 	var what string
@@ -241,7 +244,7 @@ func (c *simCmd) study(name string) (*sim.Study, error) {
 		Pool: programs.Tokens(c.KVTokens), Host: programs.Tokens(c.Host), Disk: programs.Tokens(c.Disk),
 		Programs: orElse(c.Programs, studyPrograms), Seeds: orElse(c.Seeds, studySeeds), Families: c.Families, Sustain: c.Sustain,
 		World: sim.World{
-			Running: c.Running, Seen: c.Seen, NoEnds: c.NoEnds,
+			Running: c.Running, Seen: c.Seen, NoEnds: c.NoEnds, ForgetAfter: programs.Duration(c.Forget),
 			Hinting: map[string]sim.Hinting{"half": sim.HalfHonest, "all": sim.AllHonest}[c.Hints],
 		},
 	}
