@@ -9,7 +9,7 @@ import (
 )
 
 // architecture is what one family of models adds to the parts that all share
-// (block.go): which tensors a layer has, and how they are wired.
+// (builder.go): which tensors a layer has, and how they are wired.
 type architecture interface {
 	// ropeMode is ggml's: 0 rotates neighbouring pairs, 2 (NEOX) rotates halves.
 	ropeMode() int32

@@ -26,6 +26,9 @@
 // A turn is Finished once, with one Outcome. A turn that was never taken in is
 // not in any phase: it got a Rejection.
 //
+// Its Class is who waits for it. What it cost is its Usage; what it did not find of what
+// earlier turns of its program had left is Missed, with one reason, a Miss.
+//
 // # Phases of a program
 //
 //	  first turn        turn finished

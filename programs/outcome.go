@@ -12,6 +12,9 @@ const (
 	Failed                   // the engine could not go on with it
 )
 
+// Outcomes lists them.
+var Outcomes = []Outcome{Stopped, Length, Cancelled, TimedOut, Failed}
+
 // String names the outcome in lower case, fit for a metric's label.
 func (o Outcome) String() string {
 	return name(o, []string{"stopped", "length", "cancelled", "timed_out", "failed"})
@@ -26,8 +29,11 @@ const (
 	TooLong                     // context and one more token exceed the model's context
 	TooLarge                    // context and one more token exceed the whole KV pool
 	Busy                        // a turn of the same program waits or runs
-	Overloaded                  // as many turns wait as may
+	Overloaded                  // as many turns wait as may, or its first token cannot be promised in time
 )
+
+// Rejections lists them.
+var Rejections = []Rejection{Empty, TooLong, TooLarge, Busy, Overloaded}
 
 // String names the rejection in lower case, fit for a metric's label.
 func (r Rejection) String() string {

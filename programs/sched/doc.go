@@ -52,13 +52,40 @@
 // # Steps
 //
 // A step has one token of every turn that decodes, and prompts with what is left of
-// its budget of tokens (Sarathi-Serve: Agrawal et al., OSDI 2024): short ones first,
-// so that a tool's few lines do not wait for a newcomer's long context, then all in
-// rank. With a Pacer the budget is one of time as well. Prompts that share a step with
+// its budget of Limits.StepTokens (Sarathi-Serve: Agrawal et al., OSDI 2024). Of the prompts
+//
+//  1. hurried ones go first, in the order of their promises, and those of background turns
+//     last;
+//  2. then those of the tenant that has been served least;
+//  3. then short ones (Prompts.Short), so that a tool's few lines do not wait for a newcomer's
+//     long context;
+//  4. then the one with the shortest rest, where each grows shorter as its turn waits
+//     (Prompts.Aging); without aging, the first in rank.
+//
+// With a Pacer the budget is one of time as well. Prompts that share a step with
 // decodes get so much of it as the step takes in any case: on an engine whose decodes
 // are bound by memory and whose prompts by arithmetic, that much is nearly free, and
-// what is beyond it holds up everybody who decodes. While memory is plenty, a prompt that
-// is late all the same goes before the others and fills the step.
+// what is beyond it holds up everybody who decodes. Where little of it is free, the Pacer
+// fills the step instead. A step that is not full has whole tiles of tokens (Limits.Tile),
+// since an engine whose products work on tiles takes as long for a part of one. While memory
+// is plenty, a prompt that is late all the same goes before the others and fills the step, and
+// a hurried one always does.
+//
+// While the prompts that run are more than Prompts.Pipe, no cold turn is admitted.
+//
+// # Tenants
+//
+// What tenants compete for is divided by weight (Share), and who asks for more than its part
+// makes its own turns wait:
+//
+//	time of steps    of prompts, those of the tenant go first that has been served least (account.go)
+//	running slots    of the turns inside, one of the tenant goes first that runs fewest (share.go)
+//	memory           each tenant has a working set of its own, in its part of the pool (share.go)
+//	promises         a turn is promised its first token by its tenant's part of the engine (guard.go)
+//
+// Slots and memory are the policy's to divide, if it is a Sharer. Outside this package, the
+// bytes of lower tiers are divided in the same way (package kvpin), and the places of turns
+// that wait where turns are taken in (package runtime/turns).
 //
 // # Memory
 //

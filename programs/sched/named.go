@@ -23,7 +23,7 @@ const Default = "interlude"
 // Policies are all there are, the default first.
 var Policies = []Named{
 	{Name: Default, Says: "working set of programs, seats priced by their worth", New: NewInterlude, Shares: true, Prices: true},
-	{Name: "working-set", Says: "the working set as first measured: no guard, hints unused", New: NewWorkingSet, Shares: true, Prices: true},
+	{Name: "working-set", Says: "the working set as first measured: idle seats at their full worth, remaining work unused", New: NewWorkingSet, Shares: true, Prices: true},
 	{Name: "request-fcfs", Says: "vLLM: turns by arrival, least recently used memory goes first", New: NewRequestFCFS},
 	{Name: "program-fcfs", Says: "programs by arrival, least recently used memory goes first", New: NewProgramFCFS},
 	{Name: "no-retention", Says: "turns by arrival, no prefix cache", New: NewNoRetention},

@@ -7,7 +7,7 @@ import (
 	"github.com/interlude-run/interlude/programs"
 )
 
-// Limits bound what runs at once.
+// Limits bound what runs at once, and say how steps are filled and waits bounded.
 type Limits struct {
 	StepTokens programs.Tokens // in one step
 	Tile       programs.Tokens // that take an engine as long as one does, see batch.go; 0 is 1
@@ -78,7 +78,7 @@ func New(policy Policy, limits Limits, pacer Pacer) *Scheduler {
 }
 
 // Share gives tenants their parts: of promises, see Guard; of the time of steps, see
-// Limits; and of memory, if the policy can divide it: see Sharer, whose terms hold here
+// accounts; and of memory, if the policy can divide it: see Sharer, whose terms hold here
 // too.
 func (s *Scheduler) Share(shares map[programs.TenantID]Share) {
 	s.guard.shares, s.tenants.shares = shares, shares

@@ -16,7 +16,8 @@ import (
 // # The set
 //
 // Programs stand in one order: hurried ones (see Guard), then those that run, are between
-// turns, or wait and are warm, then those that wait and are cold; within each by
+// turns, or wait and are warm, then those that wait and are cold; then those whose
+// turns are in the background, in the same way. Within each they stand by
 // arrival (or by Work, see place). A waiting turn is cold when it would have to
 // compute most of its prompt. From the front of the order programs are inside as
 // long as what they need adds up to no more than the pool:

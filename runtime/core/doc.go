@@ -47,17 +47,25 @@
 // At most one step is under way. RunStep is the last effect of its Step; until
 // StepDone the machine gives no sequence effects, no StartTurn or SuspendTurn
 // and no second RunStep, so the shell may run the engine with its hands off.
-// FinishTurn, RejectTurn, ForgetProgram and InterruptStep may come meanwhile.
+// FinishTurn, RejectTurn, PinProgram, DropCopy, ForgetProgram and InterruptStep may come
+// meanwhile.
 //
 // A step holds a decode for every running turn that is past its prompt and chunks of
-// prompts, as many as pay beside the decodes: see package sched.
+// prompts, as many as pay beside the decodes: what hides behind them, in whole tiles
+// (Config.Tile); or all that fit, where little hides and prompts pile up. What hides is
+// measured (speed.go); whose prompts go first says package sched.
 //
 // # Waits
 //
 // With Config.Guard a turn is promised its first token within a bound, by its Class, and
 // sooner where its Deadline is near: see sched.Guard, which states when that is kept. What
 // cannot be promised its bound waits for longer; with Guard.Shed it is rejected as
-// Overloaded, with the time after which it may come again. Timing tells what was promised.
+// Overloaded, with the time after which it may come again; so is a turn beyond
+// Config.MaxWaiting others. Timing tells what was promised.
+//
+// Tenants share what they compete for by Config.Shares: time of steps, running slots,
+// memory, promises (package sched) and the bytes of lower tiers (package kvpin). The places
+// of turns that wait are shared by whoever takes turns in.
 //
 // # Between turns
 //

@@ -64,6 +64,7 @@ const (
 	priorBin    = 5.0   // and of a bin
 	priorCost   = 3.0   // seconds of a turn before anything is known
 	farTurns    = 0.01  // chance of being alive at which the sum is cut
+	fewTurns    = 64    // that are added up one by one; the sum of more is that of a geometric series
 	leastPart   = 0.2   // of the work foretold, that a program has left at least
 	mostKinds   = 4096  // that are remembered, those asked for last
 	forgetTurns = 1e5   // turns of a kind after which half of all that is counted is forgotten
@@ -87,17 +88,40 @@ func (r *remaining) foretell(k *kind, prompt programs.Tokens) (work, turn float6
 	over, ends := r.all.counted()
 	h0 := (ends + 1) / (over + priorTurns)
 	turns, alive := 1.0, 1.0
-	for b := range turnBins {
+	for b := 0; b < turnBins && alive > 0; b++ {
 		g := (r.all.bins[b].ends + priorBin*h0) / (r.all.bins[b].turns + priorBin)
 		h := (k.bins[b].ends + priorTurns*g) / (k.bins[b].turns + priorTurns)
-		for range turnsIn(b) {
+		var more float64
+		more, alive = follow(alive, h, turnsIn[b])
+		turns += more
+	}
+	return turns * c * r.slope.factor(prompt), c
+}
+
+// follow is how many of the next n turns a program has on average that ends before each of
+// them with the chance h, and the chance that it has them all, when the chance that it is
+// alive before them is given. Turns that it has with a chance below farTurns do not count.
+func follow(alive, h float64, n int) (turns, after float64) {
+	if n <= fewTurns {
+		for range n {
 			if alive *= 1 - h; alive < farTurns {
-				return turns * c * r.slope.factor(prompt), c
+				return turns, 0
 			}
 			turns += alive
 		}
+		return turns, alive
 	}
-	return turns * c * r.slope.factor(prompt), c
+	if h >= 1 {
+		return 0, 0
+	}
+	lasts := math.Log1p(-h) // a turn, in logarithms
+	far := int(min(math.Log(farTurns/alive)/lasts, float64(n)))
+	part := math.Expm1(float64(far) * lasts)
+	turns = alive * (1 - h) / h * -part
+	if far < n {
+		return turns, 0
+	}
+	return turns, alive * (1 + part)
 }
 
 // turnOver counts a turn of a program that has had so many by now, and took so many
@@ -143,8 +167,13 @@ func (k *kind) halve() {
 // at 2^(b/3), those that no whole number falls into are empty.
 func turnBin(done int) int { return min(int(3*math.Log2(float64(done))+1e-9), turnBins-1) }
 
-// turnsIn is how many numbers of turns a bin has.
-func turnsIn(b int) int { return binStart(b+1) - binStart(b) }
+// turnsIn is how many numbers of turns each bin has.
+var turnsIn = func() (n [turnBins]int) {
+	for b := range n {
+		n[b] = binStart(b+1) - binStart(b)
+	}
+	return n
+}()
 
 func binStart(b int) int { return int(math.Ceil(math.Exp2(float64(b)/3) - 1e-9)) }
 

@@ -19,5 +19,11 @@
 //
 // Evicted are cells of a context that were taken for others; recomputed are those that
 // were prefilled though the program had them before. A context that its client rewrites
-// loses cells to nobody.
+// loses cells to nobody. Missed are tokens that earlier turns had left and a turn did not
+// find, as its result says them: see programs.Missed.
+//
+// # Words
+//
+// Everything the core decides has a sentence (words.go): each sched.Reason and sched.Ground,
+// each programs.Outcome, Rejection and Miss. Beside it stands the label that metrics have.
 package explain

@@ -179,7 +179,7 @@ func (r *reader) effect(s eventlog.Step, at int) {
 		return
 	case core.RejectTurn:
 		t := r.all[e.Turn.Program]
-		text := fmt.Sprintf("turn %d was rejected: %v", e.Turn.Turn, e.Rejection)
+		text := fmt.Sprintf("turn %d was rejected: %s", e.Turn.Turn, rejectionText(e.Rejection))
 		if e.Retry > 0 {
 			text += fmt.Sprintf("; it may come again after %s", span(e.Retry))
 		}

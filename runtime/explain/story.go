@@ -33,13 +33,13 @@ type What string
 // The kinds.
 const (
 	Arrived   What = "arrived"   // a turn; Cells of its Of tokens are in the cache
-	Rejected  What = "rejected"  // a turn, for a Reason; it may come again after Seconds, where that is known
+	Rejected  What = "rejected"  // a turn; the Reason is one of programs.Rejections; it may come again after Seconds, where that is known
 	Promised  What = "promised"  // a turn has its first token within Seconds of its arrival
 	Hurried   What = "hurried"   // a turn goes before all others from now on, to have it in time
 	Waited    What = "waited"    // a turn, for a Reason, see sched.Reasons
 	Started   What = "started"   // a turn, with Cells of its Of tokens in the cache
 	Preempted What = "preempted" // a turn lost its place to Other
-	Finished  What = "finished"  // a turn; the Reason is its outcome
+	Finished  What = "finished"  // a turn; the Reason is one of programs.Outcomes
 	Missed    What = "missed"    // Cells of the Of tokens that earlier turns had left were not found; the Reason is one of programs.Misses
 	Pinned    What = "pinned"    // Seconds of time to live
 	Kept      What = "kept"      // Cells of Of at the end of an interlude

@@ -303,7 +303,7 @@ func (t *track) finish(e *core.Effect) {
 	t.Restored += e.Usage.Restored
 	t.Prefilled += e.Usage.Prefilled
 	t.Generated += e.Usage.Generated
-	text := fmt.Sprintf("finished (%v): %s tokens; ", e.Outcome, count(e.Usage.Generated))
+	text := fmt.Sprintf("%s: %s tokens; ", outcomeText(e.Outcome), count(e.Usage.Generated))
 	if e.Usage.Reused > 0 {
 		text += count(e.Usage.Reused) + " reused, "
 	}

@@ -106,6 +106,40 @@ func groundText(l core.Loss) string {
 	return l.Choice.Ground.String()
 }
 
+// outcomeText says in words how a turn came to its end.
+func outcomeText(o programs.Outcome) string {
+	switch o {
+	case programs.Stopped:
+		return "finished, as the model ended it"
+	case programs.Length:
+		return "finished at its limit"
+	case programs.Cancelled:
+		return "cancelled, as nobody wanted it any longer"
+	case programs.TimedOut:
+		return "ended, as its deadline had passed"
+	case programs.Failed:
+		return "failed, as the engine could not go on with it"
+	}
+	return o.String()
+}
+
+// rejectionText says in words why a turn was not taken in.
+func rejectionText(r programs.Rejection) string {
+	switch r {
+	case programs.Empty:
+		return "its context has no token"
+	case programs.TooLong:
+		return "its context leaves no room for a token in what the model takes"
+	case programs.TooLarge:
+		return "its context leaves no room for a token in the pool, had it that to itself"
+	case programs.Busy:
+		return "another turn of the program waited or ran"
+	case programs.Overloaded:
+		return "as many turns waited as may, or its first token could not be promised in time"
+	}
+	return r.String()
+}
+
 // missText says in words why context was not found.
 func missText(why programs.Miss, past core.Past) string {
 	switch why {

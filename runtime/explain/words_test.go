@@ -1,6 +1,10 @@
 package explain
 
 import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"strings"
 	"testing"
 
@@ -9,30 +13,69 @@ import (
 	"github.com/interlude-run/interlude/runtime/core"
 )
 
-// TestEveryReasonHasWords, and every ground: a sentence rather than a label.
-func TestEveryReasonHasWords(t *testing.T) {
+// TestEverythingHasWords: of each reason, ground, outcome, rejection and miss there is a
+// sentence rather than a label.
+func TestEverythingHasWords(t *testing.T) {
 	for _, r := range sched.Reasons {
-		label := r.String()
-		if text := reasonText(core.Wait{Reason: r}, company{}); text == "for "+label || !strings.HasPrefix(text, "for ") || strings.HasPrefix(label, "unknown") {
-			t.Errorf("reason %d, %q: %q", r, label, text)
-		}
+		words(t, r, reasonText(core.Wait{Reason: r}, company{}), "for "+r.String())
 	}
 	for _, g := range sched.Grounds {
-		label := g.String()
-		if text := groundText(core.Loss{Choice: sched.Choice{Ground: g}}); text == label || !strings.Contains(text, " ") || strings.HasPrefix(label, "unknown") {
-			t.Errorf("ground %d, %q: %q", g, label, text)
+		words(t, g, groundText(core.Loss{Choice: sched.Choice{Ground: g}}), g.String())
+	}
+	for _, o := range programs.Outcomes {
+		words(t, o, outcomeText(o), o.String())
+	}
+	for _, r := range programs.Rejections {
+		words(t, r, rejectionText(r), r.String())
+	}
+	for _, m := range programs.Misses {
+		if m == programs.NoMiss || m == programs.FirstTurn {
+			continue // of no tokens
 		}
+		words(t, m, missText(m, core.Past{Changed: m}), m.String())
 	}
 }
 
-// TestMissText: there are words for every reason for which tokens can be missed.
-func TestMissText(t *testing.T) {
-	for _, why := range programs.Misses {
-		if why == programs.NoMiss || why == programs.FirstTurn {
-			continue // of no tokens
+// words checks that a text is more than the label of what it is about.
+func words(t *testing.T, of fmt.Stringer, text, label string) {
+	t.Helper()
+	if text == label || !strings.Contains(text, " ") || strings.HasPrefix(of.String(), "unknown") {
+		t.Errorf("%T %v: %q", of, of, text)
+	}
+}
+
+// TestListsAreWhole: the lists that the test above walks have each constant of their types.
+func TestListsAreWhole(t *testing.T) {
+	whole(t, "../../programs/sched/obstacle.go", "Reason", sched.Reasons[:])
+	whole(t, "../../programs/sched/obstacle.go", "Ground", sched.Grounds[:])
+	whole(t, "../../programs/outcome.go", "Outcome", programs.Outcomes)
+	whole(t, "../../programs/outcome.go", "Rejection", programs.Rejections)
+	whole(t, "../../programs/miss.go", "Miss", programs.Misses)
+}
+
+// whole compares a list with the constants of its type, which a file counts with iota.
+func whole[E ~uint8](t *testing.T, file, of string, list []E) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants := 0
+	for _, d := range parsed.Decls {
+		group, ok := d.(*ast.GenDecl)
+		if !ok || group.Tok != token.CONST {
+			continue
 		}
-		if missText(why, core.Past{Changed: why}) == why.String() {
-			t.Errorf("%v has no words", why)
+		if first, ok := group.Specs[0].(*ast.ValueSpec).Type.(*ast.Ident); ok && first.Name == of {
+			constants += len(group.Specs)
+		}
+	}
+	if constants == 0 || constants != len(list) {
+		t.Errorf("%d constants of %s, and %d in the list", constants, of, len(list))
+	}
+	for i, e := range list {
+		if int(e) != i {
+			t.Errorf("%s %d is number %d of the list", of, e, i)
 		}
 	}
 }

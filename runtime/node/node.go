@@ -40,7 +40,7 @@ type Config struct {
 	HostBytes   int64         // memory for copies of contexts that leave the engine; 0: none
 	DiskBytes   int64         // and beyond that on disk, which wants HostBytes; 0: none
 	DiskDir     string        // where; "": the folder for temporary files
-	Shares      []Share       // of tenants in the cache; those not named have weight 1 and no quota
+	Shares      []Share       // of tenants in what they compete for; those not named have weight 1 and no quota
 	Grace       time.Duration // for running turns, when the node is to stop; 0: none
 	FinishTime  time.Duration // for storing a result; 0: 30 s
 

@@ -55,8 +55,8 @@
 //
 // # Where constants were tuned
 //
-// Rule says of each where its value comes from: most come from simulations on a100-8b under
-// the cost model max, on all programs of five workloads. workload.Set.Split keeps half of
+// Rule says of each where its value comes from: simulations on a100-8b, on all programs of
+// five workloads, under the cost model max or, of later ones, serial; or a reason. workload.Set.Split keeps half of
 // the programs from whoever tunes anew, where no recordings are left that nobody has
 // looked at.
 //
