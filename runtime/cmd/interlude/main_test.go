@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/interlude-run/interlude/runtime/broker"
 )
 
 // A test that needs the binary runs itself as the binary.
@@ -20,11 +22,61 @@ const beInterlude = "INTERLUDE_TEST_IS_BINARY"
 
 var kills = flag.Int("kills", 10, "how often TestKill kills the node")
 
+// A test that needs a NATS server in a process of its own runs itself as one, with the store
+// in this folder; it listens as long as its input is open.
+const beBroker = "INTERLUDE_TEST_IS_BROKER"
+
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(beBroker); dir != "" {
+		os.Exit(runBroker(dir))
+	}
 	if os.Getenv(beInterlude) != "" {
 		os.Exit(run(os.Args[1:]))
 	}
 	os.Exit(m.Run())
+}
+
+func runBroker(dir string) int {
+	b, err := broker.Start(broker.Config{StoreDir: dir, Port: broker.RandomPort})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer b.Shutdown()
+	fmt.Println(b.URL())
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// brokerApart starts a NATS server in a process of its own and says where it listens.
+func brokerApart(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env, cmd.Stderr = append(os.Environ(), beBroker+"="+t.TempDir()), os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("the NATS server does not say where it listens: %v", err)
+	}
+	return strings.TrimSpace(url)
 }
 
 // served is a node in a process of its own.
