@@ -132,7 +132,7 @@ func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacl
 	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:
 		return Obstacle{}
-	case !t.inside(p):
+	case !t.inside(memberOf(p).seat.Rank()):
 		return Obstacle{
 			Reason: w.bound(t), Limit: programs.Tokens(t.limit), Running: programs.Tokens(t.runs()),
 			Before: programs.Tokens(t.order.Before(seat.Rank())), Need: programs.Tokens(seat.Weight()),
@@ -174,7 +174,7 @@ func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
 func (w *WorkingSet) Chosen(p *Program) Choice {
 	w.divide()
 	switch {
-	case !w.part(p.Tenant).inside(p):
+	case !w.part(p.Tenant).inside(memberOf(p).seat.Rank()):
 		return Choice{Ground: Outside}
 	case p.Waits():
 		return Choice{Ground: LastWaiting}

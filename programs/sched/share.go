@@ -97,7 +97,7 @@ func (s Share) bound(cells int64) int64 {
 
 // part gives the tenant's part, made when it is first asked for.
 func (w *WorkingSet) part(tenant programs.TenantID) *part {
-	at, ok := slices.BinarySearchFunc(w.parts, tenant, func(t *part, id programs.TenantID) int { return cmp.Compare(t.tenant, id) })
+	at, ok := w.find(tenant)
 	if !ok {
 		t := &part{tenant: tenant, share: w.shares[tenant]}
 		t.share.Weight = t.share.weight()
@@ -105,6 +105,11 @@ func (w *WorkingSet) part(tenant programs.TenantID) *part {
 		w.parts = slices.Insert(w.parts, at, t)
 	}
 	return w.parts[at]
+}
+
+// find is where the tenant's part is, or would be.
+func (w *WorkingSet) find(tenant programs.TenantID) (at int, ok bool) {
+	return slices.BinarySearchFunc(w.parts, tenant, func(t *part, id programs.TenantID) int { return cmp.Compare(t.tenant, id) })
 }
 
 // needs is what the whole part would take.
@@ -118,10 +123,10 @@ func (t *part) runs() (cells int64) {
 	return cells
 }
 
-// inside tells whether a program, idle or waiting, is in the set.
-func (t *part) inside(p *Program) bool {
+// inside tells whether a program, idle or waiting, is in the set at this rank.
+func (t *part) inside(rank programs.Rank) bool {
 	edge := t.order.Reach(t.limit - t.runs())
-	return edge == nil || memberOf(p).seat.Rank().Compare(edge.Rank()) < 0
+	return edge == nil || rank.Compare(edge.Rank()) < 0
 }
 
 // lend puts a program among those that memory may be taken from, if it is one.

@@ -43,7 +43,7 @@ type WorkingSet struct {
 	env    Env
 	shares map[programs.TenantID]Share
 	rules  Rules
-	parts  []*part // by tenant
+	parts  []*part // by tenant, of those that have memory or want it
 	growth float64 // mean of what a turn adds to a context
 	resume programs.Time
 
@@ -101,12 +101,17 @@ func (w *WorkingSet) Share(shares map[programs.TenantID]Share) { w.shares = shar
 
 // Put implements Policy.
 func (w *WorkingSet) Put(now programs.Time, p *Program) {
-	t, m := w.part(p.Tenant), memberOf(p)
 	w.learn(p)
+	m := memberOf(p)
 	if p.Turn.Preempted && p.Waits() && !m.preempted {
 		w.resume = now.Add(w.rules.Pause)
 	}
 	m.preempted = p.Waits() && p.Turn.Preempted // noted once a preemption
+	if p.Capacity == 0 && p.Phase != programs.Active { // it has no seat until it comes back
+		w.Drop(p)
+		return
+	}
+	t := w.part(p.Tenant)
 	w.remove(t, p)
 	switch {
 	case p.Runs():
@@ -121,13 +126,17 @@ func (w *WorkingSet) Put(now programs.Time, p *Program) {
 	}
 }
 
-// Drop implements Policy. The part of a tenant goes with its last program: most questions
-// walk all parts.
+// Drop implements Policy. The part of a tenant goes with the last of its programs that has
+// memory or wants it: most questions walk all parts.
 func (w *WorkingSet) Drop(p *Program) {
-	t := w.part(p.Tenant)
+	at, ok := w.find(p.Tenant)
+	if !ok {
+		return
+	}
+	t := w.parts[at]
 	w.remove(t, p)
 	if t.order.Len()+len(t.running) == 0 {
-		w.parts = slices.DeleteFunc(w.parts, func(other *part) bool { return other == t })
+		w.parts = slices.Delete(w.parts, at, at+1)
 	}
 }
 
@@ -162,7 +171,7 @@ func (w *WorkingSet) head(alone bool) *Program {
 			continue
 		}
 		waiting = earlier(waiting, p)
-		if t.inside(p) && (next == nil || t.before(w.part(next.Tenant), p, next)) {
+		if t.inside(memberOf(p).seat.Rank()) && (next == nil || t.before(w.part(next.Tenant), p, next)) {
 			next = p
 		}
 	}
@@ -172,10 +181,15 @@ func (w *WorkingSet) head(alone bool) *Program {
 	return next
 }
 
-// Inside implements Insider: whether an idle program is in the set.
+// Inside implements Insider: whether an idle program is in the set, or would be if its cells
+// came back.
 func (w *WorkingSet) Inside(p *Program) bool {
+	at, ok := w.find(p.Tenant)
+	if !ok {
+		return true
+	}
 	w.divide()
-	return w.part(p.Tenant).inside(p)
+	return w.parts[at].inside(w.place(p))
 }
 
 // Victim implements Policy.
@@ -184,7 +198,7 @@ func (w *WorkingSet) Victim(programs.Time) *Program {
 	var outside, idle, waiting *Program
 	for _, t := range w.parts {
 		for _, p := range [...]*Program{first(&t.idle), first(&t.queued)} {
-			if p != nil && !t.inside(p) {
+			if p != nil && !t.inside(memberOf(p).seat.Rank()) {
 				outside = later(outside, p)
 			}
 		}

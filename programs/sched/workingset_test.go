@@ -8,6 +8,29 @@ import (
 	"github.com/interlude-run/interlude/programs/sched"
 )
 
+// TestATenantWithoutMemoryHasNoPart: it comes back with a turn.
+func TestATenantWithoutMemoryHasNoPart(t *testing.T) {
+	w := sched.NewInterlude(sched.Env{Pool: func() programs.Tokens { return 1000 }}).(*sched.WorkingSet)
+	p := &sched.Program{ID: "p", Tenant: "t", Phase: programs.Interlude, Cells: 10, Capacity: 32}
+	w.Put(0, p)
+	if w.Tenants() != 1 || w.Victim(0) != p {
+		t.Fatalf("of one that has memory there are %d parts", w.Tenants())
+	}
+	p.Cells, p.Capacity = 0, 0
+	w.Put(0, p)
+	if got := w.Tenants(); got != 0 {
+		t.Errorf("of one that has lost its memory there are %d parts", got)
+	}
+	if !w.Inside(p) {
+		t.Error("where nobody has memory, it is outside")
+	}
+	p.Phase, p.Turn = programs.Active, sched.Turn{Phase: programs.Waiting, Context: 10}
+	w.Put(0, p)
+	if got := w.Next(0, false); got != p {
+		t.Errorf("it came back, and next is %v", got)
+	}
+}
+
 // TestATenantGoesWithItsLastProgram has many come and go beside one that stays.
 func TestATenantGoesWithItsLastProgram(t *testing.T) {
 	w := sched.NewInterlude(sched.Env{Pool: func() programs.Tokens { return 1000 }}).(*sched.WorkingSet)
