@@ -101,8 +101,9 @@ type foretold struct {
 	prompt programs.Tokens // of the first turn
 	work   float64         // seconds of the engine, in all
 	turn   float64         // and for a turn of its kind
-	done   float64
-	said   *said // nil before the client says something
+	done   float64 // of it, what sub-agents were foretold included
+	handed float64 // of that, to sub-agents since the last turn was over
+	said   *said   // nil before the client says something
 }
 
 // left is the work that a program has left, the turn that has arrived with it, in
@@ -138,12 +139,14 @@ func (m *Machine) expectWork(p *program, ev *TurnArrived) {
 	p.Work.Left = max(programs.Seconds(left), 1)
 }
 
-// adopt gives a sub-agent its parent's place in the order, as the parent waits for it, and
-// at its cost: for each second of work that the sub-agent is foretold, the parent's place,
-// and so that of the next one, is adoptionCost later, though not later than now. So the name
-// of an old program carries no more work forward than its age is worth:
+// adopt gives a sub-agent its parent's place in the order, as the parent waits for it: its
+// work is the parent's. It counts as the parent's when kinds of programs are learnt, so that
+// what a program is foretold is the work of it and its sub-agents. What they have beyond that
+// is at the parent's cost: for each second of it the parent's place, and so that of the next
+// one, is adoptionCost later, though not later than now. So the name of an old program carries
+// no more work forward than its kind has, and than its age is worth:
 //
-//	age 1 h, sub-agents of 10 s each:   3600 / (30·10) = 12 of them before it is used up
+//	foretold 60 s, age 1 h, sub-agents of 10 s each:   60/10 + 3600/(30·10) = 18 of them
 func (m *Machine) adopt(p *program, id programs.ProgramID) {
 	parent := m.programs[id]
 	if parent == nil || parent == p || parent.Tenant != p.Tenant {
@@ -151,7 +154,10 @@ func (m *Machine) adopt(p *program, id programs.ProgramID) {
 	}
 	p.Arrived = min(p.Arrived, parent.Arrived)
 	p.Place = min(p.Place, parent.Place)
-	parent.Place = max(parent.Place, min(m.now, parent.Place.Add(programs.Seconds(adoptionCost*p.foretold.work))))
+	f, work := &parent.foretold, p.foretold.work
+	beyond := min(work, max(0, f.done+work-f.work))
+	f.done, f.handed = f.done+work, f.handed+work
+	parent.Place = max(parent.Place, min(m.now, parent.Place.Add(programs.Seconds(adoptionCost*beyond))))
 }
 
 // adoptionCost is in seconds of place a second of work, what a second of work that is left
@@ -164,8 +170,10 @@ func (m *Machine) turnDone(p *program) {
 	t := &p.state
 	prompt := p.Turn.Context - t.usage.Generated
 	cost := m.speed.compute(min(t.keep, prompt), prompt) + float64(t.usage.Generated)*m.speed.decodeAlone(p.Turn.Context)
-	p.foretold.done += cost
-	m.remaining.turnOver(p.foretold.kind, p.Turns, cost)
+	f := &p.foretold
+	f.done += cost
+	m.remaining.turnOver(f.kind, p.Turns, cost+f.handed)
+	f.handed = 0
 }
 
 // workDone takes in what a program that has ended had to do in all.

@@ -139,3 +139,61 @@ func (c *client) rankAnew(m *Machine, tenants []programs.TenantID, r *rand.Rand,
 	}
 	c.rank = c.arrived + 30*left
 }
+
+// TestAnOldNameCarriesFewStrangersForward: who names an hour old program as the parent of
+// strangers has of them go first what the program was foretold, and what its age is worth.
+func TestAnOldNameCarriesFewStrangersForward(t *testing.T) {
+	const hour = programs.Time(programs.Hour)
+	for _, c := range []struct {
+		foretold, each float64 // seconds
+		first          int
+	}{
+		{60, 10, 6 + 3600/(30*10)},
+		{0, 10, 3600 / (30 * 10)},
+		{60, 90, 2}, // at 30·30 s of the age, and 30·90
+	} {
+		parent := &program{foretold: foretold{work: c.foretold}}
+		m := &Machine{now: hour, programs: map[programs.ProgramID]*program{"parent": parent}}
+		first := 0
+		for range 100 {
+			stranger := &program{foretold: foretold{work: c.each}}
+			stranger.Arrived, stranger.Place = hour, hour
+			if m.adopt(stranger, "parent"); stranger.Place < hour {
+				first++
+			}
+		}
+		if first != c.first {
+			t.Errorf("of a program that was foretold %v s, %d strangers of %v s go first, want %d", c.foretold, first, c.each, c.first)
+		}
+		if parent.Place != hour {
+			t.Errorf("and its own place is %v, want now", parent.Place)
+		}
+	}
+}
+
+// TestAFamilyIsForetoldWhole: what sub-agents are foretold is learnt as work of the parent's
+// kind.
+func TestAFamilyIsForetoldWhole(t *testing.T) {
+	foretell := func(children int) float64 {
+		m := &Machine{programs: map[programs.ProgramID]*program{}, speed: newSpeed(Rates{}, 512)}
+		kinds := kindName{tenant: "t"}
+		for range 50 {
+			p := &program{}
+			p.foretold.kind = m.remaining.kind(kinds)
+			p.ID = "parent"
+			m.programs["parent"] = p
+			for range children {
+				m.adopt(&program{foretold: foretold{work: 10}}, "parent")
+			}
+			p.Turn.Context, p.state.keep, p.Turns = 1000, 0, 1
+			m.turnDone(p)
+			m.workDone(p)
+		}
+		work, _ := m.remaining.foretell(m.remaining.kind(kinds), 0)
+		return work
+	}
+	alone, family := foretell(0), foretell(3)
+	if more := family - alone; more < 25 || more > 35 {
+		t.Errorf("a program is foretold %.1f s, and one with 30 s of sub-agents %.1f s", alone, family)
+	}
+}
