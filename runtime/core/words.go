@@ -101,9 +101,9 @@ type foretold struct {
 	prompt programs.Tokens // of the first turn
 	work   float64         // seconds of the engine, in all
 	turn   float64         // and for a turn of its kind
-	done   float64 // of it, what sub-agents were foretold included
-	handed float64 // of that, to sub-agents since the last turn was over
-	said   *said   // nil before the client says something
+	done   float64         // of it, what sub-agents were foretold included
+	handed float64         // of that, to sub-agents since the last turn was over
+	said   *said           // nil before the client says something
 }
 
 // left is the work that a program has left, the turn that has arrived with it, in
