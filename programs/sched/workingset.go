@@ -106,7 +106,7 @@ func (w *WorkingSet) Put(now programs.Time, p *Program) {
 	if p.Turn.Preempted && p.Waits() && !m.preempted {
 		w.resume = now.Add(w.rules.Pause)
 	}
-	m.preempted = p.Waits() && p.Turn.Preempted // noted once a preemption
+	m.preempted = p.Waits() && p.Turn.Preempted        // noted once a preemption
 	if p.Capacity == 0 && p.Phase != programs.Active { // it has no seat until it comes back
 		w.Drop(p)
 		return
