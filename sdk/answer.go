@@ -156,7 +156,7 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 			if err != nil {
 				continue // the stored one is asked for
 			}
-			return a.finish(r)
+			return a.ended(ctx, r)
 		case <-ask.C:
 			a.asked = true
 			ask.Reset(askEvery)
@@ -164,15 +164,30 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 			r, err := a.client.stored(bounded, a.id)
 			stop()
 			if err == nil {
-				return a.finish(r)
+				return a.ended(ctx, r)
 			}
 		case <-ctx.Done():
-			if ctx == a.ctx {
-				a.err = ctx.Err()
-			}
-			return "", true, fmt.Errorf("turn %s: %w", a.id, ctx.Err())
+			return "", true, a.gaveUp(ctx)
 		}
 	}
+}
+
+// ended takes the result in. That of a turn which the end of the context cancelled may come
+// before the end is noticed here, and tells the caller nothing new.
+func (a *Answer) ended(ctx context.Context, r *Result) (piece string, done bool, err error) {
+	piece, done, err = a.finish(r)
+	if ctx.Err() != nil && errors.Is(err, ErrCancelled) {
+		return "", true, a.gaveUp(ctx)
+	}
+	return piece, done, err
+}
+
+// gaveUp is the error of a context that has ended, for good where it is the answer's own.
+func (a *Answer) gaveUp(ctx context.Context) error {
+	if ctx == a.ctx {
+		a.err = ctx.Err()
+	}
+	return fmt.Errorf("turn %s: %w", a.id, ctx.Err())
 }
 
 // chunk returns what a chunk adds to the text that was shown.
