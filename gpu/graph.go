@@ -67,6 +67,14 @@ type itemShape struct {
 	sparse bool // the rows are not consecutive positions: every row sees all n cells through its mask
 }
 
+// paced is the number of sequences of a step of decodes, else unpaced.
+func (s *shape) paced() int {
+	if len(s.items) != s.rows {
+		return unpaced
+	}
+	return s.rows
+}
+
 // key writes the shape as bytes, for the graph cache.
 func (s *shape) key(to []byte) []byte {
 	put := func(vs ...int) {

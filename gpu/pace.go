@@ -38,10 +38,14 @@ func newPace(threads int) pace {
 	return pace{all: threads, chosen: threads, running: threads, wait: firstWait}
 }
 
-// next is the number of threads for a step of rows rows.
+// unpaced, in place of a number of rows, is work whose cost says nothing about
+// decodes: a prefill, however short, or cells that are moved.
+const unpaced = 0
+
+// next is the number of threads for a decode of rows sequences.
 func (p *pace) next(rows int) int {
 	p.running = p.chosen
-	if rows > pacedRows || p.usual[rows] == 0 || p.all == 1 {
+	if rows == unpaced || rows > pacedRows || p.usual[rows] == 0 || p.all == 1 {
 		return p.running
 	}
 	if p.since++; p.since > p.wait || p.wins > 0 {
@@ -68,10 +72,10 @@ func (p *pace) probe() int {
 	return p.chosen - 1
 }
 
-// took records what the step cost.
+// took records what the step cost, if it was done.
 func (p *pace) took(rows int, d time.Duration) {
 	switch {
-	case rows > pacedRows:
+	case rows == unpaced || rows > pacedRows:
 	case p.running != p.chosen:
 		p.probed(rows, d)
 	default:

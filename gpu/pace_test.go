@@ -1,8 +1,14 @@
 package gpu
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/gpu/internal/fixture"
+	"github.com/interlude-run/interlude/gpu/internal/ggml"
+	"github.com/interlude-run/interlude/gpu/internal/synth"
 )
 
 // step runs one step of a single row whose cost depends on the threads.
@@ -94,5 +100,42 @@ func TestPaceLeavesPrefillsAlone(t *testing.T) {
 			t.Fatalf("a prefill runs on %d threads", n)
 		}
 		p.took(200, time.Duration(i%9+1)*time.Second)
+	}
+}
+
+// What is not a decode, or was not done, says nothing about decodes: an interrupted
+// probe is no fast one.
+func TestPaceLearnsFromDecodesThatWereDone(t *testing.T) {
+	e := openSmall(t, synth.Options{}, Options{})
+	lib := *e.lib
+	e.lib = &lib
+	var status ggml.Status
+	lib.Compute = func(b ggml.Backend, g ggml.Graph) ggml.Status {
+		if status == ggml.StatusSuccess {
+			return fixture.Libraries(t).Compute(b, g)
+		}
+		return status
+	}
+	must(e.New(1) == nil && e.Reserve(1, 256) == nil && e.New(2) == nil && e.Reserve(2, 256) == nil, "no room for a test")
+	step := func(n int) error {
+		return e.Step([]engine.Item{{Seq: 1, Tokens: prompt(n, 1)}}, make([]engine.Output, 1))
+	}
+	silent := func(what string, err error) {
+		t.Helper()
+		if err != nil && !errors.Is(err, engine.ErrInterrupted) {
+			t.Fatal(err)
+		}
+		if p := &e.threads.pace; p.usual != [pacedRows + 1]time.Duration{} || p.since != 0 || p.wins != 0 {
+			t.Errorf("%s taught the pace: %+v", what, *p)
+		}
+	}
+	silent("a short prefill", step(8))
+	silent("a transplant", e.Transplant(engine.Transplant{Src: 1, From: 1, N: 4, Dst: 2}))
+	silent("a recomputation", e.Recompute(1, []int{3, 4}, prompt(2, 1)))
+	status = ggml.StatusAborted
+	silent("an interrupted decode", step(1))
+	status = ggml.StatusSuccess
+	if err := step(1); err != nil || e.threads.pace.usual[1] == 0 {
+		t.Errorf("a decode taught nothing (%v)", err)
 	}
 }

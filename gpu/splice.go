@@ -189,7 +189,7 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	if !e.lib.AllocGraph(alloc, g) {
 		return fmt.Errorf("no memory to move %d cells", n)
 	}
-	return e.compute(g, n)
+	return e.compute(g, unpaced)
 }
 
 func pointers(ins []input) (ps []*input) {
@@ -249,7 +249,7 @@ func (e *Engine) recomputePiece(seq engine.Seq, s *sequence, positions []int, to
 		return err
 	}
 	e.fill(g, []engine.Item{{Seq: seq, Tokens: tokens}})
-	return e.compute(g.g, len(positions))
+	return e.compute(g.g, unpaced)
 }
 
 // Save copies cells to host memory, bit for bit: for every layer K, then V, each

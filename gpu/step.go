@@ -34,7 +34,7 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
 	}
 	e.fill(g, items)
-	if err := e.compute(g.g, g.shape.rows); err != nil {
+	if err := e.compute(g.g, g.shape.paced()); err != nil {
 		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
 	}
 	for i, s := range e.plan.seqs {
@@ -169,12 +169,12 @@ func (e *Engine) address(g *graph, s *sequence, row, position int) {
 	}
 }
 
-// compute runs a graph on the device.
+// compute runs a graph on the device; rows is for the threads' pace.
 func (e *Engine) compute(g ggml.Graph, rows int) error {
 	e.threads.begin(rows)
 	e.stopWord().Store(1)
 	status := e.lib.Compute(e.device.backend, g)
-	e.threads.end(rows)
+	e.threads.end(rows, status == ggml.StatusSuccess)
 	switch status {
 	case ggml.StatusSuccess:
 		return nil

@@ -69,7 +69,8 @@ func newThreads(d *device, o Options) (*threads, error) {
 	return t, nil
 }
 
-// begin readies the calling thread for a step of rows rows.
+// begin readies the calling thread for a step: a decode of rows sequences, or
+// unpaced work.
 func (t *threads) begin(rows int) {
 	if t.pool == 0 {
 		return
@@ -86,9 +87,10 @@ func (t *threads) begin(rows int) {
 	t.began = time.Now()
 }
 
-// end tells how the step went.
-func (t *threads) end(rows int) {
-	if t.pool != 0 {
+// end tells how the step went. One that was not done says nothing of what steps
+// cost.
+func (t *threads) end(rows int, done bool) {
+	if t.pool != 0 && done {
 		t.pace.took(rows, time.Since(t.began))
 	}
 }

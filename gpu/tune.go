@@ -221,7 +221,7 @@ func (e *Engine) timeLinear(n int) (time.Duration, error) {
 	best := time.Hour
 	for run, began := 0, time.Now(); run < 4 || run < 40 && time.Since(began) < 40*time.Millisecond; run++ {
 		start := time.Now()
-		if err := e.compute(g, slices.Max(probedRows)); err != nil {
+		if err := e.compute(g, unpaced); err != nil {
 			return 0, err
 		}
 		best = min(best, time.Since(start))
