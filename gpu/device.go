@@ -3,11 +3,13 @@ package gpu
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
+	"github.com/interlude-run/interlude/gpu/internal/interrupt"
 )
 
 // device is where the tensors live and the graphs run.
@@ -18,11 +20,12 @@ type device struct {
 	kind    string          // cpu, cuda or vulkan
 	host    bool            // tensors lie in memory that Go can read
 	repack  ggml.BufferType // where Q4_0 gets kernels over interleaved rows; 0: nowhere
+	stopCtx ggml.Context    // of the tensor that stops a graph
 }
 
 // openDevice opens the device that a user asked for. auto takes a graphics card
 // where the libraries have a backend for one that is there, else the CPU.
-func openDevice(lib *ggml.Lib, want string) (*device, error) {
+func openDevice(lib *ggml.Lib, want string, stop *interrupt.Switch) (*device, error) {
 	if want == "" || want == "auto" {
 		for _, kind := range []string{"cuda", "vulkan"} {
 			if d, err := openCard(lib, kind); err == nil {
@@ -40,6 +43,7 @@ func openDevice(lib *ggml.Lib, want string) (*device, error) {
 		variant := strings.TrimSuffix(strings.TrimPrefix(lib.CPU, "libggml-cpu-"), ".so")
 		d := &device{lib: lib, backend: b, name: "CPU (" + variant + " kernels)", kind: "cpu", host: true}
 		d.findRepack()
+		d.prepareStop(stop)
 		return d, nil
 	case "cuda", "vulkan":
 		return openCard(lib, want)
@@ -109,4 +113,19 @@ func (d *device) multiplies(t ggml.BufferType) bool {
 	return d.lib.DeviceSupports(d.lib.BackendDevice(d.backend), d.lib.MulMat(ctx, w, d.lib.NewTensor2(ctx, ggml.F32, 64, 1)))
 }
 
-func (d *device) close() { d.lib.BackendFree(d.backend) }
+// prepareStop lets the CPU backend ask between two operators whether it should go
+// on. The question is ggml_is_empty of a tensor whose first dimension says so, and
+// costs no call into Go. A card has no such question: it ends what it has begun.
+func (d *device) prepareStop(stop *interrupt.Switch) {
+	d.stopCtx = d.lib.Init(ggml.InitParams{MemSize: 2 * d.lib.TensorOverhead(), NoAlloc: true})
+	t := d.lib.NewTensor1(d.stopCtx, ggml.F32, 1)
+	stop.Attach((*atomic.Int64)(unsafe.Pointer(&t.Ne[0])))
+	d.lib.SetAbort(d.backend, d.lib.IsEmpty, unsafe.Pointer(t))
+}
+
+func (d *device) close() {
+	d.lib.BackendFree(d.backend)
+	if d.stopCtx != 0 {
+		d.lib.Free(d.stopCtx)
+	}
+}

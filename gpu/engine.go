@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +11,7 @@ import (
 	"github.com/interlude-run/interlude/gpu/engine"
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 	"github.com/interlude-run/interlude/gpu/internal/gguf"
+	"github.com/interlude-run/interlude/gpu/internal/interrupt"
 )
 
 // Errors of Open that callers branch on.
@@ -69,12 +69,13 @@ type Engine struct {
 	partial      *ggml.Tensor           // F32 [heads·headDim]
 	sums         map[int64]*ggml.Tensor // by width k of the input: F32 [k/32 padded, MaxStep], the block sums of one split product
 	kCopy, vCopy *ggml.Tensor           // F32 [headDim, MaxContext, kvHeads]
-	stop         *ggml.Tensor           // empty while the running step is to stop
 	plan         plan
 	hostLogits   []float32 // of a card, one row
 	vocab        *Vocab
-	broken       error
-	probing      int // layers of the graphs while forms of attention are compared; 0: all
+	broken       error // what every call answers once it is set
+	closed       bool
+	stop         *interrupt.Switch // never replaced: Interrupt may come at any time
+	probing      int               // layers of the graphs while forms of attention are compared; 0: all
 }
 
 // Open loads a model. The caller closes the engine.
@@ -100,7 +101,7 @@ func Open(o Options) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{lib: lib, hyper: h, vocab: vocab, options: o, scale: float32(1 / math.Sqrt(float64(h.headDim)))}
+	e := &Engine{lib: lib, hyper: h, vocab: vocab, options: o, stop: &interrupt.Switch{}, scale: float32(1 / math.Sqrt(float64(h.headDim)))}
 	defer func() {
 		if err != nil {
 			e.Close()
@@ -109,7 +110,7 @@ func Open(o Options) (_ *Engine, err error) {
 	if vocab.Size() != h.vocab {
 		return nil, fmt.Errorf("%d tokens in the vocabulary, %d in the embedding", vocab.Size(), h.vocab)
 	}
-	if e.device, err = openDevice(lib, o.Device); err != nil {
+	if e.device, err = openDevice(lib, o.Device, e.stop); err != nil {
 		return nil, err
 	}
 	if e.threads, err = newThreads(e.device, o); err != nil {
@@ -218,7 +219,6 @@ func (e *Engine) allocateOwn() error {
 	e.ownCtx = e.lib.Init(ggml.InitParams{MemSize: 16 * e.lib.TensorOverhead(), NoAlloc: true})
 	width := int64(h.heads * h.headDim)
 	var tensors []*ggml.Tensor
-	e.stop = e.lib.NewTensor1(e.ownCtx, ggml.F32, 1)
 	if e.device.host {
 		e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
 		e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
@@ -232,12 +232,11 @@ func (e *Engine) allocateOwn() error {
 		}
 		e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
 		e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
-		e.lib.SetAbort(e.device.backend, e.lib.IsEmpty, unsafe.Pointer(e.stop))
 	}
 	if !e.device.host {
 		return nil
 	}
-	tensors = append(tensors, e.stop, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy)
+	tensors = append(tensors, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy)
 	var err error
 	e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors)
 	return err
@@ -345,20 +344,17 @@ func (e *Engine) Memory() engine.Memory { return e.cache.memory() }
 // Check audits the cache.
 func (e *Engine) Check() error { return e.cache.check() }
 
-// Interrupt makes the running step, if there is one, return ErrInterrupted. Any
-// goroutine may call it. The CPU backend asks between two operators whether it
-// should go on; the question is ggml_is_empty of a tensor whose first dimension
-// says so, and costs no call into Go.
-func (e *Engine) Interrupt() {
-	if e.stop != nil {
-		e.stopWord().Store(0)
-	}
-}
-
-func (e *Engine) stopWord() *atomic.Int64 { return (*atomic.Int64)(unsafe.Pointer(&e.stop.Ne[0])) }
+// Interrupt makes the running step, if there is one, return ErrInterrupted: see
+// package gpu/engine. Any goroutine may call it, also when the engine is closed.
+func (e *Engine) Interrupt() { e.stop.Interrupt() }
 
 // Close gives all memory back. The libraries stay loaded.
 func (e *Engine) Close() error {
+	if e.closed {
+		return nil
+	}
+	e.closed, e.broken = true, fmt.Errorf("%w: it is closed", engine.ErrBroken)
+	e.stop.Close()
 	e.graphs.close()
 	if e.alloc != 0 {
 		e.lib.FreeAllocator(e.alloc)
@@ -379,6 +375,5 @@ func (e *Engine) Close() error {
 	if e.device != nil {
 		e.device.close()
 	}
-	*e = Engine{broken: engine.ErrBroken}
 	return nil
 }

@@ -29,18 +29,29 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 	if err := e.prepare(items, out); err != nil {
 		return err
 	}
-	g, err := e.graphFor(&e.plan.shape)
-	if err != nil {
-		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
+	e.stop.Begin()
+	g, err := e.run(items)
+	if asked := e.stop.End(); asked && err == nil {
+		err = engine.ErrInterrupted
 	}
-	e.fill(g, items)
-	if err := e.compute(g.g, g.shape.paced()); err != nil {
+	if err != nil {
 		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
 	}
 	for i, s := range e.plan.seqs {
 		s.len += len(items[i].Tokens)
 	}
 	return e.report(g, items, out)
+}
+
+// run computes what was prepared. K and V are written behind the written cells,
+// where nobody sees them until the lengths change.
+func (e *Engine) run(items []engine.Item) (*graph, error) {
+	g, err := e.graphFor(&e.plan.shape)
+	if err != nil {
+		return nil, err
+	}
+	e.fill(g, items)
+	return g, e.compute(g.g, g.shape.paced())
 }
 
 // prepare checks the items and lays out the rows of the step.
@@ -172,7 +183,6 @@ func (e *Engine) address(g *graph, s *sequence, row, position int) {
 // compute runs a graph on the device; rows is for the threads' pace.
 func (e *Engine) compute(g ggml.Graph, rows int) error {
 	e.threads.begin(rows)
-	e.stopWord().Store(1)
 	status := e.lib.Compute(e.device.backend, g)
 	e.threads.end(rows, status == ggml.StatusSuccess)
 	switch status {

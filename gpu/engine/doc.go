@@ -31,7 +31,14 @@
 // # Concurrency
 //
 // An engine has one owner goroutine, which makes every call. Interrupt and Pack
-// alone may be called from any goroutine.
+// alone may be called from any goroutine, Interrupt also while and after the
+// engine is closed.
+//
+// Interrupt concerns the running Step, and no other call: it then returns
+// ErrInterrupted and has changed nothing. A CPU stops within an operator's time.
+// A card has no way to stop what it has begun: it computes the step to its end,
+// and then the step is undone. An Interrupt that comes when no Step runs is
+// nothing.
 //
 // # Failure
 //
