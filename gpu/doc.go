@@ -28,6 +28,7 @@
 //	weights.go    tensors from the file, mapped or converted
 //	linear.go     matrices in the form that is multiplied fastest
 //	threads.go    the compute threads, and how they stand against neighbours
+//	priority.go   their priority, and the one that threads had before
 //	pace.go       how many of them a step gets
 //	tune.go       what is measured once per machine
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -80,6 +81,10 @@ type Engine struct {
 
 // Open loads a model. The caller closes the engine.
 func Open(o Options) (_ *Engine, err error) {
+	// The steps of the tuning raise the thread's priority, and a thread that Go
+	// starts from a raised one would inherit it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open %s: %w", o.Model, err)
@@ -140,7 +145,11 @@ func Open(o Options) (_ *Engine, err error) {
 	if err := e.reserveGraphs(); err != nil {
 		return nil, err
 	}
-	return e, e.tuneAttention()
+	if err := e.tuneAttention(); err != nil {
+		return nil, err
+	}
+	e.threads.lower()
+	return e, nil
 }
 
 // chooseLayout decides how cells are stored.
@@ -307,48 +316,92 @@ func (e *Engine) Geometry() engine.Geometry { return e.geo }
 // New, Fork, Reserve, Truncate and Release: see package gpu/engine.
 
 func (e *Engine) New(seq engine.Seq) error {
+	if e.broken != nil {
+		return engine.Wrap("new", seq, e.broken)
+	}
 	_, err := e.cache.create("new", seq)
 	return err
 }
 
-func (e *Engine) Reserve(seq engine.Seq, cells int) error { return e.cache.reserve(seq, cells) }
+func (e *Engine) Reserve(seq engine.Seq, cells int) error {
+	if e.broken != nil {
+		return engine.Wrap("reserve", seq, e.broken)
+	}
+	return e.cache.reserve(seq, cells)
+}
 
-func (e *Engine) Fork(src, dst engine.Seq, n int) error { return e.cache.fork(src, dst, n) }
+func (e *Engine) Fork(src, dst engine.Seq, n int) error {
+	if e.broken != nil {
+		return engine.Wrap("fork", src, e.broken)
+	}
+	return e.cache.fork(src, dst, n)
+}
 
-func (e *Engine) Truncate(seq engine.Seq, n int) error { return e.cache.truncate(seq, n) }
+func (e *Engine) Truncate(seq engine.Seq, n int) error {
+	if e.broken != nil {
+		return engine.Wrap("truncate", seq, e.broken)
+	}
+	return e.cache.truncate(seq, n)
+}
 
-func (e *Engine) Release(seq engine.Seq) error { return e.cache.release(seq) }
+func (e *Engine) Release(seq engine.Seq) error {
+	if e.broken != nil {
+		return engine.Wrap("release", seq, e.broken)
+	}
+	return e.cache.release(seq)
+}
+
+// get finds a sequence of an engine that is in order.
+func (e *Engine) get(op string, seq engine.Seq) (*sequence, error) {
+	if e.broken != nil {
+		return nil, engine.Wrap(op, seq, e.broken)
+	}
+	return e.cache.get(op, seq)
+}
 
 // Len is the number of cells written; −1 where there is no such sequence.
 func (e *Engine) Len(seq engine.Seq) int {
-	if s, ok := e.cache.seqs[seq]; ok {
-		return s.len
+	s, err := e.get("length of", seq)
+	if err != nil {
+		return -1
 	}
-	return -1
+	return s.len
 }
 
 // Capacity is the number of cells reserved; −1 where there is no such sequence.
 func (e *Engine) Capacity(seq engine.Seq) int {
-	if s, ok := e.cache.seqs[seq]; ok {
-		return s.capacity()
+	s, err := e.get("capacity of", seq)
+	if err != nil {
+		return -1
 	}
-	return -1
+	return s.capacity()
 }
 
 // Vocab is the model's vocabulary; it lives as long as the engine.
 func (e *Engine) Vocab() *Vocab { return e.vocab }
 
-// Memory is the pool as it stands.
-func (e *Engine) Memory() engine.Memory { return e.cache.memory() }
+// Memory is the pool as it stands; nothing when the engine is broken.
+func (e *Engine) Memory() engine.Memory {
+	if e.broken != nil {
+		return engine.Memory{}
+	}
+	return e.cache.memory()
+}
 
 // Check audits the cache.
-func (e *Engine) Check() error { return e.cache.check() }
+func (e *Engine) Check() error {
+	if e.broken != nil {
+		return e.broken
+	}
+	return e.cache.check()
+}
 
 // Interrupt makes the running step, if there is one, return ErrInterrupted: see
 // package gpu/engine. Any goroutine may call it, also when the engine is closed.
 func (e *Engine) Interrupt() { e.stop.Interrupt() }
 
-// Close gives all memory back. The libraries stay loaded.
+// Close gives all memory back; every call after it is refused. The libraries stay
+// loaded.
 func (e *Engine) Close() error {
 	if e.closed {
 		return nil

@@ -8,7 +8,7 @@ import (
 // SetSampling replaces how the tokens of a sequence are chosen: see package
 // gpu/engine. Its history is what the penalties begin with.
 func (e *Engine) SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error {
-	q, err := e.cache.get("set sampling of", seq)
+	q, err := e.get("set sampling of", seq)
 	if err != nil {
 		return err
 	}

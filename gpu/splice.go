@@ -12,11 +12,11 @@ import (
 // package gpu/engine. Keys are stored rotated, and rotations add, so a key moves
 // from position p to p′ by a rotation by p′−p.
 func (e *Engine) Transplant(t engine.Transplant) error {
-	src, err := e.cache.get("transplant from", t.Src)
+	src, err := e.get("transplant from", t.Src)
 	if err != nil {
 		return err
 	}
-	dst, err := e.cache.get("transplant to", t.Dst)
+	dst, err := e.get("transplant to", t.Dst)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (e *Engine) Transplant(t engine.Transplant) error {
 
 // AddDelta adds to the K and V of cells [from, from+n).
 func (e *Engine) AddDelta(seq engine.Seq, from, n int, d engine.KV) error {
-	s, err := e.cache.get("add delta to", seq)
+	s, err := e.get("add delta to", seq)
 	if err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func pointers(ins []input) (ps []*input) {
 // Recompute runs tokens at chosen positions through the layers over the existing
 // cells and overwrites their K and V: see package gpu/engine.
 func (e *Engine) Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
-	s, err := e.cache.get("recompute", seq)
+	s, err := e.get("recompute", seq)
 	if err != nil {
 		return err
 	}
@@ -255,7 +255,7 @@ func (e *Engine) recomputePiece(seq engine.Seq, s *sequence, positions []int, to
 // Save copies cells to host memory, bit for bit: for every layer K, then V, each
 // as its rows lie, n cells to a row.
 func (e *Engine) Save(seq engine.Seq, from, n int) (engine.Saved, error) {
-	s, err := e.cache.get("save", seq)
+	s, err := e.get("save", seq)
 	if err != nil {
 		return engine.Saved{}, err
 	}
@@ -267,7 +267,7 @@ func (e *Engine) Save(seq engine.Seq, from, n int) (engine.Saved, error) {
 
 // Load appends saved cells.
 func (e *Engine) Load(seq engine.Seq, saved engine.Saved) error {
-	s, err := e.cache.get("load", seq)
+	s, err := e.get("load", seq)
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ func (c *cache) runs(s *sequence, from int, saved engine.Saved, f func(r region,
 
 // Read returns the K and V of cells in the clear.
 func (e *Engine) Read(seq engine.Seq, cells []int) (engine.KV, error) {
-	s, err := e.cache.get("read", seq)
+	s, err := e.get("read", seq)
 	if err != nil {
 		return engine.KV{}, err
 	}

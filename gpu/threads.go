@@ -24,8 +24,9 @@ import (
 type threads struct {
 	device *device
 	pool   ggml.Threadpool
-	raised bool // the pool's workers run at raisedNice
-	caller int  // the thread whose priority was raised last
+	raised bool         // the pool's workers run at raisedNice
+	caller int          // the thread whose priority was raised last
+	holds  map[int]bool // threads that are raised on this engine's behalf
 	pace   pace
 	began  time.Time
 }
@@ -46,7 +47,7 @@ func newThreads(d *device, o Options) (*threads, error) {
 	if n < 0 || n > 512 {
 		return nil, fmt.Errorf("%d threads; there can be 1 to 512", n)
 	}
-	t := &threads{device: d, pace: newPace(n)}
+	t := &threads{device: d, pace: newPace(n), holds: map[int]bool{}}
 	if !d.host {
 		return t, nil
 	}
@@ -77,8 +78,7 @@ func (t *threads) begin(rows int) {
 	}
 	if t.raised {
 		if tid := unix.Gettid(); tid != t.caller {
-			unix.Setpriority(unix.PRIO_PROCESS, tid, raisedNice)
-			t.caller = tid
+			t.raise(tid)
 		}
 	}
 	if before := t.pace.running; t.pace.next(rows) != before {
@@ -95,8 +95,26 @@ func (t *threads) end(rows int, done bool) {
 	}
 }
 
+func (t *threads) raise(tid int) {
+	priorities.raise(tid, !t.holds[tid])
+	t.holds[tid] = true
+	t.caller = tid
+}
+
+// lower gives back the priority of every thread that steps have raised: Go hands
+// threads from one goroutine to another.
+func (t *threads) lower() {
+	for tid := range t.holds {
+		priorities.lower(tid)
+	}
+	clear(t.holds)
+	t.caller = 0
+}
+
 func (t *threads) close() {
+	t.lower()
 	if t.pool != 0 {
 		t.device.lib.ThreadpoolFree(t.pool)
+		t.pool = 0
 	}
 }

@@ -64,8 +64,7 @@ func newDevice(e Engine) *device {
 // each step, and one after the other while there is nothing else to do. A panic of the
 // engine is the end of its work, and an error to whoever ordered it.
 func (d *device) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runtime.LockOSThread() // and never unlocked: the engine has raised the thread's priority, which ends with it
 	defer close(d.done)
 	for {
 		w, more := d.next()
