@@ -31,6 +31,7 @@
 //	priority.go   their priority, and the one that threads had before
 //	pace.go       how many of them a step gets
 //	tune.go       what is measured once per machine
+//	tunefile.go   and kept from one start to the next
 //
 // # Adding an architecture
 //

@@ -46,15 +46,16 @@ type Options struct {
 // Engine computes steps over sequences of cells. Its methods keep the promises
 // of package gpu/engine.
 type Engine struct {
-	lib     *ggml.Lib
-	device  *device
-	hyper   *hyper
-	weights *weights
-	cache   *cache
-	geo     engine.Geometry
-	threads *threads
-	tuning  tuning
-	options Options
+	lib      *ggml.Lib
+	device   *device
+	hyper    *hyper
+	weights  *weights
+	cache    *cache
+	geo      engine.Geometry
+	threads  *threads
+	tuning   tuning
+	tuneFile tuneFile
+	options  Options
 
 	alloc    ggml.Allocator // intermediate results, shared by all graphs
 	graphs   graphCache
@@ -129,7 +130,7 @@ func Open(o Options) (_ *Engine, err error) {
 	if e.device.kind != "cpu" {
 		e.geo.Tile = tile
 	}
-	e.tuning = loadTuning(e)
+	e.tuneFile = newTuneFile(e, file)
 	if err := e.tuneWeights(file); err != nil {
 		return nil, err
 	}

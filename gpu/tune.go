@@ -1,11 +1,8 @@
 package gpu
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,14 +12,12 @@ import (
 	"github.com/interlude-run/interlude/gpu/internal/gguf"
 )
 
-// tuning is what was measured on this machine for models of one shape. Kernels
-// differ between processors by more than any rule of thumb could say, so the
-// candidates are run once, for a second, and the result is kept in a file.
+// tuning is how the engine computes, as far as there is a choice. Kernels differ
+// between processors by more than any rule of thumb could say, so the candidates
+// are run once, for a second, and the result is kept in a file.
 type tuning struct {
 	Weights   string // storage of matrices: a key of storages
-	FlashFrom int    // rows of a chunk from which flash attention over a copy is faster
-
-	path, key string
+	FlashFrom int    // rows of a chunk from which flash attention over a copy is used
 }
 
 // storages are the ways to store matrices that are compared. They keep what a
@@ -68,49 +63,6 @@ func (t *tuning) form(e *Engine, rows int) form {
 	return formFlashCopy
 }
 
-// loadTuning reads what an earlier start has measured. A file that cannot be
-// read is one that measures anew.
-func loadTuning(e *Engine) tuning {
-	h := e.hyper
-	t := tuning{path: e.options.TuneFile}
-	t.key = fmt.Sprintf("%s, %d threads, embd %d ffn %d heads %d/%d×%d, file %s",
-		e.device.name, e.threads.pace.all, h.embd, h.ffn, h.heads, h.kvHeads, h.headDim, filepath.Base(e.options.Model))
-	if t.path == "" {
-		return t
-	}
-	if data, err := os.ReadFile(t.path); err == nil {
-		all := map[string]tuning{}
-		if json.Unmarshal(data, &all) == nil {
-			t.Weights, t.FlashFrom = all[t.key].Weights, all[t.key].FlashFrom
-		}
-	}
-	if _, ok := storages[t.Weights]; !ok || t.FlashFrom < 2 {
-		t.Weights, t.FlashFrom = "", 0
-	}
-	return t
-}
-
-// save adds the measurements to the file. It is a cache: failing to write it
-// costs the next start a second.
-func (t *tuning) save() {
-	if t.path == "" {
-		return
-	}
-	all := map[string]tuning{}
-	if data, err := os.ReadFile(t.path); err == nil {
-		_ = json.Unmarshal(data, &all)
-	}
-	all[t.key] = *t
-	data, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return
-	}
-	tmp := fmt.Sprintf("%s.%d", t.path, os.Getpid())
-	if os.WriteFile(tmp, data, 0o644) == nil {
-		_ = os.Rename(tmp, t.path)
-	}
-}
-
 // tuneWeights decides how matrices are stored: as the user says, as an earlier
 // start found, or as the first layer runs fastest.
 func (e *Engine) tuneWeights(f *gguf.File) error {
@@ -121,33 +73,40 @@ func (e *Engine) tuneWeights(f *gguf.File) error {
 		e.tuning.Weights = mode
 		return nil
 	}
-	if e.tuning.Weights != "" {
+	if e.tuning.Weights = e.tuneFile.load().Weights; e.tuning.Weights != "" {
 		return nil
 	}
 	e.tuning.Weights = "file"
 	if !e.device.host {
 		return nil
 	}
-	best := 0.0
-	first := map[int]time.Duration{}
-	for _, name := range slices.Sorted(maps.Keys(storages)) { // "file" comes first
-		took, err := e.probeLinear(f, storages[name](e.device))
-		if err != nil {
+	took := map[string]map[int]time.Duration{}
+	for name := range storages {
+		var err error
+		if took[name], err = e.probeLinear(f, storages[name](e.device)); err != nil {
 			return err
 		}
+	}
+	e.tuning.Weights = fastestStorage(took)
+	e.tuneFile.save(measured{Weights: e.tuning.Weights})
+	return nil
+}
+
+// fastestStorage decides by what the linear maps of a layer take in each storage, by
+// the number of rows.
+func fastestStorage(took map[string]map[int]time.Duration) string {
+	best, chosen := 0.0, ""
+	for _, name := range slices.Sorted(maps.Keys(took)) { // "file" comes first
 		score := 0.0 // mean of the speeds relative to the file's own types
-		for n, d := range took {
-			if name == "file" {
-				first[n] = d
-			}
-			score += float64(first[n]) / float64(d)
+		for n, d := range took[name] {
+			score += float64(took["file"][n]) / float64(d)
 		}
 		// What takes more memory has to be worth it.
 		if score > best*1.03 {
-			best, e.tuning.Weights = score, name
+			best, chosen = score, name
 		}
 	}
-	return nil
+	return chosen
 }
 
 // probedRows are the batch sizes that storages are compared at: a decode, a
@@ -229,18 +188,24 @@ func (e *Engine) timeLinear(n int) (time.Duration, error) {
 	return best, nil
 }
 
+// usualFlashFrom stands in where nothing was measured.
+const usualFlashFrom = 64
+
+// flashSizes are the chunk sizes that forms of attention are compared at.
+var flashSizes = []int{16, 32, 64, 128, 256}
+
 // tuneAttention finds the chunk size from which flash attention over a copy of
 // the cells is faster than products over the cells themselves, on a context of a
-// thousand cells and the first two layers.
+// thousand cells and the first two layers. It measures only what this engine can
+// compute: all sizes, both ways.
 func (e *Engine) tuneAttention() error {
-	if e.tuning.FlashFrom > 0 {
+	if e.tuning.FlashFrom = e.tuneFile.load().FlashFrom; e.tuning.FlashFrom > 0 {
 		return nil
 	}
-	e.tuning.FlashFrom = 64
-	context, seq := min(1024, e.geo.MaxContext/2), engine.Seq(1)
-	sizes := []int{16, 32, 64, 128, 256}
-	most := min(slices.Max(sizes), e.geo.MaxStep)
-	if !e.cache.layout.transposed || e.geo.Bytes(context+most) > e.cache.memory().Free || context+most > e.geo.MaxContext {
+	e.tuning.FlashFrom = usualFlashFrom
+	context, seq, most := min(1024, e.geo.MaxContext/2), engine.Seq(1), slices.Max(flashSizes)
+	if !e.cache.layout.transposed || e.options.Deterministic || e.geo.MaxStep < most ||
+		e.geo.Bytes(context+most) > e.cache.memory().Free || context+most > e.geo.MaxContext {
 		return nil
 	}
 	if err := e.New(seq); err != nil {
@@ -253,27 +218,39 @@ func (e *Engine) tuneAttention() error {
 	e.cache.seqs[seq].len = context // of zeros
 	e.probing = 2
 	defer func() { e.probing = 0; e.graphs.close() }()
-	e.tuning.FlashFrom = 1 << 30
-	for _, n := range sizes {
-		if n > most {
-			break
+	from, err := firstFlash(func(n, from int) (time.Duration, error) {
+		e.tuning.FlashFrom = from
+		return e.timeChunk(seq, context, n)
+	})
+	if err != nil {
+		return err
+	}
+	e.tuning.FlashFrom = from
+	e.tuneFile.save(measured{FlashFrom: from})
+	return nil
+}
+
+// neverFlash is more rows than a step has.
+const neverFlash = 1 << 30
+
+// firstFlash decides from how many rows on flash attention is used: the first of the
+// sizes at which it is faster. took measures a chunk of n rows with flash attention
+// from so many rows on.
+func firstFlash(took func(n, from int) (time.Duration, error)) (int, error) {
+	for _, n := range flashSizes {
+		tiled, err := took(n, neverFlash)
+		if err != nil {
+			return 0, err
 		}
-		var took [2]time.Duration
-		for i, from := range []int{1 << 30, 2} {
-			e.tuning.FlashFrom = from
-			var err error
-			if took[i], err = e.timeChunk(seq, context, n); err != nil {
-				return err
-			}
+		flash, err := took(n, 2)
+		if err != nil {
+			return 0, err
 		}
-		e.tuning.FlashFrom = 1 << 30
-		if took[1] < took[0] {
-			e.tuning.FlashFrom = n
-			break
+		if flash < tiled {
+			return n, nil
 		}
 	}
-	e.tuning.save()
-	return nil
+	return neverFlash, nil
 }
 
 // timeChunk is the fastest of a few steps that append n tokens after the first
