@@ -291,8 +291,13 @@ func mapTensors(lib *ggml.Lib, tensors []*ggml.Tensor) ([]byte, ggml.Buffer, err
 }
 
 // reserveGraphs sizes the memory for intermediate results by the largest step,
-// so that it never moves: graphs that were built keep pointing into it.
+// so that it never moves: graphs that were built keep pointing into it. Those that
+// there are, and what memory they had, it gives up.
 func (e *Engine) reserveGraphs() error {
+	e.graphs.close()
+	if e.alloc != 0 {
+		e.lib.FreeAllocator(e.alloc)
+	}
 	e.alloc = e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
 	n := min(e.geo.MaxStep, e.geo.MaxContext)
 	s := shape{rows: n, outputs: 1, items: []itemShape{e.itemShape(n, 0)}}

@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
@@ -141,10 +142,14 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 		b.expand(g.logits)
 	}
 	if !e.lib.AllocGraph(e.alloc, g.g) {
-		return nil, fmt.Errorf("no memory for the intermediate results of %d rows", s.rows)
+		return nil, fmt.Errorf("%w of %d rows", errNoResults, s.rows)
 	}
 	return g, nil
 }
+
+// errNoResults leaves the allocator without memory: it gives up what it has before
+// it asks for more, and what other graphs point into is gone.
+var errNoResults = errors.New("no memory for the intermediate results")
 
 // computedLayers is the number of layers that graphs have: all, but for probes.
 func (e *Engine) computedLayers() int {

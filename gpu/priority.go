@@ -30,7 +30,7 @@ func (r *raisedThreads) raise(tid int, hold bool) {
 	t := r.of[tid]
 	if t == nil {
 		before, _ := unix.Getpriority(unix.PRIO_PROCESS, tid) // of a thread that lives: the caller's
-		t = &raisedThread{nice: 20 - before} // the system call counts from 20 down
+		t = &raisedThread{nice: 20 - before}                  // the system call counts from 20 down
 		r.of[tid] = t
 	}
 	if hold {

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -125,6 +126,12 @@ func (e *Engine) graphFor(s *shape) (*graph, error) {
 	own.items = append([]itemShape(nil), s.items...)
 	size := e.lib.AllocatorSize(e.alloc, 0)
 	g, err := e.buildGraph(own)
+	if errors.Is(err, errNoResults) {
+		if again := e.reserveGraphs(); again != nil {
+			e.broken = fmt.Errorf("%w: %w", engine.ErrBroken, again)
+			return nil, e.broken
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ type base struct {
 	NewGraph      func(ctx Context, size uint64, grads bool) Graph `c:"ggml_new_graph_custom"`
 	GraphOverhead func(size uint64, grads bool) uint64             `c:"ggml_graph_overhead_custom"`
 	Expand        func(g Graph, t *Tensor)                         `c:"ggml_build_forward_expand"`
+	GraphNodes    func(g Graph) int32                              `c:"ggml_graph_n_nodes"`
+	GraphNode     func(g Graph, i int32) *Tensor                   `c:"ggml_graph_node"`
+	OpName        func(t *Tensor) *byte                            `c:"ggml_op_desc"`
 	IsEmpty       uintptr                                          `c:"ggml_is_empty"` // bool (*)(const struct ggml_tensor *)
 
 	// memory
