@@ -21,6 +21,10 @@ type device struct {
 	host    bool            // tensors lie in memory that Go can read
 	repack  ggml.BufferType // where Q4_0 gets kernels over interleaved rows; 0: nowhere
 	stopCtx ggml.Context    // of the tensor that stops a graph
+
+	// supports tells whether the device computes a node; nil where it computes all.
+	// What a card does not, it ends the process for.
+	supports func(node *ggml.Tensor) bool
 }
 
 // openDevice opens the device that a user asked for. auto takes a graphics card
@@ -67,7 +71,10 @@ func openCard(lib *ggml.Lib, kind string) (*device, error) {
 		if b == 0 {
 			return nil, fmt.Errorf("%w: %s does not start on %s", ErrNoDevice, kind, ggml.GoString(lib.DeviceDescription(d)))
 		}
-		return &device{lib: lib, backend: b, name: ggml.GoString(lib.DeviceDescription(d)), kind: kind}, nil
+		return &device{
+			lib: lib, backend: b, name: ggml.GoString(lib.DeviceDescription(d)), kind: kind,
+			supports: func(node *ggml.Tensor) bool { return lib.DeviceSupports(d, node) },
+		}, nil
 	}
 	if !found {
 		need := map[string]string{
@@ -111,6 +118,32 @@ func (d *device) multiplies(t ggml.BufferType) bool {
 	}
 	defer d.lib.BufferFree(buf)
 	return d.lib.DeviceSupports(d.lib.BackendDevice(d.backend), d.lib.MulMat(ctx, w, d.lib.NewTensor2(ctx, ggml.F32, 64, 1)))
+}
+
+// check refuses a graph with a node that the device does not compute.
+func (d *device) check(g ggml.Graph) error {
+	if d.supports == nil {
+		return nil
+	}
+	for i := range d.lib.GraphNodes(g) {
+		node := d.lib.GraphNode(g, i)
+		if d.supports(node) {
+			continue
+		}
+		var from []string
+		for _, src := range node.Src {
+			if src != nil {
+				from = append(from, d.shape(src))
+			}
+		}
+		return fmt.Errorf("%w: %s does not compute %s of %s to %s", ErrUnsupported, d.name,
+			ggml.GoString(d.lib.OpName(node)), strings.Join(from, ", "), d.shape(node))
+	}
+	return nil
+}
+
+func (d *device) shape(t *ggml.Tensor) string {
+	return fmt.Sprintf("%s %v", ggml.GoString(d.lib.TypeName(t.Type)), trimOnes(t.Ne[:]))
 }
 
 // prepareStop lets the CPU backend ask between two operators whether it should go

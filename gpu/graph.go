@@ -141,6 +141,9 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 		b.SetOutput(g.logits)
 		b.expand(g.logits)
 	}
+	if err := e.device.check(g.g); err != nil {
+		return nil, err
+	}
 	if !e.lib.AllocGraph(e.alloc, g.g) {
 		return nil, fmt.Errorf("%w of %d rows", errNoResults, s.rows)
 	}

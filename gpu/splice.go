@@ -184,6 +184,9 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 		width := int64(values / vEach)
 		b.expand(b.SetRows(ctx, e.cache.v[i].tensor, b.Reshape2(ctx, v, width, int64(vEach*n)), vTo.t))
 	}
+	if err := e.device.check(g); err != nil {
+		return err
+	}
 	alloc := e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
 	defer e.lib.FreeAllocator(alloc)
 	if !e.lib.AllocGraph(alloc, g) {
