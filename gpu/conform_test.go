@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"os"
 	"testing"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -11,22 +12,33 @@ import (
 )
 
 // TestConformance holds the real engine to the suite that the fake passes, on a
-// small model, in each of its modes.
+// small model, in each of its modes. INTERLUDE_TEST_DEVICE names the device: cpu
+// (default), or cuda or vulkan, which have the row layout alone. Heads of 64 values
+// are what every kernel has.
 func TestConformance(t *testing.T) {
+	device := os.Getenv("INTERLUDE_TEST_DEVICE")
 	for _, c := range []struct {
 		name    string
+		weights ggml.Type
 		options Options
 		opts    gputest.Options
 	}{
-		// Kernels differ by the number of rows, and cells are rounded to 8 bits.
-		{"default", Options{Weights: "packed"}, gputest.Options{Logits: 0.05, KV: 0.08, Copy: 0.01, Rotate: 0.02, Delta: 0.02}},
-		{"weights as in the file", Options{Weights: "file"}, gputest.Options{Logits: 0.05, KV: 0.08, Copy: 0.01, Rotate: 0.02, Delta: 0.02}},
+		{"default", ggml.Q4_1, Options{Weights: "packed"}, gputest.Rounded},
+		{"weights as in the file", ggml.Q4_1, Options{Weights: "file"}, gputest.Rounded},
 		// Every row is computed one way: contexts are equal to the bit.
-		{"deterministic", Options{Weights: "packed", Deterministic: true}, gputest.Options{Copy: 0.01, Rotate: 0.02, Delta: 0.02}},
-		{"row layout", Options{Weights: "file", Layout: "rows"}, gputest.Options{Logits: 0.05, KV: 0.08, Copy: 0.002, Rotate: 0.005, Delta: 0.005}},
+		{"deterministic", ggml.Q4_1, Options{Weights: "packed", Deterministic: true}, gputest.Options{Copy: 0.002, Rotate: 0.015, Delta: 0.015}},
+		// Keys are halves; the weights still have activations rounded.
+		{"row layout", ggml.Q4_1, Options{Weights: "file", Layout: "rows"}, gputest.Options{Logits: 0.05, KV: 0.06, Copy: 0.002, Rotate: 0.003, Delta: 0.003}},
+		// Nothing is rounded to 8 bits.
+		{"halves", ggml.F16, Options{Weights: "file", KType: "f16"}, gputest.Options{Logits: 0.005, KV: 0.008, Copy: 0.002, Rotate: 0.003, Delta: 0.003}},
+		{"halves in rows", ggml.F16, Options{Weights: "file", Layout: "rows"}, gputest.Options{Logits: 0.005, KV: 0.008, Copy: 0.002, Rotate: 0.003, Delta: 0.003}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := openSmall(t, synth.Options{Type: ggml.Q4_1, Layers: 4, Embd: 256, HeadDim: 32, Heads: 8, KVHeads: 2, FFN: 1024, Context: 1024}, c.options)
+			c.options.Device = device
+			if device != "" && device != "cpu" && c.options.Layout != "rows" {
+				t.Skip("for the CPU alone")
+			}
+			e := openSmall(t, synth.Options{Type: c.weights, Layers: 4, Embd: 256, HeadDim: 64, Heads: 4, KVHeads: 2, FFN: 1024, Context: 1024}, c.options)
 			c.opts.End = e.vocab.EOS()
 			gputest.Conform(t, func(*testing.T) gputest.Engine { return e }, c.opts)
 		})
@@ -38,7 +50,10 @@ func TestConformance(t *testing.T) {
 func openSmall(t *testing.T, m synth.Options, o Options) *Engine {
 	t.Helper()
 	lib := fixture.Libraries(t)
-	o.Libraries, o.Device, o.Threads = lib.Dir, "cpu", 1 // a processor is left for who interrupts
+	o.Libraries, o.Threads = lib.Dir, 1 // a processor is left for who interrupts
+	if o.Device == "" {
+		o.Device = "cpu"
+	}
 	o.Model = synth.File(t, lib, m)
 	if o.span == 0 {
 		o.span = 64

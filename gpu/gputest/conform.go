@@ -32,6 +32,11 @@ type Options struct {
 	Walk int
 }
 
+// Rounded are the tolerances of an engine whose keys are rounded to 8 bits, and
+// whose products round their input so: kernels differ by the number of rows, and
+// what differs in the last bit of one layer may be another step of 127 in the next.
+var Rounded = Options{Logits: 0.05, KV: 0.06, Copy: 0.002, Rotate: 0.015, Delta: 0.015}
+
 // Conform holds an engine to the promises of package engine, one subtest each.
 // Every operation of every subtest is followed by Check and by a comparison of
 // all lengths, capacities and bytes with a naive ledger.
