@@ -40,13 +40,18 @@ type attention struct {
 }
 
 // mask is added to the scores of rows first…first+rows: 0 where a row sees a
-// cell, −∞ where not. A decode's is updated cell by cell.
+// cell, −∞ where not.
+//
+// Rows that follow one another see a cell more each. On the host such a mask is a
+// window on the cliff, which is zeros followed by −∞ and never changes: the window
+// begins so far before the edge as the first row sees cells, and each row one
+// element before the one above. Other masks are written for every step.
 type mask struct {
-	in      input // [n, rows], F32 for products, F16 for flash
-	first   int
-	rows    int
-	n       int
-	visible int // cells that the last binding left visible (one row)
+	in     input // [n, rows], F32 for products, F16 for flash
+	first  int
+	rows   int
+	n      int
+	window bool
 }
 
 // kvView is a view of K or V in the pool.
@@ -77,15 +82,21 @@ type sizedScores struct {
 func (a *attention) inputs(e *Engine, g *graph, s itemShape) {
 	a.shape = s
 	add := func(first, rows, n int) {
-		kind, repeat := ggml.F32, 1
+		m := mask{first: first, rows: rows, n: n, window: e.device.host && !s.sparse}
+		if s.form == formGrouped {
+			rows = e.hyper.heads // the softmax kernel has a row of the mask for each of the scores
+		}
+		kind := ggml.F32
 		if s.form == formFlash || s.form == formFlashCopy {
 			kind = ggml.F16
 		}
-		if s.form == formGrouped {
-			repeat = e.hyper.heads // the softmax kernel broadcasts over no head
+		m.in.t = g.lib.NewTensor2(g.ctx, kind, int64(n), int64(rows))
+		if m.window {
+			e.placeAt(m.in.t, e.cliff(kind), 0)
+		} else {
+			e.inputs.place(&m.in)
 		}
-		t := g.lib.NewTensor2(g.inCtx, kind, int64(n), int64(rows*repeat))
-		a.masks = append(a.masks, mask{in: input{t: t}, first: first, rows: rows, n: n, visible: -1})
+		a.masks = append(a.masks, m)
 	}
 	if s.form != formTiled {
 		add(0, s.rows, s.n)
@@ -307,10 +318,11 @@ func (a *attention) bind(e *Engine, s *sequence, n int) {
 		return
 	}
 	a.n = n
-	m := &a.masks[0]
-	m.n, m.visible = n, -1
-	m.in.t.Ne[0] = int64(n)
-	stride(m.in.t, int64(n))
+	a.masks[0].n = n
+	a.masks[0].in.t.Ne[0] = int64(n)
+	if !a.masks[0].window {
+		stride(a.masks[0].in.t, int64(n))
+	}
 	for i := range a.scores {
 		a.scores[i].size(e, n)
 	}
@@ -334,12 +346,12 @@ func (s *sizedScores) size(e *Engine, n int) {
 	}
 }
 
-// see fills the masks: row i of the item sees the cells up to positions[i].
+// see sets the masks: row i of the item sees the cells up to positions[i].
 func (a *attention) see(e *Engine, positions []int32) {
 	for i := range a.masks {
 		m := &a.masks[i]
-		if a.shape.form == formGrouped {
-			m.one(int(positions[0]) + 1)
+		if m.window {
+			m.look(e, int(positions[m.first])+1, a.shape.form == formGrouped)
 			continue
 		}
 		for r := range m.rows {
@@ -354,18 +366,16 @@ func (a *attention) see(e *Engine, positions []int32) {
 	}
 }
 
-// one is see for a decode: all heads see the same cells, and from one step to
-// the next a cell more, which is all that is written then.
-func (m *mask) one(visible int) {
-	from, to := min(m.visible, visible), max(m.visible, visible)
-	if m.visible < 0 {
-		from, to = 0, m.n
+// look moves the window so that its first row sees the first visible cells. The rows
+// of a decode are its heads, which all see the same. The strides are no sizes that
+// ggml would make a tensor of, and the kernels multiply by whatever they are.
+func (m *mask) look(e *Engine, visible int, same bool) {
+	t, size := m.in.t, m.in.t.Nb[0]
+	e.placeAt(t, e.cliff(t.Type), int(size)*(e.geo.MaxContext-visible))
+	t.Nb[1] = -size
+	if same {
+		t.Nb[1] = 0
 	}
-	data := m.in.floats()
-	for h := range int(m.in.t.Ne[1]) {
-		fill(data[h*m.n+from:h*m.n+to], visible-from, 0, negInf)
-	}
-	m.visible = visible
 }
 
 const halfNegInf = uint16(0xfc00)

@@ -16,6 +16,18 @@ func (e *Engine) Storage() string { return e.tuning.Weights }
 // WeightBytes is the memory that the model's tensors take.
 func (e *Engine) WeightBytes() int64 { return e.weights.bytes }
 
+// ScratchBytes is the memory that computing takes beside the weights and the pool,
+// as reserved; on the host the system gives it page by page when it is first used.
+// It is bounded by the geometry: inputs, masks, scores and copies of cells for the
+// largest step over the longest context, intermediate results, and the nodes of the
+// graphs that are kept.
+func (e *Engine) ScratchBytes() int64 {
+	if e.broken != nil {
+		return 0
+	}
+	return int64(e.lib.BufferSize(e.ownBuf)+e.lib.AllocatorSize(e.alloc, 0)) + e.graphs.bytes()
+}
+
 // Threads is the number of compute threads, of which contention may idle some.
 func (e *Engine) Threads() int { return e.threads.pace.all }
 

@@ -23,6 +23,8 @@
 //	arch*.go      what each architecture adds
 //	attention.go  the forms of attention and how they bind to cells
 //	graph.go      one step's graph
+//	input.go      what a step fills in, in memory that all graphs share
+//	graphcache.go the graphs that are kept
 //	step.go       a batch through a graph
 //	splice.go     cells moved between sequences and positions, with deltas
 //	weights.go    tensors from the file, mapped or converted
@@ -32,6 +34,14 @@
 //	pace.go       how many of them a step gets
 //	tune.go       what is measured once per machine
 //	tunefile.go   and kept from one start to the next
+//
+// # Memory
+//
+// Cells are paid for in the pool (Memory), weights are WeightBytes. All else that
+// computing takes is ScratchBytes: it is reserved by Open for the largest step over
+// the longest context, does not grow with the number of sequences or of shapes, and
+// on the host becomes real memory as far as it is used. Only the nodes of the graphs
+// that are kept come on top, and what a step with more than 64 outputs needs.
 //
 // # Adding an architecture
 //

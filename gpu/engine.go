@@ -71,6 +71,9 @@ type Engine struct {
 	partial      *ggml.Tensor           // F32 [heads·headDim]
 	sums         map[int64]*ggml.Tensor // by width k of the input: F32 [k/32 padded, MaxStep], the block sums of one split product
 	kCopy, vCopy *ggml.Tensor           // F32 [headDim, MaxContext, kvHeads]
+	cliffs       [2]*ggml.Tensor        // F32 and F16 [MaxContext + MaxStep + granule]: see mask
+	inputs       inputs
+	sparseRows   int // rows that a Recompute has masks for at a time
 	plan         plan
 	hostLogits   []float32 // of a card, one row
 	vocab        *Vocab
@@ -228,28 +231,56 @@ func (e *Engine) allocateOwn() error {
 	}
 	e.ownCtx = e.lib.Init(ggml.InitParams{MemSize: 16 * e.lib.TensorOverhead(), NoAlloc: true})
 	width := int64(h.heads * h.headDim)
-	var tensors []*ggml.Tensor
+	// On the host only the masks of a Recompute are written.
+	const sparseCells = 8 << 20
+	e.sparseRows = e.geo.MaxStep
 	if e.device.host {
-		e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
-		e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
-		e.partial = e.lib.NewTensor1(e.ownCtx, ggml.F32, width)
-		e.sums = map[int64]*ggml.Tensor{}
-		for _, k := range []int{h.embd, h.heads * h.headDim, h.ffn} {
-			if e.sums[int64(k)] == nil {
-				e.sums[int64(k)] = e.lib.NewTensor2(e.ownCtx, ggml.F32, paddedBlocks(int64(k)), int64(e.geo.MaxStep))
-				tensors = append(tensors, e.sums[int64(k)])
-			}
-		}
-		e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
-		e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
+		e.sparseRows = min(e.sparseRows, max(sparseCells/e.geo.MaxContext, 1))
 	}
+	size := e.inputBytes(e.sparseRows * e.geo.MaxContext)
+	e.inputs = inputs{where: e.lib.NewTensor1(e.ownCtx, ggml.F32, (size+3)/4), lib: e.lib}
 	if !e.device.host {
+		if e.ownBuf = e.lib.AllocTensors(e.ownCtx, e.device.backend); e.ownBuf == 0 {
+			return fmt.Errorf("no memory on %s for inputs of %d bytes", e.device.name, size)
+		}
+		e.inputs.mem = make([]byte, size)
 		return nil
 	}
-	tensors = append(tensors, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy)
+	var tensors []*ggml.Tensor
+	e.attnOut = e.lib.NewTensor2(e.ownCtx, ggml.F32, width, int64(e.geo.MaxStep))
+	e.scores = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(e.tileRows*h.heads)*maxN)
+	e.partial = e.lib.NewTensor1(e.ownCtx, ggml.F32, width)
+	e.sums = map[int64]*ggml.Tensor{}
+	for _, k := range []int{h.embd, h.heads * h.headDim, h.ffn} {
+		if e.sums[int64(k)] == nil {
+			e.sums[int64(k)] = e.lib.NewTensor2(e.ownCtx, ggml.F32, paddedBlocks(int64(k)), int64(e.geo.MaxStep))
+			tensors = append(tensors, e.sums[int64(k)])
+		}
+	}
+	e.kCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
+	e.vCopy = e.lib.NewTensor1(e.ownCtx, ggml.F32, int64(h.kvHeads*h.headDim)*maxN)
+	// A mask's last cell is at most a step and a granule behind what its first row sees.
+	edge := e.geo.MaxStep + granule
+	for i, kind := range []ggml.Type{ggml.F32, ggml.F16} {
+		e.cliffs[i] = e.lib.NewTensor1(e.ownCtx, kind, maxN+int64(edge))
+	}
+	tensors = append(tensors, e.inputs.where, e.attnOut, e.scores, e.partial, e.kCopy, e.vCopy, e.cliffs[0], e.cliffs[1])
 	var err error
-	e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors)
-	return err
+	if e.ownMem, e.ownBuf, err = mapTensors(e.lib, tensors); err != nil {
+		return err
+	}
+	e.inputs.mem = e.inputs.where.Bytes(int(size))
+	fill(e.cliffs[0].Floats(int(maxN) + edge)[maxN:], 0, 0, negInf)
+	fill(e.cliffs[1].Halves(int(maxN) + edge)[maxN:], 0, 0, halfNegInf)
+	return nil
+}
+
+// cliff is that of masks of a type.
+func (e *Engine) cliff(t ggml.Type) *ggml.Tensor {
+	if t == ggml.F16 {
+		return e.cliffs[1]
+	}
+	return e.cliffs[0]
 }
 
 // freeOwn is the opposite of allocateOwn.

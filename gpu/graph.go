@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 )
@@ -23,8 +24,7 @@ import (
 type graph struct {
 	lib     *ggml.Lib
 	ctx     ggml.Context
-	inCtx   ggml.Context
-	inBuf   ggml.Buffer
+	bytes   int // of the nodes
 	g       ggml.Graph
 	shape   shape
 	tokens  input        // I32 [rows]
@@ -66,6 +66,12 @@ type itemShape struct {
 	spans  int // extents that they lie in
 	form   form
 	sparse bool // the rows are not consecutive positions: every row sees all n cells through its mask
+}
+
+// positioned tells whether the graph is for one position in a prompt, which it has no
+// use beyond, unless another prompt is cut in the same places.
+func (s *shape) positioned() bool {
+	return slices.ContainsFunc(s.items, func(it itemShape) bool { return it.first >= 0 })
 }
 
 // paced is the number of sequences of a step of decodes, else unpaced.
@@ -117,15 +123,9 @@ func (e *Engine) buildGraph(s shape) (_ *graph, err error) {
 		}
 	}()
 	nodes, inputs := s.tensors(e.computedLayers(), e.tileRows)
-	size := uint64(nodes)*e.lib.TensorOverhead() + e.lib.GraphOverhead(uint64(nodes), false)
-	g.ctx = e.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true})
-	g.inCtx = e.lib.Init(ggml.InitParams{MemSize: uint64(inputs) * e.lib.TensorOverhead(), NoAlloc: true})
-	if g.ctx == 0 || g.inCtx == 0 {
-		return nil, fmt.Errorf("no memory for a graph of %d nodes", nodes)
-	}
-	if err := g.inputs(e); err != nil {
-		return nil, err
-	}
+	size := uint64(nodes+inputs)*e.lib.TensorOverhead() + e.lib.GraphOverhead(uint64(nodes), false)
+	g.ctx, g.bytes = e.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true}), int(size)
+	g.inputs(e)
 	g.g = e.lib.NewGraph(g.ctx, uint64(nodes), false)
 	b := &builder{Lib: e.lib, e: e, ctx: g.ctx, graph: g.g, hyper: e.hyper, pos: g.pos.t}
 
@@ -221,49 +221,37 @@ func (e *Engine) storeKV(b *builder, g *graph, l int, k, v *ggml.Tensor) {
 	b.expand(b.SetRows(b.ctx, e.cache.v[l].tensor, v, g.vRows.t))
 }
 
-// inputs creates what a step fills in, in memory of its own: the graph
-// allocator reuses inputs that it manages while a graph runs.
-func (g *graph) inputs(e *Engine) error {
+// inputs creates what a step fills in.
+func (g *graph) inputs(e *Engine) {
 	rows, padded, h := int64(g.shape.rows), int64(g.shape.paddedRows), e.hyper
 	perRow := int64(h.kvHeads)
 	if e.cache.layout.transposed {
 		perRow *= int64(h.headDim)
 	}
-	g.tokens.t = g.lib.NewTensor1(g.inCtx, ggml.I32, padded)
-	g.pos.t = g.lib.NewTensor1(g.inCtx, ggml.I32, padded)
-	g.kRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*int64(h.kvHeads))
-	g.vRows.t = g.lib.NewTensor1(g.inCtx, ggml.I64, rows*perRow)
-	if g.shape.outputs > 0 {
-		g.out.t = g.lib.NewTensor1(g.inCtx, ggml.I32, int64(g.shape.paddedOutputs))
+	e.inputs.begin()
+	for _, in := range []struct {
+		into *input
+		kind ggml.Type
+		n    int64
+	}{
+		{&g.tokens, ggml.I32, padded},
+		{&g.pos, ggml.I32, padded},
+		{&g.kRows, ggml.I64, rows * int64(h.kvHeads)},
+		{&g.vRows, ggml.I64, rows * perRow},
+		{&g.out, ggml.I32, int64(g.shape.paddedOutputs)},
+	} {
+		if in.n == 0 {
+			continue // no outputs
+		}
+		in.into.t = g.lib.NewTensor1(g.ctx, in.kind, in.n)
+		e.inputs.place(in.into)
 	}
 	for i := range g.items {
 		g.items[i].inputs(e, g, g.shape.items[i])
 	}
-	g.inBuf = g.lib.AllocTensors(g.inCtx, e.device.backend)
-	if g.inBuf == 0 {
-		return fmt.Errorf("no memory for the inputs of %d rows", rows)
-	}
-	for _, in := range []*input{&g.tokens, &g.pos, &g.kRows, &g.vRows, &g.out} {
-		in.attach(e.device)
-	}
-	clear(g.tokens.mem) // idle rows are token 0 at position 0
-	clear(g.pos.mem)
-	clear(g.out.mem)
-	for i := range g.items {
-		for j := range g.items[i].masks {
-			g.items[i].masks[j].in.attach(e.device)
-		}
-	}
-	return nil
 }
 
 func (g *graph) close() {
-	if g.inBuf != 0 {
-		g.lib.BufferFree(g.inBuf)
-	}
-	if g.inCtx != 0 {
-		g.lib.Free(g.inCtx)
-	}
 	if g.ctx != 0 {
 		g.lib.Free(g.ctx)
 	}

@@ -13,17 +13,47 @@ type input struct {
 	mem []byte
 }
 
-// attach gives the input its memory once the tensor has its own.
-func (in *input) attach(d *device) {
-	if in.t == nil {
-		return
+// inputs is the memory of all that steps fill in. All graphs share it, for a step
+// writes all of its inputs before it runs. It is no part of the graph allocator's,
+// which reuses the inputs that it manages while a graph runs.
+type inputs struct {
+	where *ggml.Tensor
+	mem   []byte // the same on the host, a copy of it for a card
+	used  int
+	lib   *ggml.Lib
+}
+
+// inputAlign is what every backend's kernels are content with.
+const inputAlign = 128
+
+// begin lays out the inputs of another graph, over those of the last.
+func (in *inputs) begin() { in.used = 0 }
+
+// place gives an input its memory. That there is enough for the largest step is for
+// inputBytes to know.
+func (in *inputs) place(i *input) {
+	n := int(in.lib.NumBytes(i.t))
+	must(in.used+n <= len(in.mem), "the inputs of a step are larger than their memory")
+	i.mem = in.mem[in.used : in.used+n : in.used+n]
+	i.t.Data, i.t.Buffer = unsafe.Add(in.where.Data, in.used), in.where.Buffer
+	in.used += (n + inputAlign - 1) / inputAlign * inputAlign
+}
+
+// inputBytes is what the inputs of the largest step take: for every row its token,
+// its position, perhaps its place among the outputs, and where its K and V go; and
+// masks of so many elements.
+func (e *Engine) inputBytes(maskCells int) int64 {
+	h, rows := e.hyper, int64(e.geo.MaxStep)
+	vRows := h.kvHeads
+	if e.device.host {
+		vRows *= h.headDim // where V is transposed
 	}
-	n := int(d.lib.NumBytes(in.t))
-	if d.host {
-		in.mem = in.t.Bytes(n)
-	} else {
-		in.mem = make([]byte, n)
+	perRow := int64(3*4 + 8*h.kvHeads + 8*vRows)
+	mask := int64(2)
+	if e.device.host {
+		mask = 4
 	}
+	return rows*(perRow+inputAlign) + 8*inputAlign + int64(maskCells)*mask
 }
 
 // send transfers the first n bytes to a card.

@@ -131,7 +131,12 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	defer e.lib.BufferFree(buf)
 	inputs := append(append([]*input{&pos, &kFrom, &kTo, &vFrom, &vTo}, pointers(dk)...), pointers(dv)...)
 	for _, in := range inputs {
-		in.attach(e.device)
+		n := int(e.lib.NumBytes(in.t))
+		if e.device.host {
+			in.mem = in.t.Bytes(n)
+		} else {
+			in.mem = make([]byte, n)
+		}
 	}
 
 	fill(pos.ints(), n, int32(shift), 0)
@@ -226,7 +231,7 @@ func (e *Engine) Recompute(seq engine.Seq, positions []int, tokens []engine.Toke
 		}
 	}
 	for len(positions) > 0 {
-		n := min(len(positions), e.geo.MaxStep)
+		n := min(len(positions), e.geo.MaxStep, e.sparseRows)
 		if err := e.recomputePiece(seq, s, positions[:n], tokens[:n]); err != nil {
 			return engine.Wrap("recompute", seq, err)
 		}

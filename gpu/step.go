@@ -163,6 +163,9 @@ func (e *Engine) fill(g *graph, items []engine.Item) {
 		g.items[i].bind(e, s, e.geo.Cells(int(at[len(at)-1])+1))
 		g.items[i].see(e, at)
 	}
+	clear(tokens[row:]) // idle rows are token 0 at position 0
+	clear(pos[row:])
+	clear(g.out.ints()[output:])
 	g.tokens.send(e.device, len(g.tokens.mem))
 	g.pos.send(e.device, len(g.pos.mem))
 	g.kRows.send(e.device, len(g.kRows.mem))
