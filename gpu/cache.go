@@ -25,6 +25,11 @@ import (
 //
 // so that one index addresses a cell in every layer, and attention reads each
 // head as one contiguous run.
+//
+// Kernels read whole granules, and a mask is no wall: −∞ added to a NaN is a NaN, and
+// so is 0 times one. So what an extent is given is cleared: behind its written cells
+// there are zeros, or what its own sequence wrote, and nobody reads what another
+// left behind.
 type cache struct {
 	geo    engine.Geometry
 	lib    *ggml.Lib
@@ -87,7 +92,7 @@ type extent struct {
 }
 
 // newCache reserves the pool. On a host backend the memory is mapped, not yet
-// touched: it reads as zeros, which the kernels need of cells never written.
+// touched.
 func newCache(d *device, geo engine.Geometry, l layout) (*cache, error) {
 	cells := geo.PoolBytes / geo.CellBytes / int64(geo.Granule) * int64(geo.Granule)
 	if cells == 0 {
@@ -224,6 +229,7 @@ func (c *cache) resize(s *sequence, i, n int) {
 		h, moves, ok := c.arena.Alloc(int64(n))
 		must(ok, "arena has no room that was counted as free")
 		c.move(moves)
+		c.zero(h, 0, n)
 		s.spans = append(s.spans, &extent{handle: h, cap: n, refs: 1})
 		return
 	}
@@ -240,7 +246,36 @@ func (c *cache) resize(s *sequence, i, n int) {
 		moves, ok := c.arena.Grow(e.handle, int64(n))
 		must(ok, "arena has no room that was counted as free")
 		c.move(moves)
+		c.zero(e.handle, e.cap, n)
 		c.restride(e, written, n)
+	}
+}
+
+// zero clears the memory of the cells [from, to) of an extent.
+func (c *cache) zero(h arena.Handle, from, to int) {
+	at := int(c.arena.Offset(h)) + from
+	for layer := range c.k {
+		c.k[layer].zero(at*c.layout.kCell, (to-from)*c.layout.kCell)
+		c.v[layer].zero(at*c.layout.vCell, (to-from)*c.layout.vCell)
+	}
+}
+
+// zeroTail clears what is read behind the n cells that a sequence keeps: the rest of
+// a granule, row by row.
+func (c *cache) zeroTail(s *sequence, n int) {
+	if n%c.geo.Granule == 0 {
+		return
+	}
+	i := c.spanAt(n)
+	x := s.spans[i]
+	from := n - c.spanStart(i)
+	for layer := range c.k {
+		for j, rows := range c.layout.rows() {
+			r, at := [...]region{c.k[layer], c.v[layer]}[j], int(c.arena.Offset(x.handle))*rows.cell()
+			for row := range rows.n {
+				r.zero(at+(row*x.cap+from)*rows.size, (x.cap-from)*rows.size)
+			}
+		}
 	}
 }
 
@@ -375,6 +410,7 @@ func (c *cache) truncate(id engine.Seq, n int) error {
 	case keep > 0:
 		s.len = n
 		c.resize(s, keep-1, rest)
+		c.zeroTail(s, n)
 	}
 	s.len = n
 	return nil

@@ -36,6 +36,15 @@ func (r region) move(to, from, n int) {
 	r.write(to, buf)
 }
 
+// zero clears n bytes.
+func (r region) zero(from, n int) {
+	if r.host != nil {
+		clear(r.host[from : from+n])
+		return
+	}
+	r.lib.TensorMemset(r.tensor, 0, uint64(from), uint64(n))
+}
+
 func (r region) read(dst []byte, from int) {
 	if r.host != nil {
 		copy(dst, r.host[from:])

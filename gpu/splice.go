@@ -76,6 +76,13 @@ func (e *Engine) checkDelta(d *engine.KV, n int) error {
 	if len(d.K) != want || len(d.V) != want {
 		return fmt.Errorf("%w: deltas of %d and %d values, expected %d", engine.ErrRange, len(d.K), len(d.V), want)
 	}
+	for _, values := range [][]float32{d.K, d.V} {
+		for i, v := range values {
+			if v-v != 0 { // NaN or infinite
+				return fmt.Errorf("%w: value %d of the deltas is %v", engine.ErrRange, i, v)
+			}
+		}
+	}
 	return nil
 }
 

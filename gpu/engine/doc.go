@@ -28,6 +28,14 @@
 // ⌈n⌉ is n rounded up to Geometry.Granule. The bytes that a set of sequences
 // occupies follow from Geometry alone (Geometry.Bytes, Geometry.Shared).
 //
+// # Between sequences
+//
+// What is in the cells of one sequence changes nothing that another one computes,
+// not by a bit: neither beside it in a step, nor in the same memory after it. Load
+// does not look at what it is given, so a damaged copy makes nonsense of its own
+// sequence, until that is cut before the damage; deltas that are no finite numbers
+// are refused with ErrRange.
+//
 // # Concurrency
 //
 // An engine has one owner goroutine, which makes every call. Interrupt and Pack

@@ -99,6 +99,10 @@ func promises() []promise {
 		{"recompute chosen positions", recomputeChosen},
 		{"shared cells are not written", sharedCellsNotWritten},
 
+		{"recycled cells are clean", recycledCellsAreClean},
+		{"damage is its owner's alone", damageIsItsOwnersAlone},
+		{"deltas are numbers", deltasAreNumbers},
+
 		{"greedy is the maximum", greedyIsMaximum},
 		{"bias forces a token", biasForces},
 		{"ends are told and can be ignored", endsToldAndIgnored},

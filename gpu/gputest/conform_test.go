@@ -15,6 +15,7 @@ type faulty struct {
 	*Fake
 	bug     bug
 	stuck   bool // an interrupt came
+	dirty   bool // damaged cells came
 	scratch []float32
 }
 
@@ -253,6 +254,46 @@ var bugs = []bug{
 				f.overwrite(seq, from-1, f.cell(seq, from))
 			}
 			return err
+		}},
+	{name: "cells are handed out as they were", caught: "recycled cells are clean",
+		load: func(f *faulty, seq engine.Seq, saved engine.Saved) error {
+			f.dirty = f.dirty || saved.Cells > 0 && saved.Data[0] == 0xff
+			return f.Fake.Load(seq, saved)
+		},
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for i := range out {
+				if f.dirty && out[i].Logits != nil {
+					out[i].Logits[0]++
+				}
+			}
+			return err
+		}},
+	{name: "damage spreads within a step", caught: "damage is its owner's alone",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for i := range items {
+				if first := f.cell(items[i].Seq, 0).kv[0]; err == nil && first != first && out[len(out)-1].Logits != nil {
+					out[len(out)-1].Logits[0] = first
+				}
+			}
+			return err
+		}},
+	{name: "truncate keeps the damage behind the cut", caught: "damage is its owner's alone",
+		truncate: func(f *faulty, seq engine.Seq, n int) error {
+			last := f.cell(seq, f.Len(seq)-1).kv[0]
+			err := f.Fake.Truncate(seq, n)
+			if last != last && n > 0 {
+				f.hurt(seq)
+			}
+			return err
+		}},
+	{name: "deltas may be anything", caught: "deltas are numbers",
+		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
+			if err := f.Fake.AddDelta(seq, from, n, d); len(d.K) != f.model.values()/2*n || len(d.V) != len(d.K) {
+				return err
+			}
+			return nil
 		}},
 	{name: "recompute sees the old cells", caught: "recompute everything",
 		recompute: func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error {

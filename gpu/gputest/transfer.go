@@ -199,6 +199,13 @@ func (f *Fake) fits(d engine.KV, n int) error {
 	if want := f.model.values() / 2 * n; len(d.K) != want || len(d.V) != want {
 		return fmt.Errorf("deltas of %d and %d values for %d cells, want %d: %w", len(d.K), len(d.V), n, want, engine.ErrRange)
 	}
+	for _, values := range [][]float32{d.K, d.V} {
+		for i, v := range values {
+			if v-v != 0 { // NaN or infinite
+				return fmt.Errorf("value %d of the deltas is %v: %w", i, v, engine.ErrRange)
+			}
+		}
+	}
 	return nil
 }
 

@@ -78,6 +78,7 @@ type base struct {
 	TensorAlloc      func(b Buffer, t *Tensor, addr unsafe.Pointer) Status     `c:"ggml_backend_tensor_alloc"`
 	TensorSet        func(t *Tensor, data unsafe.Pointer, offset, size uint64) `c:"ggml_backend_tensor_set"`
 	TensorGet        func(t *Tensor, data unsafe.Pointer, offset, size uint64) `c:"ggml_backend_tensor_get"`
+	TensorMemset     func(t *Tensor, value uint8, offset, size uint64)         `c:"ggml_backend_tensor_memset"`
 	HostBuffer       func(p unsafe.Pointer, size uint64) Buffer                `c:"ggml_backend_cpu_buffer_from_ptr"`
 
 	// backends
