@@ -2,6 +2,7 @@ package gpu
 
 import (
 	"fmt"
+	"math"
 	"unsafe"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -88,10 +89,10 @@ func (e *Engine) checkDelta(d *engine.KV, n int) error {
 
 // splice reads n cells of src from position from on, rotates their keys by shift
 // positions, adds the delta, and writes them to dst at position at, in pieces of
-// the size of a step.
+// the size of a step that lie in one extent of src.
 func (e *Engine) splice(src, dst *sequence, from, at, n, shift int, d *engine.KV) error {
 	for done := 0; done < n; {
-		piece := min(n-done, e.geo.MaxStep)
+		piece := min(n-done, e.geo.MaxStep, e.cache.spanEnd(e.cache.spanAt(from+done))-from-done)
 		if err := e.splicePiece(src, dst, from+done, at+done, piece, shift, d, done, n); err != nil {
 			return err
 		}
@@ -101,13 +102,19 @@ func (e *Engine) splice(src, dst *sequence, from, at, n, shift int, d *engine.KV
 }
 
 // splicePiece is one graph: for every layer get_rows → rope → add → set_rows for
-// K, and the same without the rotation for V.
+// K, and the same without the rotation for V. Rows to read are counted within the
+// extent, since ggml counts them in 32 bits.
 func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engine.KV, done, total int) error {
 	l := &e.cache.layout
 	heads, dim, values := int64(l.heads), int64(l.dim), l.heads*l.dim
 	vEach := l.heads // rows of V per cell
 	if l.transposed {
 		vEach = values
+	}
+	span := e.cache.spanAt(from)
+	x := src.spans[span]
+	if x.cap*vEach > math.MaxInt32 {
+		return fmt.Errorf("%w: to move cells of an extent of %d", ErrUnsupported, x.cap)
 	}
 	perLayer := 16
 	ctx := e.lib.Init(ggml.InitParams{
@@ -147,18 +154,15 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	}
 
 	fill(pos.ints(), n, int32(shift), 0)
+	first := from - e.cache.spanStart(span)
 	for i := range n {
-		from, strideFrom := e.cache.kIndex(src, from+i)
-		to, strideTo := e.cache.kIndex(dst, at+i)
+		to, stride := e.cache.kIndex(dst, at+i)
 		for h := range l.heads {
-			kFrom.ints()[i*l.heads+h], kTo.longs()[i*l.heads+h] = int32(from+h*strideFrom), int64(to+h*strideTo)
+			kFrom.ints()[i*l.heads+h], kTo.longs()[i*l.heads+h] = int32(h*x.cap+first+i), int64(to+h*stride)
 		}
-	}
-	for i := range n {
-		from, strideFrom := e.cache.vIndex(src, from+i)
-		to, strideTo := e.cache.vIndex(dst, at+i)
+		to, stride = e.cache.vIndex(dst, at+i)
 		for j := range vEach {
-			vFrom.ints()[i*vEach+j], vTo.longs()[i*vEach+j] = int32(from+j*strideFrom), int64(to+j*strideTo)
+			vFrom.ints()[i*vEach+j], vTo.longs()[i*vEach+j] = int32(j*x.cap+first+i), int64(to+j*stride)
 		}
 	}
 	for layer := range dk {
@@ -180,9 +184,13 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 
 	g := e.lib.NewGraph(ctx, uint64(e.geo.Layers*perLayer), false)
 	b := &builder{Lib: e.lib, e: e, ctx: ctx, graph: g, hyper: e.hyper}
+	begins := uint64(e.cache.arena.Offset(x.handle))
+	rows := func(t *ggml.Tensor, each, cell int) *ggml.Tensor {
+		return b.View2(ctx, t, t.Ne[0], int64(x.cap*each), t.Nb[1], begins*uint64(cell))
+	}
 	for i := range e.geo.Layers {
-		k := b.Reshape3(ctx, b.GetRows(ctx, e.cache.k[i].tensor, kFrom.t), dim, heads, int64(n))
-		v := b.Reshape3(ctx, b.GetRows(ctx, e.cache.v[i].tensor, vFrom.t), dim, heads, int64(n))
+		k := b.Reshape3(ctx, b.GetRows(ctx, rows(e.cache.k[i].tensor, l.heads, l.kCell), kFrom.t), dim, heads, int64(n))
+		v := b.Reshape3(ctx, b.GetRows(ctx, rows(e.cache.v[i].tensor, vEach, l.vCell), vFrom.t), dim, heads, int64(n))
 		if shift != 0 {
 			k = b.ropeBy(k, pos.t)
 		}
