@@ -95,7 +95,7 @@ type extent struct {
 // touched.
 func newCache(d *device, geo engine.Geometry, l layout) (*cache, error) {
 	cells := geo.PoolBytes / geo.CellBytes / int64(geo.Granule) * int64(geo.Granule)
-	if cells == 0 {
+	if cells <= 0 {
 		return nil, fmt.Errorf("a KV pool of %d bytes holds no %d cells of %d bytes; raise --kv-bytes", geo.PoolBytes, geo.Granule, geo.CellBytes)
 	}
 	c := &cache{

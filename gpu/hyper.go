@@ -47,24 +47,29 @@ func readHyper(f *gguf.File) (*hyper, error) {
 	var err error
 	uint := func(key string, otherwise, most int) int {
 		v, ok := f.Uint(name + "." + key)
+		there, is := f.Meta[name+"."+key]
 		switch {
+		case !ok && is: // a list has a value per layer
+			err = fmt.Errorf("%w: metadata %s.%s is %v, not a number", ErrUnsupported, name, key, there)
 		case !ok && otherwise > 0:
 			return otherwise
 		case !ok:
-			err = fmt.Errorf("metadata %s.%s is missing or not a number", name, key)
+			err = fmt.Errorf("metadata %s.%s is missing", name, key)
 		case v == 0 || v > uint64(most):
 			err = fmt.Errorf("metadata %s.%s is %d, outside 1…%d", name, key, v, most)
 		}
 		return int(v)
 	}
 	float := func(key string, otherwise float32) float32 {
-		if v, ok := f.Float(name + "." + key); ok {
-			if !(v > 0) || math.IsInf(v, 0) {
-				err = fmt.Errorf("metadata %s.%s is %v, not a positive number", name, key, v)
-			}
-			return float32(v)
+		there, is := f.Meta[name+"."+key]
+		if !is {
+			return otherwise
 		}
-		return otherwise
+		v, ok := f.Float(name + "." + key)
+		if !ok || !(v > 0) || math.IsInf(v, 0) {
+			err = fmt.Errorf("metadata %s.%s is %v, not a positive number", name, key, there)
+		}
+		return float32(v)
 	}
 	h.layers = uint("block_count", 0, 1024)
 	h.embd = uint("embedding_length", 0, 1<<16)
@@ -89,6 +94,11 @@ func readHyper(f *gguf.File) (*hyper, error) {
 			return nil, fmt.Errorf("%w: rope scaling %q; supported are none, linear and Llama 3's frequency factors", ErrUnsupported, kind)
 		}
 		h.ropeScale = 1 / float("rope.scaling.factor", 1)
+	}
+	if window, ok := f.Meta[name+".attention.sliding_window"]; ok {
+		if n, ok := f.Uint(name + ".attention.sliding_window"); !ok || n > 0 {
+			return nil, fmt.Errorf("%w: a sliding window (%s.attention.sliding_window is %v)", ErrUnsupported, name, window)
+		}
 	}
 	if experts, ok := f.Uint(name + ".expert_count"); ok && experts > 0 {
 		return nil, fmt.Errorf("%w: mixture of experts (%d experts)", ErrUnsupported, experts)

@@ -3,6 +3,7 @@ package gpu
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,7 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "weights", data: good, o: Options{Weights: "gold"}, says: "packed"},
 		{name: "key type", data: good, o: Options{KType: "q2"}, says: "q8_0"},
 		{name: "tiny pool", data: good, o: Options{KVBytes: 100}, says: "--kv-bytes"},
+		{name: "negative pool", data: good, o: Options{KVBytes: -1 << 30}, says: "--kv-bytes"},
 		{name: "threads", data: good, o: Options{Threads: -3}, says: "threads"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,5 +62,75 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %v; it should say %q and be %v", err, c.says, c.is)
 			}
 		})
+	}
+}
+
+// What a file says that its network is, and the graphs do not compute, is refused by
+// name.
+func TestOpenRefusesOtherNetworks(t *testing.T) {
+	lib := fixture.Libraries(t)
+	for _, c := range []struct {
+		extra map[string]any
+		says  string // empty: it opens
+	}{
+		{map[string]any{"attention.sliding_window": uint32(0), "expert_count": uint32(0), "rope.scaling.type": "none"}, ""},
+		{map[string]any{"attention.sliding_window": uint32(4096)}, "sliding window"},
+		{map[string]any{"attention.sliding_window": []int32{0, 512}}, "sliding window"},
+		{map[string]any{"expert_count": uint32(8), "expert_used_count": uint32(2)}, "mixture of experts"},
+		{map[string]any{"rope.scaling.type": "yarn", "rope.scaling.factor": float32(4)}, `rope scaling "yarn"`},
+		{map[string]any{"rope.scaling.type": "longrope"}, `rope scaling "longrope"`},
+		{map[string]any{"attention.value_length": uint32(8)}, "V heads of 8 values"},
+	} {
+		e, err := Open(Options{Libraries: lib.Dir, Device: "cpu", Weights: "file", Threads: 1, KVBytes: 16 << 20, Model: synth.File(t, lib, synth.Options{Extra: c.extra})})
+		if err == nil {
+			e.Close()
+		}
+		if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%v: got %v, which should say %q", c.extra, err, c.says)
+		}
+	}
+}
+
+// A value per layer is no number for all: a default in its place would be another
+// network.
+func TestHyperRefusesLists(t *testing.T) {
+	lib := fixture.Libraries(t)
+	good, err := gguf.Inspect(synth.File(t, lib, synth.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readHyper(good); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"attention.head_count_kv", "attention.head_count", "feed_forward_length", "rope.dimension_count", "rope.freq_base", "attention.layer_norm_rms_epsilon"} {
+		bad := *good
+		bad.Meta = maps.Clone(good.Meta)
+		bad.Meta["llama."+key] = []uint32{2, 1}
+		if _, err := readHyper(&bad); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("a list as %s: got %v", key, err)
+		}
+	}
+}
+
+// Where the buffer of interleaved rows cannot be had, Open says so.
+func TestOpenWithoutMemoryForPackedWeights(t *testing.T) {
+	lib := fixture.Libraries(t)
+	real, calls := lib.AllocTensorsType, 0
+	t.Cleanup(func() { lib.AllocTensorsType = real })
+	lib.AllocTensorsType = func(c ggml.Context, b ggml.BufferType) ggml.Buffer {
+		if calls++; calls == 1 {
+			return real(c, b) // of the question whether there are such kernels
+		}
+		return 0
+	}
+	e, err := Open(Options{Libraries: lib.Dir, Device: "cpu", Weights: "packed", Threads: 1, KVBytes: 16 << 20, Model: synth.File(t, lib, synth.Options{Type: ggml.Q4_1})})
+	switch {
+	case calls < 2:
+		t.Skip("this processor has no kernels over interleaved rows")
+	case err == nil:
+		e.Close()
+		t.Error("it opened")
+	case !strings.Contains(err.Error(), "interleaved"):
+		t.Errorf("got %v", err)
 	}
 }

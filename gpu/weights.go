@@ -37,7 +37,8 @@ type weights struct {
 	used    map[string]bool
 	jobs    []func() error // conversions that fill the tensors once they have memory
 	recipe  recipe
-	packed  bool // some matrices are in the repack buffer
+	packs   bool // some matrices go to the repack buffer
+	packed  bool // and are there
 }
 
 // recipe tells how a matrix of a type is stored: as it is, converted to another
@@ -76,9 +77,6 @@ func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err e
 	size := uint64(2*len(f.Tensors)+16) * d.lib.TensorOverhead()
 	w.ctx = d.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true})
 	w.packCtx = d.lib.Init(ggml.InitParams{MemSize: size, NoAlloc: true})
-	if w.ctx == 0 || w.packCtx == 0 {
-		return nil, fmt.Errorf("no memory for %d tensors", len(f.Tensors))
-	}
 	for _, t := range f.Tensors {
 		w.byName[t.Name] = t
 	}
@@ -250,6 +248,7 @@ func (w *weights) matrix(prefix string, m matrix) error {
 	case how.split:
 		w.planSplit(m.into, sources, k, total)
 	case how.pack:
+		w.packs = true
 		t := w.lib.NewTensor2(w.packCtx, how.kind, k, total)
 		m.into.plain = []*ggml.Tensor{t}
 		w.jobs = append(w.jobs, func() error {
@@ -266,6 +265,7 @@ func (w *weights) matrix(prefix string, m matrix) error {
 
 // planSplit: see linear.
 func (w *weights) planSplit(l *linear, sources []gguf.Tensor, k, rows int64) {
+	w.packs = true
 	kind := sources[0].Type
 	padded := paddedBlocks(k)
 	for range terms(kind) {
@@ -344,11 +344,14 @@ func (w *weights) allocate() error {
 		return fmt.Errorf("no memory on %s for the weights", w.device.name)
 	}
 	bufs := []ggml.Buffer{buf}
-	if w.device.repack != 0 {
-		if packed := w.lib.AllocTensorsType(w.packCtx, w.device.repack); packed != 0 {
-			bufs = append(bufs, packed)
-			w.packed = true
+	if w.packs {
+		packed := w.lib.AllocTensorsType(w.packCtx, w.device.repack)
+		if packed == 0 {
+			w.lib.BufferFree(buf)
+			return fmt.Errorf("no memory on %s for the interleaved weights", w.device.name)
 		}
+		bufs = append(bufs, packed)
+		w.packed = true
 	}
 	for _, b := range bufs {
 		w.lib.BufferSetUsage(b, usageWeights)

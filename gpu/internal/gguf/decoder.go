@@ -16,6 +16,8 @@ const (
 	maxHead   = 1 << 30 // bytes of metadata and tensor infos
 	maxString = 1 << 26
 	maxName   = 63 // bytes of a tensor's name, as ggml holds it
+
+	maxTensors = 1 << 16
 )
 
 // decoder reads the head of a file piece by piece. The first error stays in err
@@ -72,6 +74,9 @@ func (d *decoder) metadata(n uint64) map[string]any {
 
 // tensors reads n tensor infos. Their offsets are still those of the file.
 func (d *decoder) tensors(n uint64) []Tensor {
+	if n > maxTensors {
+		d.fail("%d tensors; there can be %d", n, maxTensors)
+	}
 	var ts []Tensor
 	seen := map[string]bool{}
 	for i := uint64(0); i < n && d.err == nil; i++ {

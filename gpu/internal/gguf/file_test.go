@@ -78,6 +78,7 @@ func TestRefuses(t *testing.T) {
 		"big-endian":          {func(p *parts) { p.version = 3 << 24 }, "version"},
 		"too many keys":       {func(p *parts) { p.keys = 1 << 60 }, "key"},
 		"too many tensors":    {func(p *parts) { p.tensors = 1 << 60 }, "tensor"},
+		"a million tensors":   {func(p *parts) { p.tensors = 1 << 20 }, "1048576 tensors"},
 		"alignment 48":        {func(p *parts) { p.alignment = uint32(48) }, "general.alignment"},
 		"alignment 0":         {func(p *parts) { p.alignment = uint32(0) }, "general.alignment"},
 		"alignment signed":    {func(p *parts) { p.alignment = int32(64) }, "general.alignment"},

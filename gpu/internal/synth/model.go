@@ -2,9 +2,11 @@ package synth
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"unsafe"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
@@ -30,6 +32,10 @@ type Options struct {
 	Splitter  string    // how BPE splits texts into words (gpt-2)
 	AddBOS    bool      // texts begin with BOS
 	Seed      uint64
+
+	// Extra is further metadata, by key within the architecture's. It is written
+	// last and says what the network is not.
+	Extra map[string]any
 }
 
 func (o Options) withDefaults() Options {
@@ -103,6 +109,9 @@ func (m *model) metadata() {
 	if m.RopeScale != 0 {
 		own("rope.scaling.type", "linear")
 		own("rope.scaling.factor", m.RopeScale)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Extra)) {
+		own(name, m.Extra[name])
 	}
 }
 
