@@ -89,7 +89,11 @@ func readHyper(f *gguf.File) (*hyper, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind, ok := f.String(name + ".rope.scaling.type"); ok && kind != "none" {
+	kind, ok := f.String(name + ".rope.scaling.type")
+	if _, scaled := f.Meta[name+".rope.scaling.factor"]; !ok && scaled {
+		kind = "linear" // as in files older than the other kinds
+	}
+	if kind != "" && kind != "none" {
 		if kind != "linear" {
 			return nil, fmt.Errorf("%w: rope scaling %q; supported are none, linear and Llama 3's frequency factors", ErrUnsupported, kind)
 		}

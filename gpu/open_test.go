@@ -92,8 +92,8 @@ func TestOpenRefusesOtherNetworks(t *testing.T) {
 }
 
 // A value per layer is no number for all: a default in its place would be another
-// network.
-func TestHyperRefusesLists(t *testing.T) {
+// network. A factor of rope scaling without its kind is linear, as for libllama.
+func TestHyperOfOddFiles(t *testing.T) {
 	lib := fixture.Libraries(t)
 	good, err := gguf.Inspect(synth.File(t, lib, synth.Options{}))
 	if err != nil {
@@ -101,6 +101,13 @@ func TestHyperRefusesLists(t *testing.T) {
 	}
 	if _, err := readHyper(good); err != nil {
 		t.Fatal(err)
+	}
+	scaled, err := gguf.Inspect(synth.File(t, lib, synth.Options{Extra: map[string]any{"rope.scaling.factor": float32(4)}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := readHyper(scaled); err != nil || h.ropeScale != 0.25 {
+		t.Errorf("a factor without a kind of scaling: got %+v, %v; want linear", h, err)
 	}
 	for _, key := range []string{"attention.head_count_kv", "attention.head_count", "feed_forward_length", "rope.dimension_count", "rope.freq_base", "attention.layer_norm_rms_epsilon"} {
 		bad := *good
