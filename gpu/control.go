@@ -2,6 +2,8 @@ package gpu
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 	"github.com/interlude-run/interlude/gpu/internal/gguf"
@@ -10,8 +12,15 @@ import (
 // Device tells for people what computes.
 func (e *Engine) Device() string { return e.device.name }
 
-// Storage tells how matrices are stored: file, q8_0 or packed.
-func (e *Engine) Storage() string { return e.tuning.Weights }
+// Storage tells how matrices are stored, by their types in the file: f16 file, q4_0 packed.
+func (e *Engine) Storage() string {
+	var all []string
+	for t, name := range e.storageNames() {
+		all = append(all, t+" "+name)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
 
 // WeightBytes is the memory that the model's tensors take.
 func (e *Engine) WeightBytes() int64 { return e.weights.bytes }

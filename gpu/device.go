@@ -16,11 +16,12 @@ import (
 type device struct {
 	lib     *ggml.Lib
 	backend ggml.Backend
-	name    string          // for people: "CPU (libggml-cpu-zen4.so)", "NVIDIA H100 …"
-	kind    string          // cpu, cuda or vulkan
-	host    bool            // tensors lie in memory that Go can read
-	repack  ggml.BufferType // where Q4_0 gets kernels over interleaved rows; 0: nowhere
-	stopCtx ggml.Context    // of the tensor that stops a graph
+	name    string             // for people: "CPU (libggml-cpu-zen4.so)", "NVIDIA H100 …"
+	kind    string             // cpu, cuda or vulkan
+	host    bool               // tensors lie in memory that Go can read
+	repack  ggml.BufferType    // where some types get kernels over interleaved rows, Q4_0 among them; 0: nowhere
+	packs   map[ggml.Type]bool // which
+	stopCtx ggml.Context       // of the tensor that stops a graph
 
 	// supports tells whether the device computes a node; nil where it computes all.
 	// What a card does not, it ends the process for.
@@ -86,8 +87,8 @@ func openCard(lib *ggml.Lib, kind string) (*device, error) {
 	return nil, fmt.Errorf("%w: the %s backend finds no card", ErrNoDevice, kind)
 }
 
-// findRepack looks for the CPU's buffer of interleaved rows and asks whether a
-// product with a Q4_0 matrix in it has a kernel on this processor.
+// findRepack looks for the CPU's buffer of interleaved rows and asks of which types a
+// product with a matrix in it has a kernel on this processor.
 func (d *device) findRepack() {
 	dev := d.lib.BackendDevice(d.backend)
 	list := d.lib.RegistryProc(d.lib.DeviceRegistry(dev), "ggml_backend_dev_get_extra_bufts")
@@ -100,24 +101,27 @@ func (d *device) findRepack() {
 		if t == 0 {
 			return
 		}
-		if ggml.GoString(d.lib.BufferTypeName(t)) == "CPU_REPACK" && d.multiplies(t) {
-			d.repack = t
+		if ggml.GoString(d.lib.BufferTypeName(t)) == "CPU_REPACK" && d.multiplies(t, ggml.Q4_0) {
+			d.repack, d.packs = t, map[ggml.Type]bool{}
+			for _, kind := range computable {
+				d.packs[kind] = d.multiplies(t, kind)
+			}
 			return
 		}
 	}
 }
 
-// multiplies asks whether a Q4_0 matrix in a buffer of type t can be multiplied.
-func (d *device) multiplies(t ggml.BufferType) bool {
+// multiplies asks whether a matrix in a buffer of type t can be multiplied.
+func (d *device) multiplies(t ggml.BufferType, kind ggml.Type) bool {
 	ctx := d.lib.Init(ggml.InitParams{MemSize: 8 * d.lib.TensorOverhead(), NoAlloc: true})
 	defer d.lib.Free(ctx)
-	w := d.lib.NewTensor2(ctx, ggml.Q4_0, 64, 64)
+	w := d.lib.NewTensor2(ctx, kind, 256, 64)
 	buf := d.lib.AllocTensorsType(ctx, t)
 	if buf == 0 {
 		return false
 	}
 	defer d.lib.BufferFree(buf)
-	return d.lib.DeviceSupports(d.lib.BackendDevice(d.backend), d.lib.MulMat(ctx, w, d.lib.NewTensor2(ctx, ggml.F32, 64, 1)))
+	return d.lib.DeviceSupports(d.lib.BackendDevice(d.backend), d.lib.MulMat(ctx, w, d.lib.NewTensor2(ctx, ggml.F32, 256, 1)))
 }
 
 // check refuses a graph with a node that the device does not compute.

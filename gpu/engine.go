@@ -137,7 +137,7 @@ func Open(o Options) (_ *Engine, err error) {
 	if err := e.tuneWeights(file); err != nil {
 		return nil, err
 	}
-	if e.weights, err = loadWeights(e.device, file, h, e.recipe(e.tuning.Weights)); err != nil {
+	if e.weights, err = loadWeights(e.device, file, h, e.storageOf); err != nil {
 		return nil, err
 	}
 	if e.cache, err = newCache(e.device, e.geo, l); err != nil {

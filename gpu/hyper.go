@@ -11,7 +11,6 @@ import (
 type hyper struct {
 	arch    architecture
 	name    string // general.name, for people
-	whole   bool   // layers is all that the file has
 	layers  int
 	embd    int // width of the residual stream
 	heads   int // query heads
@@ -41,7 +40,7 @@ func readHyper(f *gguf.File) (*hyper, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: architecture %q; supported are %s", ErrUnsupported, name, supportedArchitectures())
 	}
-	h := &hyper{arch: arch, whole: true}
+	h := &hyper{arch: arch}
 	h.name, _ = f.String("general.name")
 
 	var err error

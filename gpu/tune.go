@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,10 +15,10 @@ import (
 
 // tuning is how the engine computes, as far as there is a choice. Kernels differ
 // between processors by more than any rule of thumb could say, so the candidates
-// are run once, for a second, and the result is kept in a file.
+// are run once, for seconds, and the result is kept in a file.
 type tuning struct {
-	Weights   string // storage of matrices: a key of storages
-	FlashFrom int    // rows of a chunk from which flash attention over a copy is used
+	Storages  map[ggml.Type]string // of matrices, by their type in the file: a key of storages; "file" where there is none
+	FlashFrom int                  // rows of a chunk from which flash attention over a copy is used
 }
 
 // storages are the ways to store matrices that are compared. They keep what a
@@ -28,7 +29,7 @@ var storages = map[string]func(d *device) recipe{
 	"q8_0": func(*device) recipe {
 		return func(t ggml.Type) storage {
 			switch t {
-			case ggml.Q4_1, ggml.Q5_0, ggml.Q5_1:
+			case ggml.Q4_1, ggml.Q5_0, ggml.Q5_1, ggml.Q5_K, ggml.Q6_K:
 				return storage{kind: ggml.Q8_0}
 			}
 			return asInFile(t)
@@ -36,19 +37,28 @@ var storages = map[string]func(d *device) recipe{
 	},
 	"packed": func(d *device) recipe {
 		return func(t ggml.Type) storage {
+			_, splits := splits[t]
 			switch {
 			case d.repack == 0:
-			case terms(t) > 0:
-				return storage{kind: ggml.Q4_0, split: true}
-			case t == ggml.Q4_0:
-				return storage{kind: t, pack: true}
+			case d.packs[t]:
+				return storage{t, whole}
+			case splits:
+				return storage{t, inTerms}
+			case t == ggml.Q5_K || t == ggml.Q6_K:
+				return storage{ggml.Q8_0, inTerms}
 			}
 			return asInFile(t)
 		}
 	},
 }
 
-func (e *Engine) recipe(name string) recipe { return storages[name](e.device) }
+// storageOf is how matrices of a type are stored.
+func (e *Engine) storageOf(t ggml.Type) storage {
+	if name, ok := e.tuning.Storages[t]; ok {
+		return storages[name](e.device)(t)
+	}
+	return asInFile(t)
+}
 
 // form is the fastest form of attention for an item of so many rows.
 func (t *tuning) form(e *Engine, rows int) form {
@@ -64,40 +74,87 @@ func (t *tuning) form(e *Engine, rows int) form {
 }
 
 // tuneWeights decides how matrices are stored: as the user says, as an earlier
-// start found, or as the first layer runs fastest.
+// start found, or, type by type, as they are multiplied fastest.
 func (e *Engine) tuneWeights(f *gguf.File) error {
+	e.tuning.Storages = map[ggml.Type]string{}
+	byType := e.matrices(f)
 	if mode := e.options.Weights; mode != "" && mode != "auto" {
 		if _, ok := storages[mode]; !ok {
 			return fmt.Errorf("weights %q; there are auto, %s", mode, strings.Join(slices.Sorted(maps.Keys(storages)), ", "))
 		}
-		e.tuning.Weights = mode
-		return nil
-	}
-	if e.tuning.Weights = e.tuneFile.load().Weights; e.tuning.Weights != "" {
-		return nil
-	}
-	e.tuning.Weights = "file"
-	if !e.device.host {
-		return nil
-	}
-	took := map[string]map[int]time.Duration{}
-	for name := range storages {
-		var err error
-		if took[name], err = e.probeLinear(f, storages[name](e.device)); err != nil {
-			return err
+		for t := range byType {
+			e.tuning.Storages[t] = mode
 		}
+		return nil
 	}
-	e.tuning.Weights = fastestStorage(took)
-	e.tuneFile.save(measured{Weights: e.tuning.Weights})
+	known := e.tuneFile.load().Storages
+	for _, t := range slices.Sorted(maps.Keys(byType)) {
+		name, ok := known[e.typeName(t)]
+		if !ok {
+			var err error
+			if name, err = e.fastest(f, t, byType[t]); err != nil {
+				return err
+			}
+		}
+		e.tuning.Storages[t] = name
+	}
+	if e.device.host {
+		e.tuneFile.save(measured{Storages: e.storageNames()})
+	}
 	return nil
 }
 
-// fastestStorage decides by what the linear maps of a layer take in each storage, by
-// the number of rows.
+// matrices are the tensors of the file that are multiplied by, by their types.
+func (e *Engine) matrices(f *gguf.File) map[ggml.Type][]gguf.Tensor {
+	byType := map[ggml.Type][]gguf.Tensor{}
+	untied := slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool { return t.Name == "output.weight" })
+	for _, t := range f.Tensors {
+		if t.Name == "token_embd.weight" && untied {
+			continue // it is only looked up
+		}
+		if len(trimOnes(t.Dims)) == 2 {
+			byType[t.Type] = append(byType[t.Type], t)
+		}
+	}
+	return byType
+}
+
+func (e *Engine) typeName(t ggml.Type) string { return ggml.GoString(e.lib.TypeName(t)) }
+
+// storageNames are the storages by the names of types.
+func (e *Engine) storageNames() map[string]string {
+	names := map[string]string{}
+	for t, storage := range e.tuning.Storages {
+		names[e.typeName(t)] = storage
+	}
+	return names
+}
+
+// fastest is the storage in which the matrices, all of a type, are multiplied fastest.
+func (e *Engine) fastest(f *gguf.File, t ggml.Type, matrices []gguf.Tensor) (string, error) {
+	took, tried := map[string]map[int]time.Duration{}, []storage{}
+	for _, name := range slices.Sorted(maps.Keys(storages)) {
+		how := storages[name](e.device)
+		if !e.device.host || name != "file" && (how(t) == asInFile(t) || slices.Contains(tried, how(t))) {
+			continue
+		}
+		tried = append(tried, how(t))
+		var err error
+		if took[name], err = e.probe(f, matrices, how); err != nil {
+			return "", err
+		}
+	}
+	if len(took) < 2 {
+		return "file", nil
+	}
+	return fastestStorage(took), nil
+}
+
+// fastestStorage decides by what products take in each storage, by the number of rows.
 func fastestStorage(took map[string]map[int]time.Duration) string {
 	best, chosen := 0.0, ""
 	for _, name := range slices.Sorted(maps.Keys(took)) { // "file" comes first
-		score := 0.0 // mean of the speeds relative to the file's own types
+		score := 0.0 // mean of the speeds relative to the file's own type
 		for n, d := range took[name] {
 			score += float64(took["file"][n]) / float64(d)
 		}
@@ -113,16 +170,29 @@ func fastestStorage(took map[string]map[int]time.Duration) string {
 // batch of them, and a prefill.
 var probedRows = []int{1, 8, 128}
 
-// probeLinear times the linear maps of the first layer.
-func (e *Engine) probeLinear(f *gguf.File, r recipe) (map[int]time.Duration, error) {
-	one := *e.hyper
-	one.layers, one.whole = 1, false
-	w, err := loadWeights(e.device, f, &one, r)
+// probedWeights is how many weights are multiplied by one row, since a model is larger
+// than the caches; by n rows it is an nth of them, or one matrix.
+const probedWeights = 64 << 20
+
+// probe times products with matrices of one type that are stored in a way.
+func (e *Engine) probe(f *gguf.File, matrices []gguf.Tensor, how recipe) (map[int]time.Duration, error) {
+	sample := *f
+	sample.Tensors = e.sample(matrices)
+	var maps []linear
+	w, err := load(e.device, &sample, how, func(w *weights) error {
+		maps = make([]linear, len(sample.Tensors))
+		for i, t := range sample.Tensors {
+			if err := w.matrix("", matrix{&maps[i], int(t.Dims[0]), []part{{t.Name, int(t.Dims[1])}}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer w.close()
-	probe := &Engine{lib: e.lib, device: e.device, hyper: &one, weights: w, threads: e.threads, geo: e.geo, options: e.options}
+	probe := &Engine{lib: e.lib, device: e.device, hyper: e.hyper, weights: w, threads: e.threads, geo: e.geo, options: e.options}
 	probe.geo.MaxStep, probe.geo.MaxContext, probe.geo.Layers = slices.Max(probedRows), granule, 1
 	if err := probe.allocateOwn(); err != nil {
 		return nil, err
@@ -130,26 +200,42 @@ func (e *Engine) probeLinear(f *gguf.File, r recipe) (map[int]time.Duration, err
 	defer probe.freeOwn()
 	took := map[int]time.Duration{}
 	for _, n := range probedRows {
-		if took[n], err = probe.timeLinear(n); err != nil {
+		if took[n], err = probe.timeProducts(sample.Tensors, maps, n); err != nil {
 			return nil, err
 		}
 	}
 	return took, nil
 }
 
-// timeLinear is the fastest of a few runs of every linear map of layer 0 with n
-// rows.
-func (e *Engine) timeLinear(n int) (time.Duration, error) {
-	h, l := e.hyper, &e.weights.layers[0]
-	const nodes = 64
+// sample is some of the matrices, the smallest first, with a quarter of probedWeights at
+// most of each.
+func (e *Engine) sample(matrices []gguf.Tensor) (some []gguf.Tensor) {
+	left := int64(probedWeights)
+	for _, t := range slices.SortedStableFunc(slices.Values(matrices), func(a, b gguf.Tensor) int { return cmp.Compare(a.Size, b.Size) }) {
+		k, rows := t.Dims[0], t.Dims[1]
+		if most := probedWeights / 4 / k / 8 * 8; rows > most {
+			rows = max(most, 8)
+		}
+		if left -= k * rows; left < 0 && len(some) > 0 {
+			break
+		}
+		t.Dims, t.Size = []int64{k, rows}, rows*int64(e.lib.RowSize(t.Type, k))
+		some = append(some, t)
+	}
+	return some
+}
+
+// timeProducts is the fastest of a few runs of the products with n rows.
+func (e *Engine) timeProducts(matrices []gguf.Tensor, maps []linear, n int) (time.Duration, error) {
+	nodes := uint64(8*len(maps) + 8)
 	ctx := e.lib.Init(ggml.InitParams{MemSize: nodes*e.lib.TensorOverhead() + e.lib.GraphOverhead(nodes, false), NoAlloc: true})
-	inCtx := e.lib.Init(ggml.InitParams{MemSize: 4 * e.lib.TensorOverhead(), NoAlloc: true})
+	inCtx := e.lib.Init(ggml.InitParams{MemSize: uint64(len(maps)+1) * e.lib.TensorOverhead(), NoAlloc: true})
 	defer e.lib.Free(ctx)
 	defer e.lib.Free(inCtx)
-	inputs := map[int]*ggml.Tensor{}
-	for _, k := range []int{h.embd, h.heads * h.headDim, h.ffn} {
-		if inputs[k] == nil {
-			inputs[k] = e.lib.NewTensor2(inCtx, ggml.F32, int64(k), int64(n))
+	inputs := map[int64]*ggml.Tensor{}
+	for _, m := range matrices {
+		if k := m.Dims[0]; inputs[k] == nil {
+			inputs[k] = e.lib.NewTensor2(inCtx, ggml.F32, k, int64(n))
 		}
 	}
 	buf := e.lib.AllocTensors(inCtx, e.device.backend)
@@ -158,19 +244,19 @@ func (e *Engine) timeLinear(n int) (time.Duration, error) {
 	}
 	defer e.lib.BufferFree(buf)
 	for k, x := range inputs {
-		for i, v := 0, x.Floats(k*n); i < len(v); i++ {
+		for i, v := 0, x.Floats(int(k)*n); i < len(v); i++ {
 			v[i] = float32(i%13) - 6
 		}
 	}
 	g := e.lib.NewGraph(ctx, nodes, false)
-	b := &builder{Lib: e.lib, e: e, ctx: ctx, graph: g, hyper: h}
-	for _, m := range []struct {
-		l *linear
-		k int
-	}{{&l.qkv, h.embd}, {&l.wo, h.heads * h.headDim}, {&l.gateUp, h.embd}, {&l.down, h.ffn}} {
-		for _, y := range b.parts(m.l, inputs[m.k]) {
-			b.expand(y)
+	b := &builder{Lib: e.lib, e: e, ctx: ctx, graph: g, hyper: e.hyper}
+	left := int64(probedWeights / n)
+	for i := range maps {
+		k, rows := matrices[i].Dims[0], matrices[i].Dims[1]
+		if left -= k * rows; left < 0 && i > 0 {
+			break
 		}
+		b.expand(b.linear(&maps[i], inputs[k]))
 	}
 	alloc := e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
 	defer e.lib.FreeAllocator(alloc)

@@ -103,11 +103,11 @@ func TestTuneFileHasMeasurementsOnly(t *testing.T) {
 	if got := kept(); len(got) != 0 {
 		t.Fatalf("starts that measure nothing keep %+v", got)
 	}
-	if e := open(small, Options{Weights: "file"}); e.Storage() != "file" {
+	if e := open(small, Options{Weights: "file"}); e.Storage() != "q4_1 file" {
 		t.Errorf("weights are stored as %s", e.Storage())
 	}
 	first := kept()
-	if len(first) != 1 || first[0].Weights != "" || first[0].FlashFrom == 0 {
+	if len(first) != 1 || first[0].Storages != nil || first[0].FlashFrom == 0 {
 		t.Fatalf("a start whose user chose the storage keeps %+v", first)
 	}
 	for _, o := range []Options{{Weights: "file", Deterministic: true}, {Weights: "file", MaxStep: 128}} {
@@ -116,7 +116,7 @@ func TestTuneFileHasMeasurementsOnly(t *testing.T) {
 		}
 	}
 	auto := open(small, Options{})
-	if got := kept(); len(got) != 1 || got[0] != (measured{Weights: auto.Storage(), FlashFrom: first[0].FlashFrom}) {
+	if got := kept(); len(got) != 1 || !maps.Equal(got[0].Storages, auto.storageNames()) || got[0].FlashFrom != first[0].FlashFrom {
 		t.Errorf("after a start that measures the storage, %s, there is %+v", auto.Storage(), got)
 	}
 
@@ -131,15 +131,15 @@ func TestTuneFileHasMeasurementsOnly(t *testing.T) {
 
 func TestTuneFileOfNonsense(t *testing.T) {
 	f := tuneFile{filepath.Join(t.TempDir(), "tuning.json"), "key"}
-	for _, text := range []string{"", "{", `{"key":{"Weights":"gold","FlashFrom":-1}}`, `{"key":3}`} {
+	for _, text := range []string{"", "{", `{"key":{"Storages":{"q4_1":"gold"},"FlashFrom":-1}}`, `{"key":3}`} {
 		if err := os.WriteFile(f.path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if m := f.load(); m != (measured{}) {
+		if m := f.load(); len(m.Storages) > 0 || m.FlashFrom != 0 {
 			t.Errorf("%q is read as %+v", text, m)
 		}
 		f.save(measured{FlashFrom: 32})
-		if m := f.load(); m != (measured{FlashFrom: 32}) {
+		if m := f.load(); len(m.Storages) > 0 || m.FlashFrom != 32 {
 			t.Errorf("over %q, %+v was written", text, m)
 		}
 	}

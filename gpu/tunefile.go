@@ -3,6 +3,7 @@ package gpu
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -14,8 +15,8 @@ import (
 // measured is what was measured on this machine for models of one kind. A zero
 // field has not been: neither what a user chose nor a default is ever kept.
 type measured struct {
-	Weights   string `json:",omitempty"` // the fastest storage of matrices: a key of storages
-	FlashFrom int    `json:",omitempty"` // rows of a chunk from which flash attention over a copy is faster
+	Storages  map[string]string `json:",omitempty"` // the fastest storage of matrices, a key of storages, by their type in the file
+	FlashFrom int               `json:",omitempty"` // rows of a chunk from which flash attention over a copy is faster
 }
 
 // tuneFile keeps measurements from one start to the next. The key is all that they
@@ -48,9 +49,7 @@ func newTuneFile(e *Engine, f *gguf.File) tuneFile {
 // that measures anew.
 func (f tuneFile) load() measured {
 	m := f.all()[f.key]
-	if _, ok := storages[m.Weights]; !ok {
-		m.Weights = ""
-	}
+	maps.DeleteFunc(m.Storages, func(_, name string) bool { return storages[name] == nil })
 	if m.FlashFrom < 2 {
 		m.FlashFrom = 0
 	}
@@ -65,8 +64,8 @@ func (f tuneFile) save(m measured) {
 	}
 	all := f.all()
 	was := all[f.key]
-	if m.Weights == "" {
-		m.Weights = was.Weights
+	if m.Storages == nil {
+		m.Storages = was.Storages
 	}
 	if m.FlashFrom == 0 {
 		m.FlashFrom = was.FlashFrom

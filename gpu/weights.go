@@ -41,15 +41,23 @@ type weights struct {
 	packed  bool // and are there
 }
 
-// recipe tells how a matrix of a type is stored: as it is, converted to another
-// type, or split (linear.go).
+// recipe tells how a matrix of a type is stored.
 type recipe func(t ggml.Type) storage
 
+// storage is how: as it is; converted to another type first; then, perhaps, in the
+// repack buffer, whole or in terms (linear.go).
 type storage struct {
-	kind  ggml.Type
-	split bool
-	pack  bool // as it is, in the repack buffer
+	kind ggml.Type
+	packing
 }
+
+type packing uint8
+
+const (
+	unpacked packing = iota
+	whole
+	inTerms
+)
 
 func asInFile(t ggml.Type) storage { return storage{kind: t} }
 
@@ -67,8 +75,18 @@ type part struct {
 }
 
 // loadWeights places every tensor of the model where the backend can read it.
-func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err error) {
-	w := &weights{lib: d.lib, device: d, layers: make([]layerWeights, h.layers), recipe: r, byName: map[string]gguf.Tensor{}, used: map[string]bool{}}
+func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (*weights, error) {
+	return load(d, f, r, func(w *weights) error {
+		if err := w.plan(h); err != nil {
+			return err
+		}
+		return w.checkUnused(h)
+	})
+}
+
+// load places the tensors that plan creates.
+func load(d *device, f *gguf.File, r recipe, plan func(*weights) error) (_ *weights, err error) {
+	w := &weights{lib: d.lib, device: d, recipe: r, byName: map[string]gguf.Tensor{}, used: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			w.close()
@@ -83,10 +101,8 @@ func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err e
 	if err := w.mapFile(f); err != nil {
 		return nil, err
 	}
-	if err := w.plan(h); err != nil {
-		return nil, err
-	}
-	if err := w.checkUnused(h); err != nil {
+	w.planOnes()
+	if err := plan(w); err != nil {
 		return nil, err
 	}
 	if err := w.allocate(); err != nil {
@@ -95,11 +111,28 @@ func loadWeights(d *device, f *gguf.File, h *hyper, r recipe) (_ *weights, err e
 	return w, w.convert()
 }
 
+// planOnes creates the row of ones, by which the blocks of an input are summed.
+func (w *weights) planOnes() {
+	w.ones = w.lib.NewTensor2(w.ctx, ggml.Q8_0, 32, 1)
+	ones := make([]byte, blockQ80)
+	ones[1] = 0x3c // 1.0 as a half
+	for i := range 32 {
+		ones[2+i] = 1
+	}
+	w.jobs = append(w.jobs, func() error {
+		w.fillNow(w.ones, ones)
+		return nil
+	})
+}
+
 // plan creates the tensors that the architecture wants and the jobs that fill
 // them.
 func (w *weights) plan(h *hyper) error {
-	var err error
-	if w.embd, err = w.asIs("token_embd.weight", h.embd, h.vocab); err != nil {
+	embd, err := w.source("token_embd.weight", int64(h.embd), int64(h.vocab))
+	if err != nil {
+		return err
+	}
+	if w.embd, err = w.asIs(embd); err != nil {
 		return err
 	}
 	top := []vector{{"output_norm.weight", h.embd, &w.outNorm}}
@@ -111,6 +144,7 @@ func (w *weights) plan(h *hyper) error {
 			return err
 		}
 	}
+	w.layers = make([]layerWeights, h.layers)
 	out := matrix{&w.out, h.embd, []part{{"output.weight", h.vocab}}}
 	if _, ok := w.byName["output.weight"]; !ok {
 		out.parts[0].name = "token_embd.weight" // tied
@@ -131,22 +165,12 @@ func (w *weights) plan(h *hyper) error {
 			}
 		}
 	}
-	w.ones = w.lib.NewTensor2(w.ctx, ggml.Q8_0, 32, 1)
-	ones := make([]byte, blockQ80)
-	ones[1] = 0x3c // 1.0 as a half
-	for i := range 32 {
-		ones[2+i] = 1
-	}
-	w.fill(w.ones, ones)
 	return nil
 }
 
 // checkUnused refuses a file with tensors that nothing computes with: a model
 // that has a part more than its family is not what the graphs compute.
 func (w *weights) checkUnused(h *hyper) error {
-	if !h.whole {
-		return nil // a probe of some layers
-	}
 	for name := range w.byName {
 		if !w.used[name] {
 			return fmt.Errorf("%w: tensor %s, which this engine's %T has no use for", ErrUnsupported, name, h.arch)
@@ -174,7 +198,7 @@ func (w *weights) source(name string, dims ...int64) (gguf.Tensor, error) {
 // every backend that the engine uses.
 var computable = []ggml.Type{
 	ggml.F32, ggml.F16, ggml.BF16, ggml.Q4_0, ggml.Q4_1, ggml.Q5_0, ggml.Q5_1, ggml.Q8_0,
-	ggml.Q2_K, ggml.Q3_K, ggml.Q4_K, ggml.Q5_K, ggml.Q6_K,
+	ggml.Q2_K, ggml.Q3_K, ggml.Q4_K, ggml.Q5_K, ggml.Q6_K, ggml.IQ4_NL,
 }
 
 // vector plans a norm or bias, in F32.
@@ -198,12 +222,8 @@ func (w *weights) vector(prefix string, v vector) error {
 
 // asIs plans a matrix in the file's own type: in the mapped file where the
 // backend reads host memory, copied elsewhere.
-func (w *weights) asIs(name string, k, rows int) (*ggml.Tensor, error) {
-	src, err := w.source(name, int64(k), int64(rows))
-	if err != nil {
-		return nil, err
-	}
-	t := w.lib.NewTensor2(w.ctx, src.Type, int64(k), int64(rows))
+func (w *weights) asIs(src gguf.Tensor) (*ggml.Tensor, error) {
+	t := w.lib.NewTensor2(w.ctx, src.Type, src.Dims[0], src.Dims[1])
 	if !w.device.host || src.Offset%32 != 0 {
 		w.jobs = append(w.jobs, func() error {
 			data := w.data(src)
@@ -213,125 +233,139 @@ func (w *weights) asIs(name string, k, rows int) (*ggml.Tensor, error) {
 		return t, nil
 	}
 	if s := w.lib.TensorAlloc(w.fileBuffer(), t, unsafe.Pointer(&w.mapped[src.Offset])); s != ggml.StatusSuccess {
-		return nil, fmt.Errorf("place tensor %s: status %d", name, s)
+		return nil, fmt.Errorf("place tensor %s: status %d", src.Name, s)
 	}
 	w.bytes += src.Size
 	return t, nil
 }
 
-// matrix plans a linear map as the recipe for its type says. Parts of one type
-// that are not used as they lie in the file are joined.
+// matrix plans a linear map as the recipe for the types of its parts says.
+// Neighbours of one type that are not used as they lie in the file are joined.
 func (w *weights) matrix(prefix string, m matrix) error {
+	k := int64(m.width)
 	var sources []gguf.Tensor
-	total, same := int64(0), true
 	for _, p := range m.parts {
-		src, err := w.source(prefix+p.name, int64(m.width), int64(p.rows))
+		src, err := w.source(prefix+p.name, k, int64(p.rows))
 		if err != nil {
 			return err
 		}
 		sources = append(sources, src)
-		m.into.rows = append(m.into.rows, int64(p.rows))
-		total += int64(p.rows)
-		same = same && src.Type == sources[0].Type
 	}
-	k := int64(m.width)
-	how := w.recipe(sources[0].Type)
-	switch {
-	case !same, k%32 != 0, total%8 != 0, how == asInFile(sources[0].Type):
-		for _, p := range m.parts {
-			t, err := w.asIs(prefix+p.name, m.width, p.rows)
-			if err != nil {
-				return err
-			}
-			m.into.plain = append(m.into.plain, t)
+	for len(sources) > 0 {
+		how, n := w.storage(sources[0]), 1
+		for how != asInFile(sources[0].Type) && n < len(sources) && sources[n].Type == sources[0].Type && w.storage(sources[n]) == how {
+			n++
 		}
-	case how.split:
-		w.planSplit(m.into, sources, k, total)
-	case how.pack:
-		w.packs = true
-		t := w.lib.NewTensor2(w.packCtx, how.kind, k, total)
-		m.into.plain = []*ggml.Tensor{t}
-		w.jobs = append(w.jobs, func() error {
-			w.fillNow(t, w.joined(sources))
-			return nil
-		})
-	default:
-		t := w.lib.NewTensor2(w.ctx, how.kind, k, total)
-		m.into.plain = []*ggml.Tensor{t}
-		w.jobs = append(w.jobs, func() error { return w.requantize(t, sources) })
+		s, err := w.store(sources[:n], how)
+		if err != nil {
+			return err
+		}
+		*m.into = append(*m.into, s)
+		sources = sources[n:]
 	}
 	return nil
 }
 
-// planSplit: see linear.
-func (w *weights) planSplit(l *linear, sources []gguf.Tensor, k, rows int64) {
-	w.packs = true
-	kind := sources[0].Type
-	padded := paddedBlocks(k)
-	for range terms(kind) {
-		l.packed = append(l.packed, w.lib.NewTensor2(w.packCtx, ggml.Q4_0, k, rows))
+// storage is how a matrix is stored: as the recipe says where it has whole blocks, and
+// as many rows as are interleaved.
+func (w *weights) storage(t gguf.Tensor) storage {
+	if t.Dims[0]%32 != 0 || t.Dims[1]%8 != 0 {
+		return asInFile(t.Type)
 	}
-	l.rest = w.lib.NewTensor2(w.ctx, ggml.Q8_0, padded, rows)
+	return w.recipe(t.Type)
+}
+
+// store plans a matrix that joins the sources, all of one type.
+func (w *weights) store(sources []gguf.Tensor, how storage) (s stored, err error) {
+	k, rows := sources[0].Dims[0], int64(0)
+	for _, src := range sources {
+		s.rows = append(s.rows, src.Dims[1])
+		rows += src.Dims[1]
+	}
+	if how == asInFile(sources[0].Type) {
+		s.plain, err = w.asIs(sources[0])
+		return s, err
+	}
+	put := func(t *ggml.Tensor, data []byte) { w.fillNow(t, data) }
+	switch how.packing {
+	case inTerms:
+		w.packs = true
+		padded := paddedBlocks(k)
+		for range splits[how.kind].terms {
+			s.terms = append(s.terms, w.lib.NewTensor2(w.packCtx, ggml.Q4_0, k, rows))
+		}
+		if splits[how.kind].rest {
+			s.rest = w.lib.NewTensor2(w.ctx, ggml.Q8_0, padded, rows)
+		}
+		put = func(_ *ggml.Tensor, data []byte) { w.fillTerms(&s, how.kind, data, k, rows) }
+	case whole:
+		w.packs = true
+		s.plain = w.lib.NewTensor2(w.packCtx, how.kind, k, rows)
+	default:
+		s.plain = w.lib.NewTensor2(w.ctx, how.kind, k, rows)
+	}
 	w.jobs = append(w.jobs, func() error {
-		out := make([][]byte, len(l.packed))
-		for i := range out {
-			out[i] = make([]byte, rows*k/32*blockQ40)
+		data, err := w.joined(sources, how.kind)
+		if err == nil {
+			put(s.plain, data)
 		}
-		constants := splitRows(w.lib, kind, w.joined(sources), int(k/32), out, int(padded))
-		for i, t := range l.packed {
-			w.fillNow(t, out[i])
-		}
+		return err
+	})
+	return s, nil
+}
+
+// fillTerms splits a matrix.
+func (w *weights) fillTerms(s *stored, kind ggml.Type, data []byte, k, rows int64) {
+	out, padded := make([][]byte, len(s.terms)), paddedBlocks(k)
+	for i := range out {
+		out[i] = make([]byte, rows*k/32*blockQ40)
+	}
+	constants := splitRows(w.lib, kind, data, int(k/32), out, int(padded))
+	for i, t := range s.terms {
+		w.fillNow(t, out[i])
+	}
+	if s.rest != nil {
 		rest := make([]byte, rows*padded/32*blockQ80)
 		w.lib.QuantizeChunk(ggml.Q8_0, unsafe.Pointer(&constants[0]), unsafe.Pointer(&rest[0]), 0, rows, padded, nil)
-		w.fillNow(l.rest, rest)
-		return nil
-	})
+		w.fillNow(s.rest, rest)
+	}
 }
 
-// requantize fills t, which joins the sources, by way of F32.
-func (w *weights) requantize(t *ggml.Tensor, sources []gguf.Tensor) error {
-	perRow, to := t.Ne[0], t.Type
-	dstRow := int(w.lib.RowSize(to, perRow))
-	batch := max(1, 1<<18/perRow) // rows at a time: 1 MiB of floats
-	floats := make([]float32, batch*perRow)
-	bytes := make([]byte, int(batch)*dstRow)
-	at := uint64(0)
+// joined is the data of the sources, one after the other, as a type has it: by way of
+// F32 where that is another than theirs.
+func (w *weights) joined(sources []gguf.Tensor, kind ggml.Type) (all []byte, err error) {
+	if len(sources) == 1 && sources[0].Type == kind {
+		return w.data(sources[0]), nil
+	}
 	for _, src := range sources {
-		data, srcRow := w.data(src), int(w.lib.RowSize(src.Type, perRow))
-		for r, rows := int64(0), src.Dims[1]; r < rows; r += batch {
-			n := min(batch, rows-r)
-			f, b := floats[:n*perRow], bytes[:int(n)*dstRow]
-			if err := w.toFloat(src.Type, data[int(r)*srcRow:int(r+n)*srcRow], f); err != nil {
-				return fmt.Errorf("tensor %s: %w", src.Name, err)
+		data := w.data(src)
+		if src.Type != kind {
+			if data, err = w.converted(src, kind); err != nil {
+				return nil, fmt.Errorf("tensor %s: %w", src.Name, err)
 			}
-			w.lib.QuantizeChunk(to, unsafe.Pointer(&f[0]), unsafe.Pointer(&b[0]), 0, n, perRow, nil)
-			w.lib.TensorSet(t, unsafe.Pointer(&b[0]), at, uint64(len(b)))
-			at += uint64(len(b))
 		}
+		all = append(all, data...)
 	}
-	return nil
+	return all, nil
 }
 
-// joined is the data of the sources, one after the other.
-func (w *weights) joined(sources []gguf.Tensor) []byte {
-	if len(sources) == 1 {
-		return w.data(sources[0])
+// converted is the data of a matrix in another type.
+func (w *weights) converted(src gguf.Tensor, kind ggml.Type) ([]byte, error) {
+	k, rows, data := src.Dims[0], src.Dims[1], w.data(src)
+	from, to := int64(w.lib.RowSize(src.Type, k)), int64(w.lib.RowSize(kind, k))
+	batch := max(1, 1<<18/k) // rows at a time: 1 MiB of floats
+	floats, all := make([]float32, batch*k), make([]byte, rows*to)
+	for r := int64(0); r < rows; r += batch {
+		n := min(batch, rows-r)
+		if err := w.toFloat(src.Type, data[r*from:(r+n)*from], floats[:n*k]); err != nil {
+			return nil, err
+		}
+		w.lib.QuantizeChunk(kind, unsafe.Pointer(&floats[0]), unsafe.Pointer(&all[r*to]), 0, n, k, nil)
 	}
-	var all []byte
-	for _, s := range sources {
-		all = append(all, w.data(s)...)
-	}
-	return all
+	return all, nil
 }
 
 func (w *weights) data(t gguf.Tensor) []byte { return w.mapped[t.Offset : t.Offset+t.Size] }
-
-func (w *weights) fill(t *ggml.Tensor, data []byte) {
-	w.jobs = append(w.jobs, func() error {
-		w.fillNow(t, data)
-		return nil
-	})
-}
 
 func (w *weights) fillNow(t *ggml.Tensor, data []byte) {
 	w.lib.TensorSet(t, unsafe.Pointer(&data[0]), 0, uint64(len(data)))
