@@ -103,9 +103,22 @@ func TestGreedyTextEqualsLibllama(t *testing.T) {
 
 // openBoth opens a model in the engine, with libllama's kernels, and in libllama.
 func openBoth(t *testing.T, model string) (*Engine, *libllama.Context) {
+	return openBothAs(t, model, Options{Layout: "rows", Context: 512}, libllama.FlashOn)
+}
+
+// openBothAs opens a model in the engine and in libllama, with one thread each, and
+// weights as in the file unless o says otherwise.
+func openBothAs(t *testing.T, model string, o Options, flash libllama.FlashAttention) (*Engine, *libllama.Context) {
 	t.Helper()
 	lib := fixture.Libraries(t)
-	e, err := Open(Options{Libraries: lib.Dir, Model: model, Device: "cpu", Weights: "file", Layout: "rows", Threads: 1, Context: 512, KVBytes: 64 << 20})
+	if o.Weights == "" {
+		o.Weights = "file"
+	}
+	if o.Context == 0 {
+		o.Context = 1024
+	}
+	o.Libraries, o.Model, o.Device, o.Threads, o.KVBytes = lib.Dir, model, "cpu", 1, 64<<20
+	e, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +133,7 @@ func openBoth(t *testing.T, model string) (*Engine, *libllama.Context) {
 	}
 	t.Cleanup(m.Free)
 	c, err := m.NewContext(libllama.ContextOptions{
-		Cells: 512, Batch: 512, Ubatch: 512, Sequences: 1, Flash: libllama.FlashOn, KType: ggml.F16, VType: ggml.F16, Threads: e.Threads(),
+		Cells: o.Context, Batch: 512, Ubatch: 512, Sequences: 1, Flash: flash, KType: ggml.F16, VType: ggml.F16, Threads: e.Threads(),
 	})
 	if err != nil {
 		t.Fatal(err)
