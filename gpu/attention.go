@@ -32,11 +32,11 @@ const (
 // binding touches them.
 type attention struct {
 	shape itemShape
-	masks []mask
+	masks []mask // of the item's tiles of rows; one where it is computed at once
 	kv    []kvView
-	// The nodes of a decode whose sizes follow the length of the sequence.
+	// The nodes whose sizes follow the length of the sequence, where the item is bound to it.
 	scores []sizedScores
-	n      int // cells that the nodes are sized for
+	copies []sizedCopy
 }
 
 // mask is added to the scores of rows first…first+rows: 0 where a row sees a
@@ -50,7 +50,7 @@ type mask struct {
 	in     input // [n, rows], F32 for products, F16 for flash
 	first  int
 	rows   int
-	n      int
+	n      int // cells that the mask, and the nodes of its rows, are sized for
 	window bool
 }
 
@@ -60,7 +60,7 @@ type kvView struct {
 	layer int
 	span  int
 	kind  kvKind
-	n     int // cells; 0: as many as the span has of the bound length
+	tile  int // whose rows see the cells
 }
 
 type kvKind int
@@ -72,10 +72,17 @@ const (
 	vRows                  // row layout: [dim, n, heads]
 )
 
-// sizedScores are the score nodes of one layer of a decode.
+// sizedScores are the score nodes of a tile in one layer.
 type sizedScores struct {
-	all, soft *ggml.Tensor   // [n, heads]
-	qk, p     []*ggml.Tensor // per span [n of the span, group, kvHeads]
+	tile      int
+	all, soft *ggml.Tensor   // [n, rows, heads], or [n, heads] of one row
+	qk, p     []*ggml.Tensor // per span [n of the span, rows, heads], or [n of the span, group, kvHeads]
+}
+
+// sizedCopy is the row-major copy of K or V in one layer.
+type sizedCopy struct {
+	all        *ggml.Tensor   // [dim, n, kvHeads]
+	parts, cpy []*ggml.Tensor // per span [dim, n of the span, kvHeads]: where it is copied to, twice, since kernels look at either
 }
 
 // inputs creates the masks.
@@ -102,9 +109,8 @@ func (a *attention) inputs(e *Engine, g *graph, s itemShape) {
 		add(0, s.rows, s.n)
 		return
 	}
-	tiles := (s.rows + e.tileRows - 1) / e.tileRows
-	for i := range tiles {
-		first, end := i*s.rows/tiles, (i+1)*s.rows/tiles
+	for i := range e.tiles(&s) {
+		first, end := e.tile(&s, i), e.tile(&s, i+1)
 		n := s.n
 		if !s.sparse {
 			n = e.geo.Cells(s.first + end)
@@ -112,6 +118,22 @@ func (a *attention) inputs(e *Engine, g *graph, s itemShape) {
 		add(first, end-first, n)
 	}
 }
+
+// tiles is how many tiles the rows of an item are computed in.
+func (e *Engine) tiles(s *itemShape) int {
+	if s.form != formTiled {
+		return 1
+	}
+	return (s.rows + e.tileRows - 1) / e.tileRows
+}
+
+// tile is the row of the item that tile i begins at.
+func (e *Engine) tile(s *itemShape, i int) int { return i * s.rows / e.tiles(s) }
+
+// bound tells whether the item's nodes are sized anew for every step, so that one graph
+// serves it wherever it lies. On a card the masks of several rows have the memory of
+// one length.
+func (e *Engine) bound(s *itemShape) bool { return !s.sparse && (e.device.host || s.rows == 1) }
 
 // append adds the item's attention in layer l to the graph: queries q
 // [headDim, heads, rows of the step], of which the item's begin at row, to
@@ -122,7 +144,7 @@ func (a *attention) append(e *Engine, b *builder, l int, q *ggml.Tensor, row int
 		a.grouped(e, b, l, q, row)
 	case formTiled:
 		for i := range a.masks {
-			a.tiled(e, b, l, q, row, &a.masks[i])
+			a.tiled(e, b, l, q, row, i)
 		}
 	case formFlashCopy:
 		a.flashCopy(e, b, l, q, row)
@@ -140,7 +162,7 @@ func (a *attention) grouped(e *Engine, b *builder, l int, q *ggml.Tensor, row in
 	n := int64(a.shape.n)
 	s := sizedScores{all: b.View2(b.ctx, e.scores, n, int64(h.heads), uint64(n)*4, 0)}
 	for i := range a.shape.spans {
-		k := a.view(e, b, l, i, kRows, min(a.shape.n, e.geo.Granule))
+		k := a.view(e, b, l, i, kRows, 0)
 		qk := b.MulMat(b.ctx, k, q)
 		e.placeAt(qk, e.scores, 0)
 		s.qk = append(s.qk, b.expand(qk))
@@ -150,34 +172,36 @@ func (a *attention) grouped(e *Engine, b *builder, l int, q *ggml.Tensor, row in
 	b.expand(s.soft)
 	var sum *ggml.Tensor
 	for i := range a.shape.spans {
-		v := a.view(e, b, l, i, vColumns, min(a.shape.n, e.geo.Granule))
+		v := a.view(e, b, l, i, vColumns, 0)
 		p := b.View3(b.ctx, s.soft, v.Ne[0], group, kvHeads, uint64(n)*4, uint64(group*n)*4, 0)
 		s.p = append(s.p, p)
 		sum = a.accumulate(e, b, sum, b.MulMat(b.ctx, v, p), row)
 	}
+	s.size(e, a.masks[0].n)
 	a.scores = append(a.scores, s)
 }
 
 // tiled: see formTiled. The product broadcasts K heads over query heads.
-func (a *attention) tiled(e *Engine, b *builder, l int, q *ggml.Tensor, row int, m *mask) {
-	h := e.hyper
+func (a *attention) tiled(e *Engine, b *builder, l int, q *ggml.Tensor, row, tile int) {
+	h, m := e.hyper, &a.masks[tile]
 	n, t, heads := int64(m.n), int64(m.rows), int64(h.heads)
 	q = b.View3(b.ctx, q, int64(h.headDim), t, heads, q.Nb[2], q.Nb[1], uint64(row+m.first)*q.Nb[2])
-	scores := b.View3(b.ctx, e.scores, n, t, heads, uint64(n)*4, uint64(n*t)*4, 0)
+	s := sizedScores{tile: tile, all: b.View3(b.ctx, e.scores, n, t, heads, uint64(n)*4, uint64(n*t)*4, 0)}
 	spans := e.cache.spanAt(m.n-1) + 1
 	for i := range spans {
-		qk := b.MulMat(b.ctx, a.view(e, b, l, i, kRows, e.cellsIn(i, m.n)), q)
+		qk := b.MulMat(b.ctx, a.view(e, b, l, i, kRows, tile), q)
 		stride(qk, n)
 		e.placeAt(qk, e.scores, 4*e.cache.spanStart(i))
-		b.expand(qk)
+		s.qk = append(s.qk, b.expand(qk))
 	}
-	soft := b.SoftMax(b.ctx, scores, m.in.t, e.scale, 0)
-	e.placeAt(soft, e.scores, 0)
-	b.expand(soft)
+	s.soft = b.SoftMax(b.ctx, s.all, m.in.t, e.scale, 0)
+	e.placeAt(s.soft, e.scores, 0)
+	b.expand(s.soft)
 	var sum *ggml.Tensor // [dim, t, heads]
 	for i := range spans {
-		v := a.view(e, b, l, i, vColumns, e.cellsIn(i, m.n))
-		p := b.View3(b.ctx, soft, v.Ne[0], t, heads, uint64(n)*4, uint64(n*t)*4, 4*uint64(e.cache.spanStart(i)))
+		v := a.view(e, b, l, i, vColumns, tile)
+		p := b.View3(b.ctx, s.soft, v.Ne[0], t, heads, uint64(n)*4, uint64(n*t)*4, 4*uint64(e.cache.spanStart(i)))
+		s.p = append(s.p, p)
 		pv := b.MulMat(b.ctx, v, p)
 		if sum != nil {
 			pv = b.AddInPl(b.ctx, pv, sum)
@@ -187,34 +211,35 @@ func (a *attention) tiled(e *Engine, b *builder, l int, q *ggml.Tensor, row int,
 	out := b.Cont(b.ctx, b.Permute(b.ctx, sum, 0, 2, 1, 3)) // [dim, heads, t]
 	e.placeAt(out, e.attnOut, (row+m.first)*int(e.attnOut.Nb[1]))
 	b.expand(out)
+	a.scores = append(a.scores, s)
 }
 
 // flashCopy: see formFlashCopy.
 func (a *attention) flashCopy(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
 	h := e.hyper
 	dim, n, kvHeads := int64(h.headDim), int64(a.shape.n), int64(h.kvHeads)
-	k := b.View3(b.ctx, e.kCopy, dim, n, kvHeads, uint64(dim)*4, uint64(dim*n)*4, 0)
-	v := b.View3(b.ctx, e.vCopy, dim, n, kvHeads, uint64(dim)*4, uint64(dim*n)*4, 0)
-	for i := range a.shape.spans {
-		cells := e.cellsIn(i, a.shape.n)
-		at := uint64(e.cache.spanStart(i)) * uint64(dim) * 4
-		part := func(copy *ggml.Tensor) *ggml.Tensor {
-			return b.View3(b.ctx, copy, dim, int64(cells), kvHeads, uint64(dim)*4, uint64(dim*n)*4, at)
+	var copies [2]sizedCopy
+	for i, from := range []struct {
+		kind kvKind
+		to   *ggml.Tensor
+	}{{kRows, e.kCopy}, {vAsRows, e.vCopy}} {
+		c := sizedCopy{all: b.View3(b.ctx, from.to, dim, n, kvHeads, uint64(dim)*4, uint64(dim*n)*4, 0)}
+		for span := range a.shape.spans {
+			view := a.view(e, b, l, span, from.kind, 0)
+			at := uint64(e.cache.spanStart(span)) * uint64(dim) * 4
+			part := b.View3(b.ctx, c.all, dim, view.Ne[1], kvHeads, uint64(dim)*4, uint64(dim*n)*4, at)
+			c.parts = append(c.parts, part)
+			c.cpy = append(c.cpy, b.expand(b.Cpy(b.ctx, view, part)))
 		}
-		b.expand(b.Cpy(b.ctx, a.view(e, b, l, i, kRows, cells), part(k)))
-		b.expand(b.Cpy(b.ctx, a.view(e, b, l, i, vAsRows, cells), part(v)))
+		copies[i] = c
 	}
-	a.flashOver(e, b, q, k, v, row)
+	a.copies = append(a.copies, copies[:]...)
+	a.flashOver(e, b, q, copies[0].all, copies[1].all, row)
 }
 
 // flash: see formFlash. The row layout has one span.
 func (a *attention) flash(e *Engine, b *builder, l int, q *ggml.Tensor, row int) {
-	k := a.view(e, b, l, 0, kRows, a.shape.n)
-	v := a.view(e, b, l, 0, vRows, a.shape.n)
-	if a.shape.first < 0 {
-		a.kv[len(a.kv)-1].n, a.kv[len(a.kv)-2].n = 0, 0
-	}
-	a.flashOver(e, b, q, k, v, row)
+	a.flashOver(e, b, q, a.view(e, b, l, 0, kRows, 0), a.view(e, b, l, 0, vRows, 0), row)
 }
 
 func (a *attention) flashOver(e *Engine, b *builder, q, k, v *ggml.Tensor, row int) {
@@ -244,8 +269,8 @@ func (a *attention) accumulate(e *Engine, b *builder, sum, part *ggml.Tensor, ro
 // view makes a view of the item's cells that bind points at its extents. Its
 // strides are those of the bound extent, so it is created small, within bounds
 // that the builder checks, and sized by hand.
-func (a *attention) view(e *Engine, b *builder, l, span int, kind kvKind, n int) *ggml.Tensor {
-	h, c := e.hyper, e.cache
+func (a *attention) view(e *Engine, b *builder, l, span int, kind kvKind, tile int) *ggml.Tensor {
+	h, c, n := e.hyper, e.cache, e.cellsIn(span, a.masks[tile].n)
 	dim, cells, heads := int64(h.headDim), int64(n), int64(h.kvHeads)
 	var t *ggml.Tensor
 	if kind == kRows {
@@ -261,11 +286,7 @@ func (a *attention) view(e *Engine, b *builder, l, span int, kind kvKind, n int)
 	case vColumns:
 		t.Ne = [4]int64{cells, dim, heads, 1}
 	}
-	bound := n
-	if a.shape.form == formGrouped {
-		bound = 0
-	}
-	v := kvView{t: t, layer: l, span: span, kind: kind, n: bound}
+	v := kvView{t: t, layer: l, span: span, kind: kind, tile: tile}
 	v.strides(c, n)
 	a.kv = append(a.kv, v)
 	return t
@@ -287,10 +308,12 @@ func (v *kvView) strides(c *cache, capacity int) {
 	}
 }
 
-// bind points the nodes at the cells of s: addresses for all, and for a decode
-// the length of n cells.
-func (a *attention) bind(e *Engine, s *sequence, n int) {
+// bind points the nodes at the cells of s, and sizes them for rows at the positions.
+func (a *attention) bind(e *Engine, s *sequence, positions []int32) {
 	c := e.cache
+	if e.bound(&a.shape) {
+		a.size(e, positions)
+	}
 	var at [32]uint64 // cell of the pool where each span begins
 	for i := range a.shape.spans {
 		at[i] = uint64(c.arena.Offset(s.spans[i].handle))
@@ -306,30 +329,54 @@ func (a *attention) bind(e *Engine, s *sequence, n int) {
 		v.t.ViewOffs = offset
 		v.t.Data = unsafe.Add(r.tensor.Data, offset)
 		v.strides(c, x.cap)
-		if v.n == 0 {
-			dim := 1
-			if v.kind == vColumns {
-				dim = 0
-			}
-			v.t.Ne[dim] = int64(e.cellsIn(v.span, n))
+		dim := 1
+		if v.kind == vColumns {
+			dim = 0
 		}
-	}
-	if a.shape.first >= 0 || a.n == n {
-		return
-	}
-	a.n = n
-	a.masks[0].n = n
-	a.masks[0].in.t.Ne[0] = int64(n)
-	if !a.masks[0].window {
-		stride(a.masks[0].in.t, int64(n))
-	}
-	for i := range a.scores {
-		a.scores[i].size(e, n)
+		v.t.Ne[dim] = int64(e.cellsIn(v.span, a.masks[v.tile].n))
 	}
 }
 
-// size sets the score nodes of one layer for n cells: all are parts of one
-// [n, heads] array at the start of the scratch memory.
+// size sizes the nodes for the cells that rows at the positions see.
+func (a *attention) size(e *Engine, positions []int32) {
+	changed := false
+	for i := range a.masks {
+		m := &a.masks[i]
+		n := e.geo.Cells(int(positions[m.first+m.rows-1]) + 1)
+		if n == m.n {
+			continue
+		}
+		changed = true
+		m.n, m.in.t.Ne[0] = n, int64(n)
+		if !m.window {
+			stride(m.in.t, int64(n))
+		}
+	}
+	if !changed {
+		return
+	}
+	for i := range a.scores {
+		a.scores[i].size(e, a.masks[a.scores[i].tile].n)
+	}
+	for i := range a.copies {
+		a.copies[i].size(e, a.masks[0].n)
+	}
+}
+
+// size sets the nodes of a copy for n cells.
+func (c *sizedCopy) size(e *Engine, n int) {
+	c.all.Ne[1] = int64(n)
+	stride(c.all, c.all.Ne[0])
+	for i := range c.cpy {
+		for _, t := range [...]*ggml.Tensor{c.parts[i], c.cpy[i]} {
+			t.Ne[1] = int64(e.cellsIn(i, n))
+			t.Nb = c.all.Nb
+		}
+	}
+}
+
+// size sets the score nodes of a tile in one layer for n cells: all are parts of one
+// array at the start of the scratch memory.
 func (s *sizedScores) size(e *Engine, n int) {
 	for _, t := range []*ggml.Tensor{s.all, s.soft} {
 		t.Ne[0] = int64(n)

@@ -1,10 +1,10 @@
 package gpu
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/interlude-run/interlude/gpu/internal/ggml"
 )
@@ -61,17 +61,11 @@ func (e *Engine) roundRows(n int) int {
 // itemShape is one item's part of a shape.
 type itemShape struct {
 	rows   int
-	first  int // position of the first row; -1 for a decode, whose length is bound
-	n      int // cells attended to, rounded up to the granule; for a decode the most that the graph can be bound to
+	first  int // position of the first row, when the graph is built
+	n      int // cells attended to, rounded up to the granule; of a decode on a card the most that the graph can be bound to
 	spans  int // extents that they lie in
 	form   form
 	sparse bool // the rows are not consecutive positions: every row sees all n cells through its mask
-}
-
-// positioned tells whether the graph is for one position in a prompt, which it has no
-// use beyond, unless another prompt is cut in the same places.
-func (s *shape) positioned() bool {
-	return slices.ContainsFunc(s.items, func(it itemShape) bool { return it.first >= 0 })
 }
 
 // paced is the number of sequences of a step of decodes, else unpaced.
@@ -82,23 +76,38 @@ func (s *shape) paced() int {
 	return s.rows
 }
 
-// key writes the shape as bytes, for the graph cache.
-func (s *shape) key(to []byte) []byte {
-	put := func(vs ...int) {
-		for _, v := range vs {
-			to = binary.AppendVarint(to, int64(v))
-		}
-	}
-	put(s.rows, s.outputs)
+// key writes the shape as bytes, for the graph cache: what the nodes are that a step
+// does not size.
+func (e *Engine) key(s *shape, to []byte) []byte {
+	put := func(v int) { to = binary.AppendVarint(to, int64(v)) }
+	put(s.rows)
+	put(s.outputs)
 	for i := range s.items {
 		it := &s.items[i]
-		sparse := 0
-		if it.sparse {
-			sparse = 1
+		put(it.rows)
+		put(int(it.form))
+		if !e.bound(it) || !e.device.host {
+			put(it.n)
 		}
-		put(it.rows, it.first, it.n, it.spans, int(it.form), sparse)
+		if !e.bound(it) {
+			put(it.first)
+			if it.sparse {
+				put(1)
+			}
+			put(-1)
+			continue
+		}
+		for tile := range e.tiles(it) {
+			put(e.cache.spanAt(e.geo.Cells(it.first+e.tile(it, tile+1))-1) + 1)
+		}
 	}
 	return to
+}
+
+// compare orders items: those whose graphs are the same stand together, in whichever
+// order a step has them.
+func (s *itemShape) compare(o *itemShape) int {
+	return cmp.Or(cmp.Compare(s.rows, o.rows), cmp.Compare(s.form, o.form), cmp.Compare(s.spans, o.spans), cmp.Compare(s.n, o.n))
 }
 
 // tensors bounds the number of tensors in the graph: nodes and inputs.

@@ -7,11 +7,11 @@ type graphCache struct {
 	clock  uint64
 }
 
-// Every chunk of every prompt has a shape of its own, and most never come again:
-// those of decodes, which do, are kept apart.
+// Prompts are cut in many ways, of which some never come again: the graphs of decodes,
+// which do, are kept apart.
 const (
-	decodesKept    = 24
-	positionedKept = 4
+	decodesKept = 24
+	promptsKept = 8
 )
 
 func newGraphCache() graphCache { return graphCache{graphs: map[string]*graph{}} }
@@ -26,13 +26,13 @@ func (c *graphCache) get(key []byte) *graph {
 }
 
 func (c *graphCache) put(key []byte, g *graph) {
-	kind, kept := g.shape.positioned(), decodesKept
+	kind, kept := g.shape.paced() == unpaced, decodesKept
 	if kind {
-		kept = positionedKept
+		kept = promptsKept
 	}
 	n, oldest := 0, ""
 	for k, v := range c.graphs {
-		if v.shape.positioned() != kind {
+		if v.shape.paced() == unpaced != kind {
 			continue
 		}
 		n++

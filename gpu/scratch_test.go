@@ -44,7 +44,7 @@ func TestStepsTakeNoMemoryOfTheirOwn(t *testing.T) {
 		if allocated != 0 {
 			t.Errorf("%s: steps allocated inputs %d times", layout, allocated)
 		}
-		if after := e.ScratchBytes() - e.graphs.bytes(); after != before || len(e.graphs.graphs) > 1+positionedKept {
+		if after := e.ScratchBytes() - e.graphs.bytes(); after != before || len(e.graphs.graphs) > 1+promptsKept {
 			t.Errorf("%s: scratch memory went from %d to %d bytes, %d graphs are kept", layout, before, after, len(e.graphs.graphs))
 		}
 	}

@@ -263,7 +263,7 @@ func (e *Engine) recomputePiece(seq engine.Seq, s *sequence, positions []int, to
 		it.form = formFlash
 	}
 	p.shape = shape{rows: len(positions), paddedRows: e.roundRows(len(positions)), items: append(p.shape.items[:0], it)}
-	p.seqs, p.positions = append(p.seqs[:0], s), p.positions[:0]
+	p.order, p.seqs, p.positions = append(p.order[:0], 0), append(p.seqs[:0], s), p.positions[:0]
 	for _, pos := range positions {
 		p.positions = append(p.positions, int32(pos))
 	}

@@ -3,6 +3,7 @@ package gpu
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -12,7 +13,8 @@ import (
 // plan is the working memory of one step, kept between steps.
 type plan struct {
 	shape     shape
-	seqs      []*sequence // of the items
+	order     []int       // of the items in the shape
+	seqs      []*sequence // of the items, in that order
 	positions []int32     // of all rows
 	key       []byte
 	step      uint64 // number of the step, which marks sequences as seen
@@ -39,7 +41,7 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
 	}
 	for i, s := range e.plan.seqs {
-		s.len += len(items[i].Tokens)
+		s.len += len(items[e.plan.order[i]].Tokens)
 	}
 	return e.report(g, items, out)
 }
@@ -59,7 +61,7 @@ func (e *Engine) run(items []engine.Item) (*graph, error) {
 func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 	p := &e.plan
 	p.step++
-	p.seqs, p.positions, p.shape = p.seqs[:0], p.positions[:0], shape{items: p.shape.items[:0]}
+	p.order, p.seqs, p.positions, p.shape = p.order[:0], p.seqs[:0], p.positions[:0], shape{items: p.shape.items[:0]}
 	if len(out) != len(items) {
 		return fmt.Errorf("step: %w: %d items, %d outputs", engine.ErrRange, len(items), len(out))
 	}
@@ -84,15 +86,16 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 				return engine.Wrap("step", it.Seq, fmt.Errorf("%w: token %d of %d", engine.ErrRange, t, e.geo.Vocab))
 			}
 		}
-		for pos := s.len; pos < end; pos++ {
-			p.positions = append(p.positions, int32(pos))
-		}
 		if it.Sample || it.Logits {
 			p.shape.outputs++
 		}
 		p.shape.rows += len(it.Tokens)
-		p.shape.items = append(p.shape.items, e.itemShape(len(it.Tokens), s.len))
-		p.seqs = append(p.seqs, s)
+		p.add(i, s, e.itemShape(len(it.Tokens), s.len))
+	}
+	for i, s := range p.seqs {
+		for pos := range p.shape.items[i].rows {
+			p.positions = append(p.positions, int32(s.len+pos))
+		}
 	}
 	p.shape.paddedRows, p.shape.paddedOutputs = e.roundRows(p.shape.rows), e.roundRows(p.shape.outputs)
 	if p.shape.rows > e.geo.MaxStep {
@@ -101,13 +104,23 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 	return nil
 }
 
-// itemShape is the shape of rows rows that begin at position first. A decode's
-// graph serves lengths up to the next power of two.
+// add puts item i where it belongs in the shape.
+func (p *plan) add(i int, s *sequence, it itemShape) {
+	at := len(p.order)
+	for at > 0 && it.compare(&p.shape.items[at-1]) < 0 {
+		at--
+	}
+	p.order = slices.Insert(p.order, at, i)
+	p.seqs = slices.Insert(p.seqs, at, s)
+	p.shape.items = slices.Insert(p.shape.items, at, it)
+}
+
+// itemShape is the shape of rows rows that begin at position first. On a card a
+// decode's graph serves lengths up to the next power of two.
 func (e *Engine) itemShape(rows, first int) itemShape {
 	n := e.geo.Cells(first + rows)
 	s := itemShape{rows: rows, first: first, n: n, form: e.tuning.form(e, rows), spans: e.cache.spanAt(n-1) + 1}
-	if rows == 1 && s.form != formFlashCopy {
-		s.first = -1
+	if rows == 1 && !e.device.host {
 		for s.n = 256; s.n < n; {
 			s.n *= 2
 		}
@@ -118,7 +131,7 @@ func (e *Engine) itemShape(rows, first int) itemShape {
 
 // graphFor returns the graph of a shape, from the cache or newly built.
 func (e *Engine) graphFor(s *shape) (*graph, error) {
-	e.plan.key = s.key(e.plan.key[:0])
+	e.plan.key = e.key(s, e.plan.key[:0])
 	if g := e.graphs.get(e.plan.key); g != nil {
 		return g, nil
 	}
@@ -148,8 +161,8 @@ func (e *Engine) fill(g *graph, items []engine.Item) {
 	tokens, pos := g.tokens.ints(), g.pos.ints()
 	copy(pos, p.positions)
 	row, output := 0, 0
-	for i := range items {
-		it, s := &items[i], p.seqs[i]
+	for i, s := range p.seqs {
+		it := &items[p.order[i]]
 		for _, t := range it.Tokens {
 			tokens[row] = int32(t)
 			e.address(g, s, row, int(p.positions[row]))
@@ -160,7 +173,7 @@ func (e *Engine) fill(g *graph, items []engine.Item) {
 			output++
 		}
 		at := p.positions[row-len(it.Tokens) : row]
-		g.items[i].bind(e, s, e.geo.Cells(int(at[len(at)-1])+1))
+		g.items[i].bind(e, s, at)
 		g.items[i].see(e, at)
 	}
 	clear(tokens[row:]) // idle rows are token 0 at position 0
@@ -208,7 +221,7 @@ func (e *Engine) compute(g ggml.Graph, rows int) error {
 // report samples and copies what the items asked for.
 func (e *Engine) report(g *graph, items []engine.Item, out []engine.Output) error {
 	row := 0
-	for i := range items {
+	for at, i := range e.plan.order {
 		it := &items[i]
 		out[i] = engine.Output{}
 		if !it.Sample && !it.Logits {
@@ -220,7 +233,7 @@ func (e *Engine) report(g *graph, items []engine.Item, out []engine.Output) erro
 			out[i].Logits = append([]float32(nil), logits...)
 		}
 		if it.Sample {
-			out[i].Token = e.plan.seqs[i].sampler.sample(logits)
+			out[i].Token = e.plan.seqs[at].sampler.sample(logits)
 			out[i].End = e.vocab.IsEnd(out[i].Token)
 		}
 	}
