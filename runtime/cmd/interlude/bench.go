@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 
 	"github.com/interlude-run/interlude/gpu/bench"
+	"github.com/interlude-run/interlude/runtime/pull"
 )
 
 type benchCmd struct {
@@ -20,10 +22,11 @@ type benchCmd struct {
 }
 
 type benchEngineCmd struct {
-	Model   string `help:"GGUF model; see serve." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
-	Threads int    `help:"Compute threads; 0: one per processor." default:"0"`
-	Quick   bool   `help:"Fewer repetitions: within 50 s on two quiet cores."`
-	JSON    bool   `help:"Print one JSON object." name:"json"`
+	Model   string   `help:"GGUF model; see serve." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
+	Quant   []string `help:"Quantisations to measure: q4_1, q4_k_m, q4_0, q8_0; those that the model is not in are made of it once. Default: all." placeholder:"NAME,..."`
+	Threads int      `help:"Compute threads; 0: one per processor." default:"0"`
+	Quick   bool     `help:"Fewer repetitions: within 3 minutes on two quiet cores, instead of 8."`
+	JSON    bool     `help:"Print one JSON object." name:"json"`
 }
 
 // engineReport is all that is measured.
@@ -32,31 +35,47 @@ type engineReport struct {
 	nodeReport
 }
 
+// MarshalJSON implements json.Marshaler.
+func (r *engineReport) MarshalJSON() ([]byte, error) { return bench.Merge(r.Result, r.nodeReport) }
+
 // Run measures the engine first, alone in the process, and then a node.
 func (c *benchEngineCmd) Run(ctx context.Context) error {
 	o, err := (&modelFlags{Model: c.Model, Device: "cpu"}).obtain(ctx)
 	if err != nil {
 		return err
 	}
+	cache, err := pull.DefaultDir()
+	if err != nil {
+		return err
+	}
 	r, err := bench.Run(ctx, bench.Options{
-		Libraries: o.engine.Dir, Model: o.model.Path, Threads: c.Threads, TuneFile: tuneFile(), Quick: c.Quick,
+		Libraries: o.engine.Dir, Model: o.model.Path, Quantisations: c.Quant, Cache: cache,
+		Threads: c.Threads, TuneFile: tuneFile(), Quick: c.Quick,
 		Busy:     busyProcess,
-		Progress: func(what string, done, of int) { fmt.Fprintf(os.Stderr, "[%d/%d] %s\n", done, of+1, what) },
+		Progress: func(what string, done, of int) { fmt.Fprintf(os.Stderr, "[%d/%d] %s\n", done, of, what) },
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, "[8/9] turns over NATS")
-	report := engineReport{Result: r}
+	fmt.Fprintln(os.Stderr, "turns over NATS")
+	report := &engineReport{Result: r}
 	if report.nodeReport, err = measureNode(ctx, o, c.Quick); err != nil {
 		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(report)
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetIndent("", "  ")
-	return out.Encode(report)
+	return report.print(os.Stdout)
+}
+
+// print shows the report to a person.
+func (r *engineReport) print(out io.Writer) error {
+	if err := r.Result.Print(out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "a node's warm turns (%d): first token after %.1f ms, %.1f ms more than its steps; scheduled %.0f µs after it is published; medians\n",
+		r.WarmTurns, r.WarmTTFT, r.WarmOverhead, r.ToScheduled)
+	return err
 }
 
 const busyEnv = "INTERLUDE_BUSY_CHILD"
