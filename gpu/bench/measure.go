@@ -319,7 +319,7 @@ func (m *measurement) once(a arm, run func(arm) (time.Duration, error)) (d time.
 
 // ratio is the median of the ratios of neighbours.
 func (m *measurement) ratio(name string, base, ours []float64) float64 {
-	s := spread(ratios(base, ours))
+	s := SpreadOf(Ratios(base, ours))
 	m.f.RatioSpread[name] = s
 	return s.Median
 }
@@ -331,6 +331,6 @@ func (m *measurement) record(name string, tokens float64, took [][]float64, arms
 		for j, s := range took[i] {
 			rates[j] = tokens / s
 		}
-		m.f.TokensPerSecond[name+"_"+arm] = spread(rates)
+		m.f.TokensPerSecond[name+"_"+arm] = SpreadOf(rates)
 	}
 }

@@ -9,17 +9,17 @@ type Spread struct {
 	Max    float64 `json:"max"`
 }
 
-// spread sums up at least one value. The median of an even number is the mean of the
+// SpreadOf sums up at least one value. The median of an even number is the mean of the
 // middle two.
-func spread(xs []float64) Spread {
+func SpreadOf(xs []float64) Spread {
 	xs = slices.Clone(xs)
 	slices.Sort(xs)
 	n := len(xs)
 	return Spread{xs[0], (xs[(n-1)/2] + xs[n/2]) / 2, xs[n-1]}
 }
 
-// ratios are base over ours by repetition: how many times ours is faster.
-func ratios(base, ours []float64) []float64 {
+// Ratios are base over ours by repetition: of times, how many times ours is faster.
+func Ratios(base, ours []float64) []float64 {
 	rs := make([]float64, len(base))
 	for i := range base {
 		rs[i] = base[i] / ours[i]

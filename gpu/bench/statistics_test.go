@@ -16,7 +16,7 @@ func TestSpread(t *testing.T) {
 		{[]float64{8, 2, 100, 4}, Spread{2, 6, 100}},
 	} {
 		before := slices.Clone(c.xs)
-		if got := spread(c.xs); got != c.want {
+		if got := SpreadOf(c.xs); got != c.want {
 			t.Errorf("spread of %v is %v, want %v", c.xs, got, c.want)
 		}
 		if !slices.Equal(c.xs, before) {
@@ -27,7 +27,7 @@ func TestSpread(t *testing.T) {
 
 // TestRatios: a ratio is of the same repetition, and above 1 where ours takes less time.
 func TestRatios(t *testing.T) {
-	got := ratios([]float64{2, 9, 1}, []float64{1, 3, 4})
+	got := Ratios([]float64{2, 9, 1}, []float64{1, 3, 4})
 	if want := []float64{2, 3, 0.25}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
