@@ -80,33 +80,35 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	o.Progress("done", m.of, m.of)
 	m.r.sum()
+	m.r.Others = m.others.share()
 	m.r.Seconds = time.Since(began).Seconds()
 	return m.r, nil
 }
 
 // namedStep is a part of the run.
 type namedStep struct {
-	what string
-	do   func() error
+	what    string
+	do      func() error
+	crowded bool // starts a process that competes
 }
 
 // steps are those of a quantisation; the first has some more.
 func (m *measurement) steps(first bool) []namedStep {
 	steps := []namedStep{
-		{"opening", m.open},
-		{"filling contexts", m.fill},
-		{"decode, one sequence", m.decodeOne},
-		{"decode, eight sequences", m.decodeEight},
-		{"prefill", m.prefill},
-		{"what the machine can do", m.limits},
+		{"opening", m.open, false},
+		{"filling contexts", m.fill, false},
+		{"decode, one sequence", m.decodeOne, false},
+		{"decode, eight sequences", m.decodeEight, false},
+		{"prefill", m.prefill, false},
+		{"what the machine can do", m.limits, false},
 	}
 	if first {
 		steps = append(steps,
-			namedStep{"decode beside idle residents", m.idleResidents},
-			namedStep{"decode beside a busy process", m.contended},
-			namedStep{"what the conversion of weights costs", m.conversion})
+			namedStep{"decode beside idle residents", m.idleResidents, false},
+			namedStep{"decode beside a busy process", m.contended, true},
+			namedStep{"what the conversion of weights costs", m.conversion, false})
 	}
-	return append(steps, namedStep{"how near ours is to libllama", m.nearness})
+	return append(steps, namedStep{"how near ours is to libllama", m.nearness, false})
 }
 
 // quantisation measures one.
@@ -117,8 +119,12 @@ func (m *measurement) quantisation(q quantisation, first bool) (err error) {
 	}
 	defer m.close()
 	for _, s := range m.steps(first) {
+		m.others.begin()
 		if err := m.step(q.name+": "+s.what, s.do); err != nil {
 			return err
+		}
+		if !s.crowded {
+			m.others.end()
 		}
 	}
 	m.r.Quantisations = append(m.r.Quantisations, m.f)

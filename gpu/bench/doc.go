@@ -32,6 +32,11 @@
 // that what the machine does meanwhile befalls all, and none is always first. A ratio is
 // the median, over repetitions, of libllama's time over ours in the same repetition.
 //
+// On a machine that others use as well, a thread that waits at a barrier for one without
+// a processor loses more than the others take; libllama then falls behind by factors that
+// say nothing of its kernels, since ours computes on fewer threads when it notices. How
+// much of the processors other processes had is therefore part of the result.
+//
 // A decode is timed after one that is not, which wakes the threads and builds the graph.
 // A prefill is timed from the call to the last token's logits: what it includes is the
 // building of our graph, since each repetition's chunk begins at a position where none

@@ -18,6 +18,7 @@ type measurement struct {
 	effort   effort
 	r        *Result
 	done, of int // steps
+	others   others
 
 	// Of the quantisation that is measured.
 	f          *Figures
@@ -102,14 +103,9 @@ func (m *measurement) decodeEight() error {
 	return nil
 }
 
-// decodes has all arms decode steps tokens for each of b sequences. A first round
-// warms up and does not count.
+// decodes has all arms decode steps tokens for each of b sequences.
 func (m *measurement) decodes(arms []arm, b, steps int) ([][]float64, error) {
-	run := func(a arm, _ int) (time.Duration, error) { return decode(a, b, steps) }
-	if _, err := m.alternate(arms, 1, run); err != nil {
-		return nil, err
-	}
-	return m.alternate(arms, m.effort.repetitions, run)
+	return m.alternate(arms, m.effort.repetitions, func(a arm, _ int) (time.Duration, error) { return decode(a, b, steps) })
 }
 
 // decode times steps decodes of b sequences of contextLength tokens. One more, which
@@ -273,6 +269,10 @@ func (m *measurement) limits() error {
 	if err != nil {
 		return err
 	}
+	m.f.ReadSpeed = read / 1e9
+	if m.o.Quick && m.r.PeakSpeed > 0 {
+		return nil // once is enough
+	}
 	memory, err := can.readSpeed(512 << 20)
 	if err != nil {
 		return err
@@ -281,7 +281,6 @@ func (m *measurement) limits() error {
 	if err != nil {
 		return err
 	}
-	m.f.ReadSpeed = read / 1e9
 	m.r.MemorySpeed = max(m.r.MemorySpeed, memory/1e9)
 	if peak/1e9 > m.r.PeakSpeed {
 		m.r.PeakSpeed, m.r.PeakKind = peak/1e9, what

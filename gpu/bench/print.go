@@ -35,6 +35,9 @@ func (r *Result) Print(out io.Writer) error {
 		v, name := r.minimum(l)
 		fmt.Fprintf(out, "least %s: %.2f, %s\n", l.key, v, strings.ToUpper(name))
 	}
+	if r.Others > 0.05 {
+		fmt.Fprintf(out, "other processes had %.0f %% of the processors meanwhile: ratios under such a load say how threads share, not how fast kernels are\n", 100*r.Others)
+	}
 	_, err := fmt.Fprintf(out, "%s: decode beside a busy process %.2f; with %d idle sequences resident, over without, %.2f; KL of converted weights to the file's %.1e\n",
 		strings.ToUpper(r.Quantisations[0].Name), r.Contended, residents, r.IdleResidents, r.KLWeights)
 	return err

@@ -70,6 +70,8 @@ type Summary struct {
 	PeakSpeed   float64 `json:"peak_gflop_per_second"`
 	PeakKind    string  `json:"peak_product"`
 
+	Others float64 `json:"others_processor_share"` // of all processors' time: what others had while this ran
+
 	Device             string  `json:"device"`
 	Model              string  `json:"model"`
 	Threads            int     `json:"threads"`
