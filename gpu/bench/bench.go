@@ -18,7 +18,7 @@ type Options struct {
 	Libraries     string
 	Model         string
 	Quantisations []string                                           // names, as results have them; none: all
-	Cache         string                                             // folder for quantisations that are made of the model
+	Cache         string                                             // folder for quantisations that are made of the model; empty: the one for temporary files
 	Threads       int                                                // 0: all processors
 	TuneFile      string                                             // see gpu.Options
 	Quick         bool                                               // fewer repetitions
