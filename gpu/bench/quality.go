@@ -12,43 +12,53 @@ import (
 //go:embed prose.txt
 var prose string
 
-// quality compares next-token distributions over a piece of prose, token by
-// token: the engine with converted weights against the engine with the file's,
-// and, as the noise that any rounding makes, libllama in one batch against
-// libllama token by token.
-func (m *measurement) quality() error {
-	tokens := m.llama.model.Vocab().Tokenize(prose, true, false)
-	length := 256
-	if m.r.Quick {
-		length = 64
+// nearness compares next-token distributions over a piece of prose: the engine as it
+// ships against libllama, both token by token, and, as the noise that any rounding
+// makes, libllama in one batch against libllama token by token.
+func (m *measurement) nearness() error {
+	tokens := m.prose()
+	single, err := m.single.distributions(tokens, 1)
+	if err != nil {
+		return err
 	}
-	tokens = tokens[:min(length, len(tokens))]
+	batch, err := m.single.distributions(tokens, len(tokens))
+	if err != nil {
+		return err
+	}
+	m.f.KLNoise, m.f.Top1Noise = divergence(batch, single)
+	ours, err := m.ours.distributions(tokens)
+	if err != nil {
+		return err
+	}
+	m.f.KLShipped, m.f.Top1Shipped = divergence(single, ours)
+	return nil
+}
 
-	file, err := openOwn(m.o, gpu.Options{Weights: "file"})
+// conversion compares the engine with converted weights with the same with the file's.
+func (m *measurement) conversion() error {
+	tokens := m.prose()
+	tokens = tokens[:min(256, len(tokens))]
+	file, err := openOwn(m.o, m.f.Path, gpu.Options{Weights: "file"})
 	if err != nil {
 		return err
 	}
 	defer file.close()
-	converted, err := m.ours.distributions(tokens)
-	if err != nil {
-		return err
-	}
 	original, err := file.distributions(tokens)
 	if err != nil {
 		return err
 	}
+	converted, err := m.ours.distributions(tokens)
+	if err != nil {
+		return err
+	}
 	m.r.KLWeights, m.r.Top1Weights = divergence(original, converted)
-
-	batch, err := m.llama.distributions(tokens, len(tokens))
-	if err != nil {
-		return err
-	}
-	single, err := m.llama.distributions(tokens, 1)
-	if err != nil {
-		return err
-	}
-	m.r.KLNoise, m.r.Top1Noise = divergence(batch, single)
 	return nil
+}
+
+// prose is the text that distributions are compared on.
+func (m *measurement) prose() []engine.Token {
+	tokens := m.opponent.model.Vocab().Tokenize(prose, true, false)
+	return tokens[:min(m.effort.prose, len(tokens))]
 }
 
 // distributions are the log-probabilities after each of the tokens.

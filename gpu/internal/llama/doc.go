@@ -1,6 +1,6 @@
 // Package llama is libllama as far as the engine uses it: the vocabulary of a
 // model and its tokenizer, the sampler chain, and, as the oracle of tests and
-// the opponent of benchmarks, its own decoding.
+// the opponent of benchmarks, its own decoding and its quantisations.
 //
 //	ggml.Lib ── Of ──▶ Lib ── Load ──▶ Model ─┬─ Vocab ──▶ Sampler chains
 //	                                          └─ NewContext ──▶ Context

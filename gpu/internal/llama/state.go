@@ -13,18 +13,22 @@ type stateFuncs struct {
 }
 
 // Duplicate gives dst cells of its own with the contents of src's.
-func (c *Context) Duplicate(src, dst int) error {
+func (c *Context) Duplicate(src, dst int) error { return c.CopyTo(c, src, dst) }
+
+// CopyTo gives sequence dst of another context of the model the contents of src. Both
+// contexts have one cache for all sequences, or both as many as the other.
+func (c *Context) CopyTo(to *Context, src, dst int) error {
 	var f stateFuncs
 	if err := c.lib.ggml.Llama(&f); err != nil {
 		return err
 	}
 	data := make([]byte, f.size(c.handle, int32(src)))
 	if len(data) == 0 {
-		return fmt.Errorf("duplicate sequence %d: it has no state", src)
+		return fmt.Errorf("copy sequence %d: it has no state", src)
 	}
 	n := f.get(c.handle, unsafe.Pointer(&data[0]), uint64(len(data)), int32(src))
-	if f.set(c.handle, unsafe.Pointer(&data[0]), n, int32(dst)) == 0 {
-		return fmt.Errorf("duplicate sequence %d as %d: %w", src, dst, ErrNoCells)
+	if f.set(to.handle, unsafe.Pointer(&data[0]), n, int32(dst)) == 0 {
+		return fmt.Errorf("copy sequence %d to %d: %w", src, dst, ErrNoCells)
 	}
 	return nil
 }

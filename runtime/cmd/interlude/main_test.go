@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(beBroker); dir != "" {
 		os.Exit(runBroker(dir))
 	}
+	if os.Getenv(beLlamaServer) != "" {
+		os.Exit(runLlamaServer(os.Args[1:]))
+	}
 	if os.Getenv(beInterlude) != "" {
 		os.Exit(run(os.Args[1:]))
 	}

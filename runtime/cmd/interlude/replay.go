@@ -139,8 +139,8 @@ func (c *benchReplayCmd) onLlama(ctx context.Context, o *obtained, a arm, r *rep
 	const margin = 64 // a template of its own may be a little longer
 	cells := int(r.KVTokensF16)
 	s, err := replay.StartLlamaServer(ctx, replay.LlamaOptions{
-		Path: c.LlamaServer, Model: o.model.Path, Threads: c.Threads, Cells: cells,
-		Slots: max(cells/(r.Longest+margin), 1), HostMiB: int(a.host >> 20),
+		Path: c.LlamaServer, Model: o.model.Path, Threads: c.Threads,
+		Cache: &replay.LlamaCache{Cells: cells, Slots: max(cells/(r.Longest+margin), 1), HostMiB: int(a.host >> 20)},
 	})
 	if err != nil {
 		return err

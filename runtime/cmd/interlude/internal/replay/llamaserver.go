@@ -31,7 +31,12 @@ type LlamaOptions struct {
 	Path    string // of llama-server
 	Model   string // GGUF file
 	Threads int
-	Cells   int // of its cache, all slots together
+	Cache   *LlamaCache // nil: as it has it unless it is told otherwise
+}
+
+// LlamaCache is a llama-server's memory for conversations.
+type LlamaCache struct {
+	Cells   int // all slots together
 	Slots   int // how many conversations have cells at once
 	HostMiB int // of its prompt cache in host memory; 0: none
 }
@@ -46,11 +51,14 @@ func StartLlamaServer(ctx context.Context, o LlamaOptions) (*LlamaServer, error)
 	living, stop := context.WithCancel(ctx)
 	s := &LlamaServer{url: "http://" + address, stop: stop, done: make(chan error, 1), says: &tail{}}
 	threads := strconv.Itoa(o.Threads)
-	cmd := exec.CommandContext(living, o.Path,
-		"--model", o.Model, "--host", host, "--port", port, "--threads", threads, "--threads-batch", threads,
-		"--ctx-size", strconv.Itoa(o.Cells), "--parallel", strconv.Itoa(o.Slots),
-		"--cache-ram", strconv.Itoa(o.HostMiB),
-		"--gpu-layers", "0")
+	args := []string{
+		"--model", o.Model, "--host", host, "--port", port,
+		"--threads", threads, "--threads-batch", threads, "--gpu-layers", "0",
+	}
+	if c := o.Cache; c != nil {
+		args = append(args, "--ctx-size", strconv.Itoa(c.Cells), "--parallel", strconv.Itoa(c.Slots), "--cache-ram", strconv.Itoa(c.HostMiB))
+	}
+	cmd := exec.CommandContext(living, o.Path, args...)
 	cmd.Stdout, cmd.Stderr = s.says, s.says
 	if err := cmd.Start(); err != nil {
 		stop()
@@ -98,6 +106,25 @@ func get(ctx context.Context, url string) (*http.Response, error) {
 		return nil, err
 	}
 	return http.DefaultClient.Do(r)
+}
+
+// post sends a request and returns an answer of status 200, whose body the caller closes.
+func (s *LlamaServer) post(ctx context.Context, path string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+		return nil, fmt.Errorf("llama-server answers %s: %s", response.Status, text)
+	}
+	return response, nil
 }
 
 // freeAddress is a loopback address that nobody listened on a moment ago.
@@ -158,20 +185,11 @@ func (c *chat) Turn(ctx context.Context, t *Turn, _ bool, first func()) (Answer,
 	if err != nil {
 		return Answer{}, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server.url+"/v1/chat/completions", bytes.NewReader(body))
-	if err != nil {
-		return Answer{}, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
+	response, err := c.server.post(ctx, "/v1/chat/completions", body)
 	if err != nil {
 		return Answer{}, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
-		return Answer{}, fmt.Errorf("llama-server answers %s: %s", response.Status, text)
-	}
 	a, err := read(response.Body, first)
 	if err != nil {
 		return Answer{}, fmt.Errorf("llama-server's answer: %w", err)

@@ -83,7 +83,7 @@ func TestStartLlamaServer(t *testing.T) {
 		return path
 	}
 	start := func(ctx context.Context, path string) error {
-		s, err := StartLlamaServer(ctx, LlamaOptions{Path: path, Threads: 1, Cells: 10, Slots: 1})
+		s, err := StartLlamaServer(ctx, LlamaOptions{Path: path, Threads: 1, Cache: &LlamaCache{Cells: 10, Slots: 1}})
 		if err == nil {
 			s.Close()
 		}
