@@ -30,7 +30,6 @@ type Reason uint8
 const (
 	ForNothing     Reason = iota // it goes on when the step under way is done
 	ForPlace                     // as many turns run as may at once
-	ForPause                     // a turn was preempted a moment ago: nobody is admitted until contexts have settled
 	ForPool                      // the contexts before it fill the pool
 	ForQuota                     // they fill what its tenant may have at most
 	ForShare                     // they fill its tenant's part, beside those of other tenants
@@ -48,12 +47,12 @@ const (
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForTick, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
+	ForNothing, ForPlace, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForTick, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "tick", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
+	names := [...]string{"step", "place", "pool", "quota", "share", "order", "pipe", "tick", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -124,10 +123,7 @@ func (s *Scheduler) Chosen(p *Program) Choice {
 }
 
 // Obstacle implements Explainer.
-func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
-	if now < w.resume && !alone {
-		return Obstacle{Reason: ForPause}
-	}
+func (w *WorkingSet) Obstacle(_ programs.Time, p *Program, alone bool) Obstacle {
 	head := w.head(alone)
 	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:

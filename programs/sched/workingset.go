@@ -45,25 +45,22 @@ type WorkingSet struct {
 	rules  Rules
 	parts  []*part // by tenant, of those that have memory or want it
 	growth float64 // mean of what a turn adds to a context
-	resume programs.Time
 
 	open []*part // of divide
 }
 
 // Rules are the working set's parameters.
 type Rules struct {
-	Pool    float64           // part of the pool that the set may fill
-	Growth  float64           // part of a turn's mean growth that is kept free for each program
-	Idle    float64           // weight of an idle seat, times its worth; at most as much as it takes
-	Pause   programs.Duration // without admission after a preemption
-	Urgency float64           // by how many seconds of arrival a second less of work goes before; see place
+	Pool    float64 // part of the pool that the set may fill
+	Growth  float64 // part of a turn's mean growth that is kept free for each program
+	Idle    float64 // weight of an idle seat, times its worth; at most as much as it takes
+	Urgency float64 // by how many seconds of arrival a second less of work goes before; see place
 }
 
 // DefaultRules are those that one set of measurements over five workloads found
 // best; `interlude sim` shows how.
 var DefaultRules = Rules{
-	Pool: 1, Growth: 0.5, Idle: 0.5, Pause: programs.Second,
-	Urgency: 30,
+	Pool: 1, Growth: 0.5, Idle: 0.5, Urgency: 30,
 }
 
 // NewWorkingSet makes the policy with idle seats at their full worth, and remaining work
@@ -81,11 +78,10 @@ func WorkingSetBy(rules Rules) func(Env) Policy {
 
 // member is a program as the set sees it.
 type member struct {
-	seat      order.Node[*Program]  // in its tenant's order
-	wait      order.Entry[*Program] // in its part's waiting
-	lent      *lent                 // nil before it first lends memory
-	context   programs.Tokens       // at the end of the last turn
-	preempted bool                  // and noted as such
+	seat    order.Node[*Program]  // in its tenant's order
+	wait    order.Entry[*Program] // in its part's waiting
+	lent    *lent                 // nil before it first lends memory
+	context programs.Tokens       // at the end of the last turn
 }
 
 // lent is the place of a program among those that lend memory.
@@ -100,13 +96,9 @@ func memberOf(p *Program) *member { return StateOf[member](p) }
 func (w *WorkingSet) Share(shares map[programs.TenantID]Share) { w.shares = shares }
 
 // Put implements Policy.
-func (w *WorkingSet) Put(now programs.Time, p *Program) {
+func (w *WorkingSet) Put(_ programs.Time, p *Program) {
 	w.learn(p)
 	m := memberOf(p)
-	if p.Turn.Preempted && p.Waits() && !m.preempted {
-		w.resume = now.Add(w.rules.Pause)
-	}
-	m.preempted = p.Waits() && p.Turn.Preempted        // noted once a preemption
 	if p.Capacity == 0 && p.Phase != programs.Active { // it has no seat until it comes back
 		w.Drop(p)
 		return
@@ -150,10 +142,7 @@ func (w *WorkingSet) Lapse(programs.Time) *Program { return nil }
 func (w *WorkingSet) Blocked(programs.Time, *Program, bool) *Program { return nil }
 
 // Next implements Policy: the first in order of those that wait inside.
-func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
-	if now < w.resume && !alone {
-		return nil
-	}
+func (w *WorkingSet) Next(_ programs.Time, alone bool) *Program {
 	for _, t := range w.parts {
 		w.weigh(t)
 	}

@@ -21,8 +21,6 @@ func reasonText(w core.Wait, ahead company) string {
 		return "for the end of the step under way"
 	case sched.ForPlace:
 		return "for a place: as many turns ran as may at once"
-	case sched.ForPause:
-		return "for contexts to settle: a turn had just been preempted, and nobody is admitted for a moment"
 	case sched.ForPool:
 		return "for room in the working set: " + set("the pool")
 	case sched.ForQuota:
