@@ -331,12 +331,12 @@ var pinQuestions = []question{
 	{
 		name:   "cachewise: a kind of arguments counts from 30 calls on, and before that the tool does",
 		policy: "cachewise",
-		before: slices.Concat(calls("make", "test", 30, 9), calls("make", "all", 29, 30), calls("grep", "", 1, 12)),
+		before: slices.Concat(calls("make", "test", 30, 9), calls("make", "all", 29, 30), calls("grep", "", 1, 25)),
 		programs: []string{
 			"a idle since=100 tool=make class=test cells=10", "b idle since=100 tool=make class=all cells=10", "c idle since=100 tool=grep cells=10",
 		},
 		now:     100,
-		victims: "b c a", // 19.3 s, 12 s and 9 s
+		victims: "c b a", // 25 s, 19.3 s and 9 s
 	},
 	{
 		name:     "cachewise: of a tool that nobody has called, what is known of all; of none at all, who used its memory longest ago",
@@ -349,8 +349,16 @@ var pinQuestions = []question{
 	{
 		name:     "cachewise: nothing is known",
 		policy:   "cachewise",
-		programs: []string{"a idle tool=make cells=10 used=2", "b idle tool=grep cells=10 used=1"},
-		victims:  "b a",
+		programs: []string{"a idle tool=make cells=10 used=1", "b idle tool=grep cells=10 used=2"},
+		victims:  "a b",
+	},
+	{
+		name:     "cachewise: what is to come counts, and not how long it takes",
+		policy:   "cachewise",
+		before:   slices.Concat(calls("make", "", 1, 20), calls("grep", "", 1, 12)),
+		programs: []string{"a idle since=90 tool=make cells=10", "b idle since=100 tool=grep cells=10"},
+		now:      100,
+		victims:  "b a", // 12 s and 10 s
 	},
 	{
 		name:   "cachewise: expectations are taken anew as calls go on",
@@ -363,6 +371,14 @@ var pinQuestions = []question{
 	},
 	{
 		name:   "cachewise: in every third plan",
+		policy: "cachewise",
+		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 12),
+			[]string{"@50 a idle since=50 tool=make cells=10", "@50 b idle since=50 tool=grep cells=10", "@50 lapse", "@51 lapse", "@52 lapse"}),
+		now:     55,
+		victims: "a b",
+	},
+	{
+		name:   "cachewise: and no sooner",
 		policy: "cachewise",
 		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 12),
 			[]string{"@50 a idle since=50 tool=make cells=10", "@50 b idle since=50 tool=grep cells=10", "@50 lapse", "@55 lapse"}),
@@ -557,6 +573,20 @@ var capacityQuestions = []question{
 		waits:    "b for pool [a r]",
 	},
 	{
+		name:   "mori: waits for a place are no time on the engine",
+		policy: "mori",
+		// At 10 s, a has spent 4 of 5 s in its tool, beside 5 s in which it waited, and b 3 of 5 s.
+		before: []string{
+			"z runs context=10", "z runs context=800", "a waits context=300", "@4 z runs context=10",
+			"@5 lapse", "@5 b waits context=300", "@6 a idle turns=1", "@7 b idle turns=1", "@10 z runs context=400",
+			"@10 lapse",
+		},
+		programs: []string{"a waits", "b waits"},
+		now:      11,
+		next:     "b",
+		waits:    "a for pool [b z]",
+	},
+	{
 		name:   "mori: who has a turn leaves when it is over, if those whose tool runs are not enough; the most idle, and no more than must",
 		policy: "mori",
 		before: []string{
@@ -564,10 +594,10 @@ var capacityQuestions = []question{
 			"b waits context=200", "@2 b idle turns=1", "@4 b waits", // 2 of 4 s
 			"i waits context=100", "@1 i idle turns=1",
 			"@4 a runs context=500", "@4 b runs context=500", // 600 + 600 + 200
-			"@5 lapse", "@6 a idle turns=2", "@6 b idle turns=2",
+			"@5 lapse", "@10 lapse", "@11 a idle turns=2", "@11 b idle turns=2",
 		},
 		programs: []string{"a waits", "b waits", "i waits"},
-		now:      7,
+		now:      12,
 		next:     "b",
 		waits:    "a for pool [b], i for tick [b]",
 	},
