@@ -39,7 +39,6 @@ var Policies = []Named{
 	{Name: "thunder", Says: "inspired by ThunderAgent: programs paused when contexts exceed the pool, the longest that fits resumed", New: NewThunder},
 	{Name: "thunder-released", Says: "ThunderAgent's released router: paused and resumed every 5 s, the shortest first", New: NewThunderReleased},
 	{Name: "thunder-dynamo", Says: "the same as Dynamo has it, in bands of the pool", New: NewThunderDynamo},
-	{Name: "session-radix", Says: "SGLang's cache with references of sessions: what none refers to goes first", New: NewSessionRadix},
 	{Name: "mori", Says: "MORI: the busiest programs on the device, the more idle ones on the host, settled every 5 s", New: NewMori},
 	{Name: "cachewise", Says: "CacheWise: who lacks the fewest cells first, memory taken from who is expected back last", New: NewCacheWise},
 }

@@ -77,15 +77,14 @@ const (
 	LeastWorth                 // its seat is worth least
 	LastWaiting                // everybody is inside, nobody is idle, and of those that wait it is the last in order
 	LatestReturn               // its next turn is expected last
-	Unreferred                 // a turn has computed some of it that has not ended
 )
 
 // Grounds are all there are.
-var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting, LatestReturn, Unreferred}
+var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting, LatestReturn}
 
 // String names the ground in lower case, fit for a metric's label.
 func (g Ground) String() string {
-	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting", "latest_return", "unreferred"}
+	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting", "latest_return"}
 	if int(g) < len(names) {
 		return names[g]
 	}

@@ -129,26 +129,6 @@ var fcfsQuestions = []question{
 		now:  42,
 		next: "a b",
 	},
-	{
-		name:   "session radix: turns by arrival; what no turn that has ended has used goes first, though it was used last",
-		policy: "session-radix",
-		programs: []string{
-			"a waits came=2 context=90 cells=50 used=9 preempted", "b idle cells=10 used=7", "c idle cells=10 used=2", "d waits came=1",
-		},
-		next:    "d a",
-		victims: "a c b",
-		grounds: "unreferred, least_recent, least_recent",
-	},
-	{
-		name:   "session radix: of a later turn, what goes beyond the turns that have ended; and that alone",
-		policy: "session-radix",
-		before: []string{"a idle cells=50", "b idle cells=50"},
-		programs: []string{
-			"a waits context=90 cells=51 used=9 preempted", "b waits context=90 cells=50 used=8 preempted", "c idle cells=10 used=2",
-		},
-		victims: "a c b",
-		grounds: "unreferred, least_recent, least_recent",
-	},
 }
 
 var pinQuestions = []question{

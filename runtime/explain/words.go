@@ -102,8 +102,6 @@ func groundText(l core.Loss) string {
 		return "nobody was idle, and it was the last of those that wait"
 	case sched.LatestReturn:
 		return "of those that do not run its next turn is expected last"
-	case sched.Unreferred:
-		return "it lost its place, and no turn that has ended refers to all that it has"
 	case sched.LeastRecent:
 		return fmt.Sprintf("of those that do not run it was used longest ago: %s", span(l.Idle))
 	}
