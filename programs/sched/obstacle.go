@@ -70,19 +70,20 @@ type Ground uint8
 
 // The grounds.
 const (
-	Unexplained Ground = iota // the policy does not say
-	LeastRecent               // it was used longest ago
-	Outside                   // it is outside the working set, and there the last in order
-	LeastWorth                // its seat is worth least
-	LastWaiting               // everybody is inside, nobody is idle, and of those that wait it is the last in order
+	Unexplained  Ground = iota // the policy does not say
+	LeastRecent                // it was used longest ago
+	Outside                    // it is outside the working set, and there the last in order
+	LeastWorth                 // its seat is worth least
+	LastWaiting                // everybody is inside, nobody is idle, and of those that wait it is the last in order
+	LatestReturn               // its next turn is expected last
 )
 
 // Grounds are all there are.
-var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting}
+var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting, LatestReturn}
 
 // String names the ground in lower case, fit for a metric's label.
 func (g Ground) String() string {
-	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting"}
+	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting", "latest_return"}
 	if int(g) < len(names) {
 		return names[g]
 	}

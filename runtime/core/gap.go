@@ -77,7 +77,7 @@ func (m *Machine) expect(p *program, call Call) {
 		g.exact = m.now.Add(call.Expected)
 	}
 	m.tools.Estimate(g.call, g.estimate)
-	p.Gap.Tool, p.Gap.Human = call.Tool, call.Human
+	p.Gap.Tool, p.Gap.Class, p.Gap.Human = call.Tool, call.Class, call.Human
 	g.pin.Since = m.now
 	if m.cfg.ForgetAfter > 0 {
 		g.pin.Forget = g.started.Add(m.cfg.ForgetAfter).Sub(m.now)

@@ -73,7 +73,7 @@ func New(cfg Config) (*Machine, error) {
 		moves:    map[MoveID]*program{},
 		families: map[programs.ProgramID]*family{},
 	}
-	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
+	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool, Host: programs.Tokens(cfg.Host / cfg.Geometry.CellBytes)}),
 		sched.Limits{StepTokens: cfg.StepTokens, Tile: cfg.tile(), Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
 	for tenant, share := range cfg.Shares {

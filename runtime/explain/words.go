@@ -98,6 +98,8 @@ func groundText(l core.Loss) string {
 		return text + "; no other lent memory)"
 	case sched.LastWaiting:
 		return "nobody was idle, and it was the last of those that wait"
+	case sched.LatestReturn:
+		return "of those that do not run its next turn is expected last"
 	case sched.LeastRecent:
 		return fmt.Sprintf("of those that do not run it was used longest ago: %s", span(l.Idle))
 	}
