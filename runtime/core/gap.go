@@ -160,9 +160,17 @@ func (m *Machine) reprice() {
 	}
 }
 
+// priceAnew follows the price of an idle program's seat. Nothing else of the program has changed, so
+// that of republish only what goes by the seat is done: the rest looks programs up in maps
+// that are in no cache.
 func (m *Machine) priceAnew(p *program) {
 	m.price(p)
-	m.republish(p)
+	before := p.Retention
+	m.scheduler.Put(m.now, &p.Program)
+	m.foresee(p)
+	if p.Retention != before {
+		m.bookHold(p)
+	}
 }
 
 // weakest is whose memory is taken next for the taker, by the policy's word. That is not believed as
