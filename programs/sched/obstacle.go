@@ -129,9 +129,9 @@ func (w *WorkingSet) Obstacle(_ programs.Time, p *Program, alone bool) Obstacle 
 	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:
 		return Obstacle{}
-	case !t.inside(memberOf(p).seat.Rank()):
+	case !w.inside(t, seat.Rank()):
 		return Obstacle{
-			Reason: w.bound(t), Limit: programs.Tokens(t.limit), Running: programs.Tokens(t.runs()),
+			Reason: w.bound(t), Limit: programs.Tokens(w.limit(t)), Running: programs.Tokens(t.runs()),
 			Before: programs.Tokens(t.order.Before(seat.Rank())), Need: programs.Tokens(seat.Weight()),
 		}
 	}
@@ -141,9 +141,9 @@ func (w *WorkingSet) Obstacle(_ programs.Time, p *Program, alone bool) Obstacle 
 // bound is what makes a part as small as it is.
 func (w *WorkingSet) bound(t *part) Reason {
 	switch {
-	case t.share.Quota > 0 && t.limit >= int64(t.share.Quota):
+	case t.share.Quota > 0 && w.limit(t) >= int64(t.share.Quota):
 		return ForQuota
-	case len(w.open) > 1:
+	case w.needs.Len() > 1:
 		return ForShare
 	}
 	return ForPool
@@ -171,18 +171,16 @@ func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
 func (w *WorkingSet) Chosen(p *Program) Choice {
 	w.divide()
 	switch {
-	case !w.part(p.Tenant).inside(memberOf(p).seat.Rank()):
+	case !w.inside(w.part(p.Tenant), memberOf(p).seat.Rank()):
 		return Choice{Ground: Outside}
 	case p.Waits():
 		return Choice{Ground: LastWaiting}
 	}
 	c := Choice{Ground: LeastWorth, Next: -1}
-	for _, t := range w.parts {
-		t.cheap.All(func(e *order.Entry[*Program]) {
-			if other := e.Value; other != p && (c.Next < 0 || other.Seat < c.Next) {
-				c.Next = other.Seat
-			}
-		})
-	}
+	w.cheap.All(func(e *order.Entry[*Program]) {
+		if other := e.Value; other != p && (c.Next < 0 || other.Seat < c.Next) {
+			c.Next = other.Seat
+		}
+	})
 	return c
 }
