@@ -122,6 +122,9 @@ func (t *Tree[T]) Before(rank programs.Rank) (sum int64) {
 	return sum
 }
 
+// UpTo adds up the weights of the nodes that come before n, which is in t, and its own.
+func (t *Tree[T]) UpTo(n *Node[T]) int64 { return t.Before(n.rank) + n.weight }
+
 // All calls visit for each node in order until visit returns false.
 func (t *Tree[T]) All(visit func(*Node[T]) bool) { walk(t.root, visit) }
 

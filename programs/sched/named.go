@@ -39,6 +39,8 @@ var Policies = []Named{
 	{Name: "thunder", Says: "inspired by ThunderAgent: programs paused when contexts exceed the pool, the longest that fits resumed", New: NewThunder},
 	{Name: "thunder-released", Says: "ThunderAgent's released router: paused and resumed every 5 s, the shortest first", New: NewThunderReleased},
 	{Name: "thunder-dynamo", Says: "the same as Dynamo has it, in bands of the pool", New: NewThunderDynamo},
+	{Name: "mori", Says: "MORI: the busiest programs on the device, the more idle ones on the host, settled every 5 s", New: NewMori},
+	{Name: "cachewise", Says: "CacheWise: who lacks the fewest cells first, memory taken from who is expected back last", New: NewCacheWise},
 }
 
 // NewInterlude makes the default policy.

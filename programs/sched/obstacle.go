@@ -30,7 +30,6 @@ type Reason uint8
 const (
 	ForNothing     Reason = iota // it goes on when the step under way is done
 	ForPlace                     // as many turns run as may at once
-	ForPause                     // a turn was preempted a moment ago: nobody is admitted until contexts have settled
 	ForPool                      // the contexts before it fill the pool
 	ForQuota                     // they fill what its tenant may have at most
 	ForShare                     // they fill its tenant's part, beside those of other tenants
@@ -48,12 +47,12 @@ const (
 
 // Reasons are all there are.
 var Reasons = [...]Reason{
-	ForNothing, ForPlace, ForPause, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForTick, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
+	ForNothing, ForPlace, ForPool, ForQuota, ForShare, ForOrder, ForPipe, ForTick, ForUnexplained, ForMemory, ForMove, ForCells, ForSteps, ForPrefix, ForPrompt,
 }
 
 // String names the reason in lower case, fit for a metric's label.
 func (r Reason) String() string {
-	names := [...]string{"step", "place", "pause", "pool", "quota", "share", "order", "pipe", "tick", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
+	names := [...]string{"step", "place", "pool", "quota", "share", "order", "pipe", "tick", "unexplained", "memory", "move", "cells", "pacing", "prefix", "prompt"}
 	if int(r) < len(names) {
 		return names[r]
 	}
@@ -71,19 +70,20 @@ type Ground uint8
 
 // The grounds.
 const (
-	Unexplained Ground = iota // the policy does not say
-	LeastRecent               // it was used longest ago
-	Outside                   // it is outside the working set, and there the last in order
-	LeastWorth                // its seat is worth least
-	LastWaiting               // everybody is inside, nobody is idle, and of those that wait it is the last in order
+	Unexplained  Ground = iota // the policy does not say
+	LeastRecent                // it was used longest ago
+	Outside                    // it is outside the working set, and there the last in order
+	LeastWorth                 // its seat is worth least
+	LastWaiting                // everybody is inside, nobody is idle, and of those that wait it is the last in order
+	LatestReturn               // its next turn is expected last
 )
 
 // Grounds are all there are.
-var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting}
+var Grounds = [...]Ground{Unexplained, LeastRecent, Outside, LeastWorth, LastWaiting, LatestReturn}
 
 // String names the ground in lower case, fit for a metric's label.
 func (g Ground) String() string {
-	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting"}
+	names := [...]string{"unexplained", "least_recent", "outside", "least_worth", "last_waiting", "latest_return"}
 	if int(g) < len(names) {
 		return names[g]
 	}
@@ -124,17 +124,14 @@ func (s *Scheduler) Chosen(p *Program) Choice {
 }
 
 // Obstacle implements Explainer.
-func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacle {
-	if now < w.resume && !alone {
-		return Obstacle{Reason: ForPause}
-	}
+func (w *WorkingSet) Obstacle(_ programs.Time, p *Program, alone bool) Obstacle {
 	head := w.head(alone)
 	switch t, seat := w.part(p.Tenant), &memberOf(p).seat; {
 	case head == p:
 		return Obstacle{}
-	case !t.inside(memberOf(p).seat.Rank()):
+	case !w.inside(t, seat.Rank()):
 		return Obstacle{
-			Reason: w.bound(t), Limit: programs.Tokens(t.limit), Running: programs.Tokens(t.runs()),
+			Reason: w.bound(t), Limit: programs.Tokens(w.limit(t)), Running: programs.Tokens(t.runs()),
 			Before: programs.Tokens(t.order.Before(seat.Rank())), Need: programs.Tokens(seat.Weight()),
 		}
 	}
@@ -144,9 +141,9 @@ func (w *WorkingSet) Obstacle(now programs.Time, p *Program, alone bool) Obstacl
 // bound is what makes a part as small as it is.
 func (w *WorkingSet) bound(t *part) Reason {
 	switch {
-	case t.share.Quota > 0 && t.limit >= int64(t.share.Quota):
+	case t.share.Quota > 0 && w.limit(t) >= int64(t.share.Quota):
 		return ForQuota
-	case len(w.open) > 1:
+	case w.needs.Len() > 1:
 		return ForShare
 	}
 	return ForPool
@@ -174,18 +171,16 @@ func (w *WorkingSet) Ahead(p *Program, visit func(*Program)) {
 func (w *WorkingSet) Chosen(p *Program) Choice {
 	w.divide()
 	switch {
-	case !w.part(p.Tenant).inside(memberOf(p).seat.Rank()):
+	case !w.inside(w.part(p.Tenant), memberOf(p).seat.Rank()):
 		return Choice{Ground: Outside}
 	case p.Waits():
 		return Choice{Ground: LastWaiting}
 	}
 	c := Choice{Ground: LeastWorth, Next: -1}
-	for _, t := range w.parts {
-		t.cheap.All(func(e *order.Entry[*Program]) {
-			if other := e.Value; other != p && (c.Next < 0 || other.Seat < c.Next) {
-				c.Next = other.Seat
-			}
-		})
-	}
+	w.cheap.All(func(e *order.Entry[*Program]) {
+		if other := e.Value; other != p && (c.Next < 0 || other.Seat < c.Next) {
+			c.Next = other.Seat
+		}
+	})
 	return c
 }

@@ -117,6 +117,9 @@ type Env struct {
 	// Pool is how many cells there are for private use: all, less those that are
 	// shared. It may change over time.
 	Pool func() programs.Tokens
+
+	// Host is how many cells the tier below the pool has room for; 0 is none.
+	Host programs.Tokens
 }
 
 // Share is a tenant's part of the pool where tenants compete for it, see Sharer.

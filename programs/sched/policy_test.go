@@ -24,6 +24,7 @@ type question struct {
 	new      func(sched.Env) sched.Policy // for one that is not among them
 	shares   map[programs.TenantID]sched.Share
 	pool     programs.Tokens // 0 is 1000
+	host     programs.Tokens // 0 is none
 	before   []string        // puts programs as they were earlier: at the time 0, or "@5 …" s; "@5 lapse" asks Lapse
 	programs []string
 	now      float64 // in seconds
@@ -278,6 +279,101 @@ var pinQuestions = []question{
 		holds:    "a b",
 		lapse:    "a",
 	},
+	{
+		name:   "cachewise: who lacks the fewest cells, then by the turn's arrival",
+		policy: "cachewise",
+		programs: []string{
+			"a waits came=1 context=100 cells=20", "b waits came=3 context=300 cells=290", "c waits came=2 context=10",
+		},
+		next: "c b a",
+	},
+	{
+		name:   "cachewise: who is expected back last loses memory first; then who waits",
+		policy: "cachewise",
+		// Of make's 1 s and 20 s, 18 s are to come after 2 s, and 10.5 s at the beginning; of grep's, 6 s.
+		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 6)),
+		programs: []string{
+			"a idle since=98 tool=make cells=10", "b idle since=100 tool=make cells=10", "c idle since=100 tool=grep cells=10",
+			"h idle since=100 human cells=10 used=9", "w waits cells=10 used=1",
+		},
+		now:     100,
+		victims: "h a b c w",
+		grounds: "latest_return, latest_return, latest_return, latest_return, latest_return",
+	},
+	{
+		name:     "cachewise: a call that has outlasted all others has nothing to come",
+		policy:   "cachewise",
+		before:   slices.Concat(calls("make", "", 1, 20), calls("grep", "", 1, 6)),
+		programs: []string{"a idle since=79 tool=make cells=10", "b idle since=99 tool=grep cells=10"},
+		now:      100,
+		victims:  "b a",
+	},
+	{
+		name:   "cachewise: a kind of arguments counts from 30 calls on, and before that the tool does",
+		policy: "cachewise",
+		before: slices.Concat(calls("make", "test", 30, 9), calls("make", "all", 29, 30), calls("grep", "", 1, 25)),
+		programs: []string{
+			"a idle since=100 tool=make class=test cells=10", "b idle since=100 tool=make class=all cells=10", "c idle since=100 tool=grep cells=10",
+		},
+		now:     100,
+		victims: "c b a", // 25 s, 19.3 s and 9 s
+	},
+	{
+		name:     "cachewise: of a tool that nobody has called, what is known of all; of none at all, who used its memory longest ago",
+		policy:   "cachewise",
+		before:   slices.Concat(calls("make", "", 1, 20), calls("grep", "", 1, 6)),
+		programs: []string{"a idle since=100 tool=make cells=10", "b idle since=100 tool=ls cells=10", "c idle since=100 tool=grep cells=10"},
+		now:      100,
+		victims:  "a b c", // 20 s, 13 s and 6 s
+	},
+	{
+		name:     "cachewise: nothing is known",
+		policy:   "cachewise",
+		programs: []string{"a idle tool=make cells=10 used=1", "b idle tool=grep cells=10 used=2"},
+		victims:  "a b",
+	},
+	{
+		name:     "cachewise: what is to come counts, and not how long it takes",
+		policy:   "cachewise",
+		before:   slices.Concat(calls("make", "", 1, 20), calls("grep", "", 1, 12)),
+		programs: []string{"a idle since=90 tool=make cells=10", "b idle since=100 tool=grep cells=10"},
+		now:      100,
+		victims:  "b a", // 12 s and 10 s
+	},
+	{
+		name:   "cachewise: expectations are taken anew as calls go on",
+		policy: "cachewise",
+		// At first 10.5 s and 12 s are to come, and after 5 s 15 s and 7 s.
+		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 12),
+			[]string{"@50 a idle since=50 tool=make cells=10", "@50 b idle since=50 tool=grep cells=10"}),
+		now:     55,
+		victims: "a b",
+	},
+	{
+		name:   "cachewise: in every third plan",
+		policy: "cachewise",
+		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 12),
+			[]string{"@50 a idle since=50 tool=make cells=10", "@50 b idle since=50 tool=grep cells=10", "@50 lapse", "@51 lapse", "@52 lapse"}),
+		now:     55,
+		victims: "a b",
+	},
+	{
+		name:   "cachewise: and no sooner",
+		policy: "cachewise",
+		before: slices.Concat(calls("make", "", 1, 1), calls("make", "", 1, 20), calls("grep", "", 1, 12),
+			[]string{"@50 a idle since=50 tool=make cells=10", "@50 b idle since=50 tool=grep cells=10", "@50 lapse", "@55 lapse"}),
+		now:     55,
+		victims: "b a",
+	},
+}
+
+// calls puts programs whose tool is called so many times, and takes so many seconds.
+func calls(tool, class string, times, seconds int) (before []string) {
+	for i := range times {
+		name := fmt.Sprintf("%s-%s-%d-%d", tool, class, seconds, i)
+		before = append(before, fmt.Sprintf("%s idle since=0 tool=%s class=%s", name, tool, class), fmt.Sprintf("@%d %s waits came=%d", seconds, name, seconds))
+	}
+	return before
 }
 
 var capacityQuestions = []question{
@@ -405,6 +501,132 @@ var capacityQuestions = []question{
 		programs: []string{"c waits context=20"},
 		now:      7,
 		next:     "c b",
+	},
+	{
+		name:     "mori: newcomers are let through while they fit, with 100 tokens more, and no turn waits to be",
+		policy:   "mori",
+		pool:     1020,
+		programs: []string{"a waits context=300", "b waits context=400", "c waits context=200", "d waits context=10"},
+		next:     "a b",
+		waits:    "c for pool [a b], d for tick [a b]", // 400 + 500, and 300; d has 110 of 120, and stands behind c
+	},
+	{
+		name:   "mori: the most idle leaves the device, however short the others",
+		policy: "mori",
+		before: []string{
+			"r runs context=10", "a waits context=200", "b waits context=400",
+			"@1 b idle turns=1", "@8 a idle turns=1", // at 10 s, b has been idle for 9 of 10 s, a for 2
+			"@9 r runs context=300", // 400 + 300 + 500
+			"@10 lapse",
+		},
+		programs: []string{"a waits", "b waits"},
+		now:      11,
+		next:     "a",
+		waits:    "b for pool [a r]",
+	},
+	{
+		name:   "mori: nobody leaves while all fit, however idle",
+		policy: "mori",
+		before: []string{
+			"r runs context=10", "a waits context=400", "@1 a idle turns=1",
+			"@500 lapse",
+		},
+		programs: []string{"a waits"},
+		now:      501,
+		next:     "a",
+	},
+	{
+		name:   "mori: the last five cycles count, the call under way with them",
+		policy: "mori",
+		// Of 11 s in the latest five cycles, a has spent 6 s in tools, and of all 109 s 104; b has spent 8 of 9 s.
+		before: []string{
+			"a waits context=300", "@1 a idle turns=1",
+			"@99 a waits", "@100 a idle turns=2", "@101 a waits", "@102 a idle turns=3", "@103 a waits", "@104 a idle turns=4",
+			"@105 a waits", "@106 a idle turns=5", "@107 a waits", "@108 a idle turns=6",
+			"@100 b waits context=300", "@101 b idle turns=1",
+			"@109 r runs context=10", "@109 r runs context=400", // 500 + 400 + 400
+			"@109 lapse",
+		},
+		programs: []string{"a waits", "b waits"},
+		now:      109,
+		next:     "a",
+		waits:    "b for pool [a r]",
+	},
+	{
+		name:   "mori: waits for a place are no time on the engine",
+		policy: "mori",
+		// At 10 s, a has spent 4 of 5 s in its tool, beside 5 s in which it waited, and b 3 of 5 s.
+		before: []string{
+			"z runs context=10", "z runs context=800", "a waits context=300", "@4 z runs context=10",
+			"@5 lapse", "@5 b waits context=300", "@6 a idle turns=1", "@7 b idle turns=1", "@10 z runs context=400",
+			"@10 lapse",
+		},
+		programs: []string{"a waits", "b waits"},
+		now:      11,
+		next:     "b",
+		waits:    "a for pool [b z]",
+	},
+	{
+		name:   "mori: who has a turn leaves when it is over, if those whose tool runs are not enough; the most idle, and no more than must",
+		policy: "mori",
+		before: []string{
+			"a waits context=200", "@1 a idle turns=1", "@4 a waits", // 3 of 4 s
+			"b waits context=200", "@2 b idle turns=1", "@4 b waits", // 2 of 4 s
+			"i waits context=100", "@1 i idle turns=1",
+			"@4 a runs context=500", "@4 b runs context=500", // 600 + 600 + 200
+			"@5 lapse", "@10 lapse", "@11 a idle turns=2", "@11 b idle turns=2",
+		},
+		programs: []string{"a waits", "b waits", "i waits"},
+		now:      12,
+		next:     "b",
+		waits:    "a for pool [b], i for tick [b]",
+	},
+	{
+		name:   "mori: turns are let through of programs on the host, then of those that return, then newcomers'; the least idle first",
+		policy: "mori",
+		host:   700,
+		before: []string{
+			"z runs context=10", "a waits context=150", "b waits context=150", "c waits context=150",
+			"@1 a idle turns=1", "@2 b idle turns=1", "@3 c idle turns=1",
+			"@4 z runs context=800",
+			"@5 lapse", // 900 + 3·250: they leave in the order a b c, and the host has room for two
+			"@6 a waits", "@6 b waits", "@6 c waits", "@6 n waits context=50",
+		},
+		programs: []string{"z idle context=400 turns=1"},
+		now:      10, // 1000 - 500
+		next:     "b a",
+		waits:    "c for pool [a b z], n for pool [a b z]",
+	},
+	{
+		name:   "mori: memory is taken from who is nowhere, then from the host's, then from the device's",
+		policy: "mori",
+		host:   700,
+		before: []string{
+			"z runs context=10", "a waits context=150", "b waits context=150", "c waits context=150",
+			"@1 a idle turns=1", "@2 b idle turns=1", "@3 c idle turns=1",
+			"@4 z runs context=800", "@5 lapse",
+		},
+		programs: []string{
+			"a idle cells=150 used=6", "b idle cells=150 used=5", "c idle cells=150 used=9", "z idle cells=800 used=1",
+		},
+		now:     6,
+		victims: "c b a z",
+		grounds: "outside, outside, outside, least_recent",
+	},
+	{
+		name:     "mori: half an hour is the longest wait",
+		policy:   "mori",
+		before:   []string{"z runs context=800", "a waits context=300"},
+		programs: []string{"z runs"},
+		now:      1800,
+		next:     "a",
+	},
+	{
+		name:     "mori: when nothing fits and nothing runs, the shortest",
+		policy:   "mori",
+		pool:     20,
+		programs: []string{"a waits context=30", "b waits context=25"},
+		next:     "b",
 	},
 }
 
@@ -554,7 +776,7 @@ func (q *question) ask(t *testing.T) {
 	known := map[string]*sched.Program{}
 	build := func() sched.Policy {
 		clear(known)
-		policy := q.new(sched.Env{Pool: func() programs.Tokens { return pool }})
+		policy := q.new(sched.Env{Pool: func() programs.Tokens { return pool }, Host: q.host})
 		if q.shares != nil {
 			policy.(sched.Sharer).Share(q.shares)
 		}
@@ -757,6 +979,8 @@ func read(t *testing.T, known map[string]*sched.Program, spec string) *sched.Pro
 			p.Turn.Promised = programs.Time(programs.Seconds(x))
 		case "tool":
 			p.Gap.Tool = value
+		case "class":
+			p.Gap.Class = value
 		case "human":
 			p.Gap.Human = true
 		case "below":

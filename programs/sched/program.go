@@ -97,6 +97,7 @@ type Turn struct {
 type Gap struct {
 	Since  programs.Time
 	Tool   string
+	Class  string            // of the tool's arguments
 	Human  bool              // a person is waited for
 	Reload programs.Duration // what it would take to compute the program's cells again
 }

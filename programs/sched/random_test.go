@@ -54,7 +54,8 @@ func survives(t *testing.T, policy func(sched.Env) sched.Policy) *world {
 		if rapid.Bool().Draw(t, "piped") {
 			limits.Prompts = sched.Prompts{Short: 0.5, Aging: 0.1, Pipe: 1}
 		}
-		w.scheduler = sched.New(w.policy(), limits, nil)
+		w.asked = w.policy()
+		w.scheduler = sched.New(w.asked, limits, nil)
 		w.scheduler.Share(map[programs.TenantID]sched.Share{"heavy": {Weight: 3}, "bounded": {Quota: 60}})
 		for range rapid.IntRange(1, 200).Draw(t, "events") {
 			w.event()
@@ -77,6 +78,7 @@ func survives(t *testing.T, policy func(sched.Env) sched.Policy) *world {
 type world struct {
 	*rapid.T
 	make      func(sched.Env) sched.Policy
+	asked     sched.Policy // the scheduler's; nil where it is not to be checked
 	scheduler *sched.Scheduler
 	size      programs.Tokens
 	now       programs.Time
@@ -283,6 +285,11 @@ func (w *world) asks() {
 func (w *world) check() {
 	if err := w.scheduler.Check(); err != nil {
 		w.Fatal(err)
+	}
+	if set, ok := w.asked.(*sched.WorkingSet); ok {
+		if err := set.Check(w.now); err != nil {
+			w.Fatal(err)
+		}
 	}
 	if free := w.free(); free < 0 {
 		w.Fatalf("%d cells more than there are", -free)

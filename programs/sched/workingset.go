@@ -1,9 +1,6 @@
 package sched
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/programs/order"
 )
@@ -43,27 +40,28 @@ type WorkingSet struct {
 	env    Env
 	shares map[programs.TenantID]Share
 	rules  Rules
-	parts  []*part // by tenant, of those that have memory or want it
 	growth float64 // mean of what a turn adds to a context
-	resume programs.Time
 
-	open []*part // of divide
+	parts map[programs.TenantID]*part // of those that have memory or want it
+	cheap order.Heap[*Program]        // idle and lending, by what their seats are worth, least first
+	division
+
+	weighed   float64 // the growth that weigh last went by
+	unweighed []*part // that have changed since
 }
 
 // Rules are the working set's parameters.
 type Rules struct {
-	Pool    float64           // part of the pool that the set may fill
-	Growth  float64           // part of a turn's mean growth that is kept free for each program
-	Idle    float64           // weight of an idle seat, times its worth; at most as much as it takes
-	Pause   programs.Duration // without admission after a preemption
-	Urgency float64           // by how many seconds of arrival a second less of work goes before; see place
+	Pool    float64 // part of the pool that the set may fill
+	Growth  float64 // part of a turn's mean growth that is kept free for each program
+	Idle    float64 // weight of an idle seat, times its worth; at most as much as it takes
+	Urgency float64 // by how many seconds of arrival a second less of work goes before; see place
 }
 
 // DefaultRules are those that one set of measurements over five workloads found
 // best; `interlude sim` shows how.
 var DefaultRules = Rules{
-	Pool: 1, Growth: 0.5, Idle: 0.5, Pause: programs.Second,
-	Urgency: 30,
+	Pool: 1, Growth: 0.5, Idle: 0.5, Urgency: 30,
 }
 
 // NewWorkingSet makes the policy with idle seats at their full worth, and remaining work
@@ -76,16 +74,17 @@ func NewWorkingSet(env Env) Policy {
 
 // WorkingSetBy gives the policy with other rules.
 func WorkingSetBy(rules Rules) func(Env) Policy {
-	return func(env Env) Policy { return &WorkingSet{env: env, rules: rules} }
+	return func(env Env) Policy {
+		return &WorkingSet{env: env, rules: rules, parts: map[programs.TenantID]*part{}, division: newDivision()}
+	}
 }
 
 // member is a program as the set sees it.
 type member struct {
-	seat      order.Node[*Program]  // in its tenant's order
-	wait      order.Entry[*Program] // in its part's waiting
-	lent      *lent                 // nil before it first lends memory
-	context   programs.Tokens       // at the end of the last turn
-	preempted bool                  // and noted as such
+	seat    order.Node[*Program]  // in its tenant's order
+	wait    order.Entry[*Program] // in its part's waiting
+	lent    *lent                 // nil before it first lends memory
+	context programs.Tokens       // at the end of the last turn
 }
 
 // lent is the place of a program among those that lend memory.
@@ -97,46 +96,49 @@ type lent struct {
 func memberOf(p *Program) *member { return StateOf[member](p) }
 
 // Share implements Sharer.
-func (w *WorkingSet) Share(shares map[programs.TenantID]Share) { w.shares = shares }
+func (w *WorkingSet) Share(shares map[programs.TenantID]Share) {
+	w.shares = shares
+	w.measure(shares)
+}
 
 // Put implements Policy.
-func (w *WorkingSet) Put(now programs.Time, p *Program) {
+func (w *WorkingSet) Put(_ programs.Time, p *Program) {
 	w.learn(p)
 	m := memberOf(p)
-	if p.Turn.Preempted && p.Waits() && !m.preempted {
-		w.resume = now.Add(w.rules.Pause)
-	}
-	m.preempted = p.Waits() && p.Turn.Preempted        // noted once a preemption
 	if p.Capacity == 0 && p.Phase != programs.Active { // it has no seat until it comes back
 		w.Drop(p)
 		return
 	}
 	t := w.part(p.Tenant)
-	w.remove(t, p)
-	switch {
-	case p.Runs():
-		t.running = append(t.running, p)
-	default:
-		rank := w.place(p)
-		t.order.Put(&m.seat, rank, w.need(p))
-		if p.Waits() {
-			t.waiting.Put(&m.wait, rank)
-		}
-		t.lend(p, rank)
+	if p.Runs() {
+		w.remove(t, p)
+		w.run(t, p)
+		return
 	}
+	w.touch(t)
+	w.leaveRunning(t, p)
+	rank := w.place(p)
+	m.seat.Value = p
+	t.order.Put(&m.seat, rank, w.need(p))
+	if p.Waits() {
+		m.wait.Value = p
+		t.waiting.Put(&m.wait, rank)
+	} else {
+		t.waiting.Remove(&m.wait)
+	}
+	w.lend(t, p, rank)
 }
 
 // Drop implements Policy. The part of a tenant goes with the last of its programs that has
-// memory or wants it: most questions walk all parts.
+// memory or wants it.
 func (w *WorkingSet) Drop(p *Program) {
-	at, ok := w.find(p.Tenant)
-	if !ok {
+	t := w.parts[p.Tenant]
+	if t == nil {
 		return
 	}
-	t := w.parts[at]
 	w.remove(t, p)
 	if t.order.Len()+len(t.running) == 0 {
-		w.parts = slices.Delete(w.parts, at, at+1)
+		delete(w.parts, p.Tenant)
 	}
 }
 
@@ -150,13 +152,8 @@ func (w *WorkingSet) Lapse(programs.Time) *Program { return nil }
 func (w *WorkingSet) Blocked(programs.Time, *Program, bool) *Program { return nil }
 
 // Next implements Policy: the first in order of those that wait inside.
-func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
-	if now < w.resume && !alone {
-		return nil
-	}
-	for _, t := range w.parts {
-		w.weigh(t)
-	}
+func (w *WorkingSet) Next(_ programs.Time, alone bool) *Program {
+	w.weigh()
 	return w.head(alone)
 }
 
@@ -164,58 +161,71 @@ func (w *WorkingSet) Next(now programs.Time, alone bool) *Program {
 // inside and nothing runs.
 func (w *WorkingSet) head(alone bool) *Program {
 	w.divide()
-	var next, waiting *Program
-	for _, t := range w.parts {
-		p := first(&t.waiting)
-		if p == nil {
-			continue
-		}
-		waiting = earlier(waiting, p)
-		if t.inside(memberOf(p).seat.Rank()) && (next == nil || t.before(w.part(next.Tenant), p, next)) {
-			next = p
+	if next := w.entering.Best(w.level); next != nil {
+		return next.Value.head
+	}
+	if alone {
+		if top := w.waiting.Top(); top != nil {
+			return top.Value.head
 		}
 	}
-	if next == nil && alone {
-		return waiting
-	}
-	return next
+	return nil
 }
 
 // Inside implements Insider: whether an idle program is in the set, or would be if its cells
 // came back.
 func (w *WorkingSet) Inside(p *Program) bool {
-	at, ok := w.find(p.Tenant)
-	if !ok {
+	t := w.parts[p.Tenant]
+	if t == nil {
 		return true
 	}
 	w.divide()
-	return w.parts[at].inside(w.place(p))
+	return w.inside(t, w.place(p))
 }
 
 // Victim implements Policy.
 func (w *WorkingSet) Victim(programs.Time) *Program {
 	w.divide()
-	var outside, idle, waiting *Program
-	for _, t := range w.parts {
-		for _, p := range [...]*Program{first(&t.idle), first(&t.queued)} {
-			if p != nil && !t.inside(memberOf(p).seat.Rank()) {
-				outside = later(outside, p)
-			}
-		}
-		if p := first(&t.cheap); p != nil && (idle == nil || memberOf(p).lent.worth.Rank().Compare(memberOf(idle).lent.worth.Rank()) < 0) {
-			idle = p
-		}
-		waiting = later(waiting, first(&t.queued))
+	if outside := w.leaving.BestAbove(w.level); outside != nil {
+		return outside.Value.last
 	}
-	return cmp.Or(outside, idle, waiting)
+	if idle := first(&w.cheap); idle != nil {
+		return idle
+	}
+	if waits := w.queued.Top(); waits != nil {
+		return first(&waits.Value.queued)
+	}
+	return nil
 }
 
-// weigh has the first that waits of a part take what it needs by what is known of
-// growth now, which may have been learnt since it was put in.
-func (w *WorkingSet) weigh(t *part) {
-	if p := first(&t.waiting); p != nil {
-		m := memberOf(p)
-		t.order.Put(&m.seat, m.seat.Rank(), w.need(p))
+// weigh has the first that waits of each part take what it needs by what is known of
+// growth now, which may have been learnt since it was put in. It walks the parts in which
+// somebody waits when growth has been learnt, and otherwise those that have changed.
+func (w *WorkingSet) weigh() {
+	if w.weighed != w.growth {
+		w.weighed = w.growth
+		w.divide()
+		w.waiting.All(func(e *order.Entry[*part]) { w.weighHead(e.Value) })
+	} else {
+		for _, t := range w.unweighed {
+			w.weighHead(t)
+		}
+	}
+	for i, t := range w.unweighed {
+		t.unweighed, w.unweighed[i] = false, nil
+	}
+	w.unweighed = w.unweighed[:0]
+}
+
+func (w *WorkingSet) weighHead(t *part) {
+	p := first(&t.waiting)
+	if p == nil {
+		return
+	}
+	seat := &memberOf(p).seat
+	if need := w.need(p); need != seat.Weight() {
+		t.order.Put(seat, seat.Rank(), need)
+		w.touch(t)
 	}
 }
 
@@ -269,18 +279,4 @@ func (w *WorkingSet) learn(p *Program) {
 		w.growth += 0.01 * (float64(grown) - w.growth)
 	}
 	m.context = p.Turn.Context
-}
-
-func earlier(a, b *Program) *Program {
-	if a == nil || b != nil && memberOf(b).seat.Rank().Compare(memberOf(a).seat.Rank()) < 0 {
-		return b
-	}
-	return a
-}
-
-func later(a, b *Program) *Program {
-	if a == nil || b != nil && memberOf(b).seat.Rank().Compare(memberOf(a).seat.Rank()) > 0 {
-		return b
-	}
-	return a
 }

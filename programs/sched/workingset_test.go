@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/programs/sched"
 )
@@ -59,5 +61,49 @@ func TestATenantGoesWithItsLastProgram(t *testing.T) {
 	}
 	if next := w.Next(0, false); next != stays {
 		t.Errorf("next is %v, want %s", next, stays.ID)
+	}
+}
+
+// TestASetOfManyTenants is asked after every event, and answers as a walk over all tenants'
+// parts does.
+func TestASetOfManyTenants(t *testing.T) {
+	asked, divided := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{
+			T: t, make: sched.NewInterlude, size: programs.Tokens(rapid.IntRange(120, 1200).Draw(t, "pool")),
+			lent: map[*sched.Program]bool{}, promised: map[*sched.Program]programs.Time{},
+			grounds: map[sched.Ground]int{}, reasons: map[sched.Reason]int{},
+		}
+		set := w.policy().(*sched.WorkingSet)
+		w.asked = set
+		w.scheduler = sched.New(set, sched.Limits{StepTokens: 64, Running: rapid.IntRange(1, 8).Draw(t, "may run")}, nil)
+		shares := map[programs.TenantID]sched.Share{}
+		for i := range 12 {
+			tenant := programs.TenantID(fmt.Sprint("tenant-", i))
+			w.tenants = append(w.tenants, tenant)
+			shares[tenant] = sched.Share{
+				Weight: rapid.SampledFrom([]float64{0, 1, 2, 3, 0.5, 1 << 20}).Draw(t, "weight"),
+				Quota:  programs.Tokens(rapid.SampledFrom([]int{0, 0, 0, 40, 100}).Draw(t, "quota")),
+			}
+		}
+		w.scheduler.Share(shares)
+		for range rapid.IntRange(1, 150).Draw(t, "events") {
+			w.event()
+			w.check()
+			if rapid.Bool().Draw(t, "asks") {
+				set.Next(w.now, true)
+				if err := set.Weighed(); err != nil {
+					t.Fatal(err)
+				}
+				w.check()
+			}
+			asked++
+			if set.Tenants() > 3 {
+				divided++
+			}
+		}
+	})
+	if divided < asked/4 {
+		t.Errorf("of %d times that it was asked it had more than three tenants in %d", asked, divided)
 	}
 }

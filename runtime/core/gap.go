@@ -77,7 +77,7 @@ func (m *Machine) expect(p *program, call Call) {
 		g.exact = m.now.Add(call.Expected)
 	}
 	m.tools.Estimate(g.call, g.estimate)
-	p.Gap.Tool, p.Gap.Human = call.Tool, call.Human
+	p.Gap.Tool, p.Gap.Class, p.Gap.Human = call.Tool, call.Class, call.Human
 	g.pin.Since = m.now
 	if m.cfg.ForgetAfter > 0 {
 		g.pin.Forget = g.started.Add(m.cfg.ForgetAfter).Sub(m.now)
@@ -139,44 +139,57 @@ func (m *Machine) price(p *program) {
 	m.reprices.Put(&g.reprice, programs.Rank{At: at, Program: p.ID})
 }
 
-// pricesAStep is how many prices that are due a Step makes anew, and how many of those
-// whose memory it is about to take. Of many programs a price takes some 4 µs, most of it
-// for memory that is in no cache, and a Step is to take no more than 20. With two a
-// step and 50 steps a second, all prices are followed of 13,000 programs that have been idle
-// for a quarter of an hour: by then a price lasts for 15 % of that, 135 s. Of more than that
-// prices are late, but for the one that matters, whoever's memory goes next (see
-// weakest).
-const pricesAStep = 2
+// How many prices that are due a Step makes anew: pricesAStep in all, of which duesAStep at most are
+// those that have been due for longest, and the others of programs whose memory it is about to
+// take, for all that it takes memory from together. Of many programs a price takes some 2 µs, most of it
+// for memory that is in no cache, and a Step is to take no more than 20. With two a step and 50 steps
+// a second, all prices are followed of 13,000 programs that have been idle for a quarter of an hour:
+// by then a price lasts for 15 % of that, 135 s. Of more than that prices are late, but for the
+// ones that matter, of those whose memory goes next (see weakest).
+const (
+	pricesAStep = 4
+	duesAStep   = 2
+)
 
 // reprice follows the prices of the seats, those that have been due for longest first. It
 // does so whether or not anybody waits for a seat, so that few are due when somebody does.
 func (m *Machine) reprice() {
-	for range pricesAStep {
+	for range duesAStep {
 		top := m.reprices.Top()
-		if top == nil || top.Rank().At > m.now {
+		if top == nil || top.Rank().At > m.now || m.prices == 0 {
 			return
 		}
+		m.prices--
 		m.priceAnew(top.Value)
 	}
 }
 
+// priceAnew follows the price of an idle program's seat. Nothing else of the program has changed, so
+// that of republish only what goes by the seat is done: the rest looks programs up in maps
+// that are in no cache.
 func (m *Machine) priceAnew(p *program) {
 	m.price(p)
-	m.republish(p)
+	before := p.Retention
+	m.scheduler.Put(m.now, &p.Program)
+	m.foresee(p)
+	if p.Retention != before {
+		m.bookHold(p)
+	}
 }
 
 // weakest is whose memory is taken next for the taker, by the policy's word. That is not believed as
 // long as it rests on a price that is due: then the price is made anew, and the policy is
-// asked again, as often as a Step can afford.
+// asked again, as long as the Step has prices left. When it has none the word is taken: what the
+// price was is then as good a guess for one as for another.
 func (m *Machine) weakest(taker *program) *program {
-	for range pricesAStep {
+	for {
 		p := m.scheduler.Victim(m.now, &taker.Program).Owner.(*program)
-		if p.gap == nil || !p.gap.reprice.In() || p.gap.reprice.Rank().At > m.now {
+		if m.prices == 0 || p.gap == nil || !p.gap.reprice.In() || p.gap.reprice.Rank().At > m.now {
 			return p
 		}
+		m.prices--
 		m.priceAnew(p)
 	}
-	return m.scheduler.Victim(m.now, &taker.Program).Owner.(*program)
 }
 
 // reload is the seconds that it would take to compute and to load the program's cells

@@ -148,3 +148,35 @@ func (s *priced) step(ev core.Event) {
 		}
 	}
 }
+
+// TestAStepMakesFewPricesAnew has contexts grow until a Step takes memory from several
+// programs at once, and then, as the others grow too, has the prices of all be due each time.
+func TestAStepMakesFewPricesAnew(t *testing.T) {
+	s := newCrowdedMachine(t, 3_000, 0)
+	taken := func() int {
+		before := s.evictions
+		s.done()
+		return s.evictions - before
+	}
+	_, may := s.machine.PricesLeft()
+	for steps := 0; taken() <= may; steps++ {
+		if steps == 20_000 {
+			t.Fatalf("no Step takes memory from more than %d programs", may)
+		}
+	}
+	many := 0
+	for range 40 {
+		s.now += s.now / 5 // a price lasts for 15 % of a wait
+		taken := taken()
+		left, may := s.machine.PricesLeft()
+		if left < 0 || taken >= may && left > 0 {
+			t.Errorf("a Step takes memory from %d programs whose prices are due, and has %d prices left of %d", taken, left, may)
+		}
+		if taken > may {
+			many++
+		}
+	}
+	if many == 0 {
+		t.Error("no Step takes memory from many programs whose prices are due")
+	}
+}

@@ -47,6 +47,7 @@ type Machine struct {
 	victim    func() kvpin.Seq                 // m.nextVictim, and
 	alone     func(kvpin.Seq)                  // m.unshared, bound once
 	taker     *program                         // whom memory is reclaimed for
+	prices    int                              // that this Step may make anew still, see pricesAStep
 	witness   func(Loss)                       // see Witness
 
 	effects []Effect
@@ -73,7 +74,7 @@ func New(cfg Config) (*Machine, error) {
 		moves:    map[MoveID]*program{},
 		families: map[programs.ProgramID]*family{},
 	}
-	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool}),
+	m.scheduler = sched.New(policy(sched.Env{Pool: m.pool, Host: programs.Tokens(cfg.Host / cfg.Geometry.CellBytes)}),
 		sched.Limits{StepTokens: cfg.StepTokens, Tile: cfg.tile(), Running: cfg.MaxRunning, Prompts: cfg.prompts(), Guard: cfg.Guard}, m.pacer())
 	m.scheduler.Share(cfg.Shares)
 	for tenant, share := range cfg.Shares {
@@ -100,6 +101,7 @@ func New(cfg Config) (*Machine, error) {
 func (m *Machine) Step(now programs.Time, ev Event) []Effect {
 	m.now = now
 	m.effects = m.effects[:0]
+	m.prices = pricesAStep
 	switch ev := ev.(type) {
 	case *TurnArrived:
 		m.turnArrived(ev)

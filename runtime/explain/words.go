@@ -21,8 +21,6 @@ func reasonText(w core.Wait, ahead company) string {
 		return "for the end of the step under way"
 	case sched.ForPlace:
 		return "for a place: as many turns ran as may at once"
-	case sched.ForPause:
-		return "for contexts to settle: a turn had just been preempted, and nobody is admitted for a moment"
 	case sched.ForPool:
 		return "for room in the working set: " + set("the pool")
 	case sched.ForQuota:
@@ -100,6 +98,8 @@ func groundText(l core.Loss) string {
 		return text + "; no other lent memory)"
 	case sched.LastWaiting:
 		return "nobody was idle, and it was the last of those that wait"
+	case sched.LatestReturn:
+		return "of those that do not run its next turn is expected last"
 	case sched.LeastRecent:
 		return fmt.Sprintf("of those that do not run it was used longest ago: %s", span(l.Idle))
 	}

@@ -71,7 +71,7 @@ func (s share) give(c *Config, r *Rules) {
 
 // Contenders are the rivals that have been best on some workload; with our steps they
 // are simulated unless others are asked for.
-var Contenders = []string{"thunder", "thunder-released", "always-pin", "ttl-8s", "ttl-32s", "ttl-128s", "continuum-stuck"}
+var Contenders = []string{"thunder", "thunder-released", "always-pin", "ttl-8s", "ttl-32s", "ttl-128s", "continuum-stuck", "mori"}
 
 // Chunks are the sizes of steps that rivals are tried with, beside the engine's.
 var Chunks = []programs.Tokens{128, 256, 512, 1024, 2048}

@@ -58,7 +58,6 @@ var KnownRules = []Rule{
 	{"pool", "part of the pool", lab, "that the working set may fill", "", 0, func(r *Rules) any { return &r.Set.Pool }},
 	{"growth", "part of a turn's mean growth", lab, "that is kept free for each program", "no-growth-reserve", 0, func(r *Rules) any { return &r.Set.Growth }},
 	{"idle", "times its worth", lab, "that an idle seat weighs; 0: nothing", "no-idle-weight", 0, func(r *Rules) any { return &r.Set.Idle }},
-	{"pause", "s", lab, "without admission after a preemption", "no-pause", 0, func(r *Rules) any { return &r.Set.Pause }},
 	{"urgency", "s of arrival a s of work", lab, "by which less work left goes before", "no-remaining-work", 0, func(r *Rules) any { return &r.Set.Urgency }},
 	{"max-wait", "s", "an operator's choice", "that somebody waits for a first token at most, where that can be promised; 0: nothing is promised", "no-guard", 0, func(r *Rules) any { return &r.Guard.Bound[programs.Interactive] }},
 	{"max-wait-background", "s", "an operator's choice", "that a turn for which nobody waits does", "", 0, func(r *Rules) any { return &r.Guard.Bound[programs.Background] }},
