@@ -35,6 +35,14 @@ var storages = map[string]func(d *device) recipe{
 			return asInFile(t)
 		}
 	},
+	"repacked": func(d *device) recipe { // as libllama does
+		return func(t ggml.Type) storage {
+			if d.packs[t] {
+				return storage{t, whole}
+			}
+			return asInFile(t)
+		}
+	},
 	"packed": func(d *device) recipe {
 		return func(t ggml.Type) storage {
 			_, splits := splits[t]
@@ -319,11 +327,13 @@ func (e *Engine) tuneAttention() error {
 // neverFlash is more rows than a step has.
 const neverFlash = 1 << 30
 
-// firstFlash decides from how many rows on flash attention is used: the first of the
-// sizes at which it is faster. took measures a chunk of n rows with flash attention
-// from so many rows on.
+// firstFlash decides from how many rows on flash attention is used: the least of the
+// sizes at which it is faster, and at all larger ones too, so that one measurement that
+// something disturbed does not decide for small chunks. took measures a chunk of n rows
+// with flash attention from so many rows on.
 func firstFlash(took func(n, from int) (time.Duration, error)) (int, error) {
-	for _, n := range flashSizes {
+	first := neverFlash
+	for _, n := range slices.Backward(flashSizes) {
 		tiled, err := took(n, neverFlash)
 		if err != nil {
 			return 0, err
@@ -332,11 +342,12 @@ func firstFlash(took func(n, from int) (time.Duration, error)) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if flash < tiled {
-			return n, nil
+		if flash >= tiled {
+			break
 		}
+		first = n
 	}
-	return neverFlash, nil
+	return first, nil
 }
 
 // timeChunk is the fastest of a few steps that append n tokens after the first

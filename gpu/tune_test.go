@@ -47,11 +47,12 @@ func TestFirstFlash(t *testing.T) {
 		want  int
 		err   error
 	}{
-		{[]time.Duration{9}, 16, nil}, // no more is measured than it takes
-		{[]time.Duration{12, 11, 9}, 64, nil},
+		{[]time.Duration{9, 9, 9, 9, 9}, 16, nil},
+		{[]time.Duration{12, 11, 9, 9, 9}, 64, nil},
+		{[]time.Duration{8, 8, 10, 9, 9}, 128, nil}, // what was disturbed at 16 and 32 does not decide
 		{[]time.Duration{12, 10, 10, 10, 9}, 256, nil},
-		{[]time.Duration{12, 11, 11, 11, 11}, neverFlash, nil},
-		{[]time.Duration{12, 0}, 0, broken},
+		{[]time.Duration{8, 8, 8, 8, 11}, neverFlash, nil},
+		{[]time.Duration{12, 11, 11, 0, 9}, 0, broken},
 	} {
 		got, err := firstFlash(func(n, from int) (time.Duration, error) {
 			i := slices.Index(flashSizes, n)

@@ -16,8 +16,9 @@
 // with its own repacking of weights where it has one. Ours is
 //
 //	ours                 the engine as it ships
-//	same kernels         ours with the weights as in the file and flash attention over
-//	                     F16 cells in rows, so that the kernels are libllama's
+//	same kernels         ours with the weights as libllama has them, repacked where it
+//	                     does that, and flash attention over F16 cells in rows, so that
+//	                     the kernels are libllama's
 //
 // All use the same file, tokens, number of threads and thread priority (but where
 // contention is what is measured), and prefill 512 tokens at once. While one arm

@@ -33,7 +33,7 @@ func (m *measurement) open() (err error) {
 	if m.ours, err = openOwn(m.o, m.f.Path, gpu.Options{}); err != nil {
 		return err
 	}
-	if m.same, err = openOwn(m.o, m.f.Path, gpu.Options{Weights: "file", Layout: "rows"}); err != nil {
+	if m.same, err = openOwn(m.o, m.f.Path, gpu.Options{Weights: "repacked", Layout: "rows"}); err != nil {
 		return err
 	}
 	if m.opponent, err = openOpponent(m.o, m.f.Path, m.ours.engine.Priority()); err != nil {

@@ -22,7 +22,7 @@ type modelFlags struct {
 // engineFlags configure the engine.
 type engineFlags struct {
 	modelFlags    `embed:""`
-	Weights       string   `help:"How matrices are stored: ${enum}. auto takes what runs fastest on this machine, file what the model file has." enum:"auto,file,q8_0,packed" default:"auto" env:"INTERLUDE_WEIGHTS"`
+	Weights       string   `help:"How matrices are stored: ${enum}. auto takes what runs fastest on this machine, file what the model file has, repacked what libllama makes of it." enum:"auto,file,repacked,q8_0,packed" default:"auto" env:"INTERLUDE_WEIGHTS"`
 	KVBytes       byteSize `help:"Memory for the KV cache of all programs." default:"1GiB" name:"kv-bytes" env:"INTERLUDE_KV_BYTES"`
 	KVType        string   `help:"Type of cached keys: ${enum}." enum:"auto,q8_0,f16" default:"auto" name:"kv-type" env:"INTERLUDE_KV_TYPE"`
 	Context       int      `help:"Longest context in tokens; 0: the model's." default:"0" env:"INTERLUDE_CONTEXT"`
