@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -112,18 +111,36 @@ func (e *Engine) tuneWeights(f *gguf.File) error {
 	return nil
 }
 
-// matrices are the tensors of the file that are multiplied by, by their types.
-func (e *Engine) matrices(f *gguf.File) map[ggml.Type][]gguf.Tensor {
-	byType := map[ggml.Type][]gguf.Tensor{}
-	untied := slices.ContainsFunc(f.Tensors, func(t gguf.Tensor) bool { return t.Name == "output.weight" })
+// matrices are those that the model multiplies by, by the type of their parts, which are
+// joined as they will be.
+func (e *Engine) matrices(f *gguf.File) map[ggml.Type][]matrix {
+	types, byType := map[string]ggml.Type{}, map[ggml.Type][]matrix{}
 	for _, t := range f.Tensors {
-		if t.Name == "token_embd.weight" && untied {
-			continue // it is only looked up
-		}
-		if len(trimOnes(t.Dims)) == 2 {
-			byType[t.Type] = append(byType[t.Type], t)
+		types[t.Name] = t.Type
+	}
+	add := func(prefix string, m matrix) {
+		var last ggml.Type
+		for i, p := range m.parts {
+			p.name = prefix + p.name
+			t := types[p.name]
+			if i == 0 || t != last {
+				byType[t] = append(byType[t], matrix{width: m.width})
+			}
+			last = t
+			joined := &byType[t][len(byType[t])-1]
+			joined.parts = append(joined.parts, p)
 		}
 	}
+	for l := range e.hyper.layers {
+		for _, m := range matrices(e.hyper, &layerWeights{}) {
+			add(fmt.Sprintf("blk.%d.", l), m)
+		}
+	}
+	out := part{"output.weight", e.hyper.vocab}
+	if _, ok := types[out.name]; !ok {
+		out.name = "token_embd.weight"
+	}
+	add("", matrix{width: e.hyper.embd, parts: []part{out}})
 	return byType
 }
 
@@ -139,7 +156,7 @@ func (e *Engine) storageNames() map[string]string {
 }
 
 // fastest is the storage in which the matrices, all of a type, are multiplied fastest.
-func (e *Engine) fastest(f *gguf.File, t ggml.Type, matrices []gguf.Tensor) (string, error) {
+func (e *Engine) fastest(f *gguf.File, t ggml.Type, matrices []matrix) (string, error) {
 	took, tried := map[string]map[int]time.Duration{}, []storage{}
 	for _, name := range slices.Sorted(maps.Keys(storages)) {
 		how := storages[name](e.device)
@@ -179,18 +196,19 @@ func fastestStorage(took map[string]map[int]time.Duration) string {
 var probedRows = []int{1, 8, 128}
 
 // probedWeights is how many weights are multiplied by one row, since a model is larger
-// than the caches; by n rows it is an nth of them, or one matrix.
-const probedWeights = 64 << 20
+// than the caches; by n rows it is an nth of them, but some layers of a small model.
+const (
+	probedWeights = 64 << 20
+	probedLeast   = 4 << 20
+)
 
 // probe times products with matrices of one type that are stored in a way.
-func (e *Engine) probe(f *gguf.File, matrices []gguf.Tensor, how recipe) (map[int]time.Duration, error) {
-	sample := *f
-	sample.Tensors = e.sample(matrices)
-	var maps []linear
-	w, err := load(e.device, &sample, how, func(w *weights) error {
-		maps = make([]linear, len(sample.Tensors))
-		for i, t := range sample.Tensors {
-			if err := w.matrix("", matrix{&maps[i], int(t.Dims[0]), []part{{t.Name, int(t.Dims[1])}}}); err != nil {
+func (e *Engine) probe(f *gguf.File, matrices []matrix, how recipe) (map[int]time.Duration, error) {
+	sample, matrices := e.sample(f, matrices)
+	w, err := load(e.device, sample, how, func(w *weights) error {
+		for i := range matrices {
+			matrices[i].into = &linear{}
+			if err := w.matrix("", matrices[i]); err != nil {
 				return err
 			}
 		}
@@ -208,42 +226,61 @@ func (e *Engine) probe(f *gguf.File, matrices []gguf.Tensor, how recipe) (map[in
 	defer probe.freeOwn()
 	took := map[int]time.Duration{}
 	for _, n := range probedRows {
-		if took[n], err = probe.timeProducts(sample.Tensors, maps, n); err != nil {
+		if took[n], err = probe.timeProducts(matrices, n); err != nil {
 			return nil, err
 		}
 	}
 	return took, nil
 }
 
-// sample is some of the matrices, the smallest first, with a quarter of probedWeights at
-// most of each.
-func (e *Engine) sample(matrices []gguf.Tensor) (some []gguf.Tensor) {
-	left := int64(probedWeights)
-	for _, t := range slices.SortedStableFunc(slices.Values(matrices), func(a, b gguf.Tensor) int { return cmp.Compare(a.Size, b.Size) }) {
-		k, rows := t.Dims[0], t.Dims[1]
-		if most := probedWeights / 4 / k / 8 * 8; rows > most {
-			rows = max(most, 8)
+// sample is the first of the matrices, of which each has a quarter of probedWeights at
+// most, and the file as it would be of these alone.
+func (e *Engine) sample(f *gguf.File, all []matrix) (*gguf.File, []matrix) {
+	tensors := map[string]gguf.Tensor{}
+	for _, t := range f.Tensors {
+		tensors[t.Name] = t
+	}
+	file, left := &gguf.File{Path: f.Path, Size: f.Size}, int64(probedWeights)
+	var some []matrix
+	for _, m := range all {
+		most := max(probedWeights/4/m.width/len(m.parts)/8*8, 8)
+		sampled := matrix{width: m.width}
+		for _, p := range m.parts {
+			p.rows = min(p.rows, most)
+			t := tensors[p.name]
+			if p.rows == most {
+				t.Dims, t.Size = []int64{int64(m.width), int64(most)}, int64(most)*int64(e.lib.RowSize(t.Type, int64(m.width)))
+			}
+			sampled.parts = append(sampled.parts, p)
+			file.Tensors = append(file.Tensors, t)
 		}
-		if left -= k * rows; left < 0 && len(some) > 0 {
+		some = append(some, sampled)
+		if left -= sampled.weights(); left <= 0 {
 			break
 		}
-		t.Dims, t.Size = []int64{k, rows}, rows*int64(e.lib.RowSize(t.Type, k))
-		some = append(some, t)
 	}
-	return some
+	return file, some
+}
+
+// weights counts them.
+func (m *matrix) weights() (n int64) {
+	for _, p := range m.parts {
+		n += int64(m.width) * int64(p.rows)
+	}
+	return n
 }
 
 // timeProducts is the fastest of a few runs of the products with n rows.
-func (e *Engine) timeProducts(matrices []gguf.Tensor, maps []linear, n int) (time.Duration, error) {
-	nodes := uint64(8*len(maps) + 8)
+func (e *Engine) timeProducts(matrices []matrix, n int) (time.Duration, error) {
+	nodes := uint64(16*len(matrices) + 8)
 	ctx := e.lib.Init(ggml.InitParams{MemSize: nodes*e.lib.TensorOverhead() + e.lib.GraphOverhead(nodes, false), NoAlloc: true})
-	inCtx := e.lib.Init(ggml.InitParams{MemSize: uint64(len(maps)+1) * e.lib.TensorOverhead(), NoAlloc: true})
+	inCtx := e.lib.Init(ggml.InitParams{MemSize: uint64(len(matrices)+1) * e.lib.TensorOverhead(), NoAlloc: true})
 	defer e.lib.Free(ctx)
 	defer e.lib.Free(inCtx)
-	inputs := map[int64]*ggml.Tensor{}
+	inputs := map[int]*ggml.Tensor{}
 	for _, m := range matrices {
-		if k := m.Dims[0]; inputs[k] == nil {
-			inputs[k] = e.lib.NewTensor2(inCtx, ggml.F32, k, int64(n))
+		if inputs[m.width] == nil {
+			inputs[m.width] = e.lib.NewTensor2(inCtx, ggml.F32, int64(m.width), int64(n))
 		}
 	}
 	buf := e.lib.AllocTensors(inCtx, e.device.backend)
@@ -252,19 +289,20 @@ func (e *Engine) timeProducts(matrices []gguf.Tensor, maps []linear, n int) (tim
 	}
 	defer e.lib.BufferFree(buf)
 	for k, x := range inputs {
-		for i, v := 0, x.Floats(int(k)*n); i < len(v); i++ {
+		for i, v := 0, x.Floats(k*n); i < len(v); i++ {
 			v[i] = float32(i%13) - 6
 		}
 	}
 	g := e.lib.NewGraph(ctx, nodes, false)
 	b := &builder{Lib: e.lib, e: e, ctx: ctx, graph: g, hyper: e.hyper}
-	left := int64(probedWeights / n)
-	for i := range maps {
-		k, rows := matrices[i].Dims[0], matrices[i].Dims[1]
-		if left -= k * rows; left < 0 && i > 0 {
+	left := int64(max(probedWeights/n, probedLeast))
+	for i := range matrices {
+		for _, y := range b.parts(matrices[i].into, inputs[matrices[i].width]) {
+			b.expand(y)
+		}
+		if left -= matrices[i].weights(); left <= 0 {
 			break
 		}
-		b.expand(b.linear(&maps[i], inputs[k]))
 	}
 	alloc := e.lib.NewAllocator(e.lib.DefaultBufferType(e.device.backend))
 	defer e.lib.FreeAllocator(alloc)
