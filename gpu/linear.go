@@ -22,8 +22,8 @@ type linear []stored
 //	Q5_1:  w = d·(2·hi + b) + m = 2d·(hi−8) + d·(b+8−8) + (m + 16d)
 //	Q8_0:  w = d·(16·hi + lo)   = 16d·hi + d·(lo−8) + 8d,   hi = ⌊q/16⌋ ∈ [−8, 7]
 //
-// of which all but the last terms are Q4_0 blocks, and what remains is a
-// constant c per block, whose product with x is c times the sum of the block of
+// where a factor times numbers from −8 to 7 is a Q4_0 block. What remains, if anything,
+// is a constant c per block, whose product with x is c times the sum of the block of
 // x. These constants make a small matrix [k/32, rows], kept in Q8_0: they are of
 // the order of d, so its rounding is far below that of a 4-bit weight.
 type stored struct {

@@ -56,14 +56,14 @@ func (c *serveCmd) greet(h *host, o *obtained) {
 	g := h.engine.Geometry()
 	fmt.Fprintf(os.Stderr, `engine   %s, %d threads, libraries from %s
 model    %s
-weights  %s, %.0f MiB
+weights  %s, %.0f MiB, and %.0f MiB at most to compute with
 context  up to %d tokens
 cache    %.2f GiB of KV: %d tokens of %.1f KiB
 policy   %s
 waits    %s
 turns    %s
 `, h.engine.Device(), h.engine.Threads(), o.engine.Dir, o.model.Path,
-		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), g.MaxContext,
+		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), float64(h.engine.ScratchBytes())/(1<<20), g.MaxContext,
 		float64(g.PoolBytes)/(1<<30), g.PoolBytes/g.CellBytes, float64(g.CellBytes)/1024, c.Policy, &c.waitFlags, h.url)
 	fmt.Fprintf(os.Stderr, `
 Send a turn with the NATS command line, and read its answer when it is there:
