@@ -94,7 +94,7 @@ func (e *Engine) tuneWeights(f *gguf.File) error {
 		}
 		return nil
 	}
-	known := e.tuneFile.load().Storages
+	known, learnt := e.tuneFile.load().Storages, false
 	for _, t := range slices.Sorted(maps.Keys(byType)) {
 		name, ok := known[e.typeName(t)]
 		if !ok {
@@ -102,10 +102,11 @@ func (e *Engine) tuneWeights(f *gguf.File) error {
 			if name, err = e.fastest(f, t, byType[t]); err != nil {
 				return err
 			}
+			learnt = true
 		}
 		e.tuning.Storages[t] = name
 	}
-	if e.device.host {
+	if learnt && e.device.host {
 		e.tuneFile.save(measured{Storages: e.storageNames()})
 	}
 	return nil

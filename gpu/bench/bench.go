@@ -47,7 +47,7 @@ var (
 )
 
 // Run measures. On two quiet cores it takes 8 minutes for all quantisations of the
-// default model, and under 3 when quick.
+// default model, and under 4 when quick.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

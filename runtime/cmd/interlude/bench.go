@@ -27,7 +27,7 @@ type benchEngineCmd struct {
 	Model   string   `help:"GGUF model; see serve." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
 	Quant   []string `help:"Quantisations to measure: q4_1, q4_k_m, q4_0, q8_0; those that the model is not in are made of it once. Default: all." placeholder:"NAME,..."`
 	Threads int      `help:"Compute threads; 0: one per processor." default:"0"`
-	Quick   bool     `help:"Fewer repetitions: within 3 minutes on two quiet cores, instead of 8."`
+	Quick   bool     `help:"Fewer repetitions: within 4 minutes on two quiet cores, instead of 8."`
 	JSON    bool     `help:"Print one JSON object." name:"json"`
 
 	LlamaServer string `help:"Compare a node with this llama-server too, each in a process of its own: as they ship, but for the number of threads." placeholder:"PATH" name:"llama-server" type:"existingfile"`
