@@ -25,10 +25,11 @@ type transcript struct {
 	text     string         // as rendered, answers included
 	tokens   []engine.Token // of the text
 	pieces   []piece
-	computed int  // tokens that the model has run: all but the last of an answer
-	opening  int  // tokens, see Prompt
-	open     bool // the last piece is an answer that no template has written yet
-	guarded  bool // some content spells a control token
+	computed int       // tokens that the model has run: all but the last of an answer
+	opening  int       // tokens, see Prompt
+	open     bool      // the last piece is an answer that no template has written yet
+	stands   beginning // of the last prompt's text
+	guarded  bool      // some content spells a control token
 }
 
 // piece is a stretch of the transcript: what a turn added, or the answer to it.
@@ -92,11 +93,11 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	next.messages = append(next.messages, turn.Messages...)
 
 	in := input{messages: next.messages, tools: next.tools, now: c.now}
-	r, err := c.template.render(in)
+	r, err := c.template.render(in, c.known(&next))
 	if err != nil {
 		return nil, err
 	}
-	next.text = r.text
+	next.text, next.stands = r.text, r.beginning()
 	next.guarded = len(r.guards) > 0
 	stand := 0 // pieces of the past
 	if turn.Replace && (next.guarded || c.past.guarded) {
@@ -128,11 +129,22 @@ func (c *Conversation) Beginning(n int) (*Prompt, error) {
 	return c.Prepare(Turn{Replace: true, Messages: messages[:min(n, len(messages))]})
 }
 
+// known is what the template has written before of the next transcript, for good: with the
+// same tools, all that the last prompt had stands, and an answer follows.
+func (c *Conversation) known(next *transcript) beginning {
+	asked := len(c.past.messages) - 1 // and answered
+	if asked < 0 || len(next.messages) <= asked || next.messages[asked].Role != "assistant" ||
+		!slices.Equal(c.past.tools, next.tools) || !slices.EqualFunc(c.past.messages[:asked], next.messages[:asked], Message.equal) {
+		return beginning{}
+	}
+	return c.past.stands
+}
+
 // keep takes over the pieces of the past that the new text begins with, and
 // tells how many they are.
 func (c *Conversation) keep(next *transcript) (stand int) {
 	var was piece
-	next.tokens = make([]engine.Token, 0, len(c.past.tokens)+len(next.text)/2)
+	next.tokens = make([]engine.Token, 0, len(c.past.tokens)+max(len(next.text)-len(c.past.text), 0)/2+16)
 	at := 0
 	for i, p := range c.past.pieces {
 		rest := next.text[at:]
@@ -203,6 +215,7 @@ func (c *Conversation) Complete(p *Prompt, text string, tokens []engine.Token) {
 		next.computed--
 	}
 	next.text += text[:spelled]
+	next.stands.text = next.text[:len(next.stands.text)] // one copy in memory
 	next.pieces = append(next.pieces, piece{text: len(next.text), tokens: len(next.tokens), messages: len(next.messages)})
 	next.open = true
 	c.past = next

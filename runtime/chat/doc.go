@@ -23,7 +23,8 @@
 //	text      ├─ prompt 1 ─┼─ answer 1 ─┼─ rendered anew, and new ─┤
 //	tokens    ├─ tokenised ┼─ sampled ──┼─ tokenised ──────────────┤
 //
-// Each turn the whole conversation is rendered. As far as the new text begins
+// Each turn the conversation is rendered: by most templates from the last message
+// on, which loop.go tells, by the others in full. As far as the new text begins
 // with the pieces of the old, their tokens stand, and the rest is tokenised. A
 // template that writes the past differently than before (Qwen3 drops earlier
 // reasoning, Mistral moves the tools to the last question) or a client that

@@ -24,20 +24,25 @@ import (
 type guard struct {
 	*controls
 	mark string
+	seam string // another mark, which templates put where the last message begins, see loop.go
 }
 
 // marks are noncharacters of Unicode: legal in a text, and no part of any.
 var marks = [2]rune{0xFDD0, 0xFDEF}
 
-// newGuard chooses a mark that none of the texts has; ok is false when they have
-// them all.
+// newGuard chooses marks that none of the texts has; ok is false when they have
+// all but one.
 func (c *controls) newGuard(texts []string) (g guard, ok bool) {
-	for mark := marks[0]; mark <= marks[1]; mark++ {
+	var free []string
+	for mark := marks[0]; mark <= marks[1] && len(free) < 2; mark++ {
 		if !slices.ContainsFunc(texts, func(s string) bool { return strings.ContainsRune(s, mark) }) {
-			return guard{c, string(mark)}, true
+			free = append(free, string(mark))
 		}
 	}
-	return guard{}, false
+	if len(free) < 2 {
+		return guard{}, false
+	}
+	return guard{c, free[0], free[1]}, true
 }
 
 // protect marks whatever in the text could become a control token.
@@ -68,6 +73,15 @@ func (g guard) protect(text string) string {
 
 // unmark takes the marks out of a rendered text and says where they stood.
 func (g guard) unmark(marked string) rendered {
+	before, behind, ok := strings.Cut(marked, g.seam)
+	r := g.unguard(before + behind)
+	if ok {
+		r.seam = len(before) - strings.Count(before, g.mark)*len(g.mark)
+	}
+	return r
+}
+
+func (g guard) unguard(marked string) rendered {
 	if !strings.Contains(marked, g.mark) {
 		return rendered{text: marked}
 	}
@@ -87,6 +101,9 @@ func (g guard) unmark(marked string) rendered {
 type rendered struct {
 	text   string
 	guards []int // ascending offsets into text
+
+	messages int // that the template was given
+	seam     int // where it wrote the last of them; 0 where it does not say
 }
 
 // from is the text behind the first n bytes.

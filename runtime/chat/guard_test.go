@@ -67,7 +67,7 @@ func FuzzContents(f *testing.F) {
 				r, err := template.render(input{
 					messages: []Message{{Role: "system", Content: a}, {Role: "user", Content: b}, {Role: "assistant", Content: c}, {Role: "user", Content: a + b}},
 					tools:    []string{fmt.Sprintf(`{"name": %q}`, "n")},
-				})
+				}, beginning{})
 				if err != nil {
 					return nil, "", ""
 				}
@@ -103,7 +103,7 @@ func BenchmarkRender(b *testing.B) {
 	messages = append(messages, Message{Role: "user", Content: "go on"})
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := template.render(input{messages: messages}); err != nil {
+		if _, err := template.render(input{messages: messages}, beginning{}); err != nil {
 			b.Fatal(err)
 		}
 	}

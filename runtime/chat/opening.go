@@ -21,7 +21,7 @@ func (t *Template) opening(in input, prompt []engine.Token) int {
 		return 0
 	}
 	in.messages = append(in.messages[:n:n], Message{Role: "user", Content: stranger})
-	r, err := t.render(in)
+	r, err := t.render(in, beginning{})
 	if err != nil {
 		return 0
 	}

@@ -72,7 +72,7 @@ func (c *Conversation) edit(next *transcript, stand int) (message int, edited bo
 // toolsComeFirst tells whether the new tools are the first that the text departs with: with
 // the old ones it would go on for longer as it was.
 func (c *Conversation) toolsComeFirst(next *transcript) bool {
-	r, err := c.template.render(input{messages: next.messages, tools: c.past.tools, now: c.now})
+	r, err := c.template.render(input{messages: next.messages, tools: c.past.tools, now: c.now}, beginning{})
 	return err == nil && commonText(r.text, c.past.text) > commonText(next.text, c.past.text)
 }
 

@@ -16,7 +16,9 @@ import (
 // Template is a model's chat template and its vocabulary. It is immutable and
 // may be used by several goroutines at once.
 type Template struct {
-	compiled  *jinja.Template
+	whole     *jinja.Template
+	tail      *jinja.Template // of the last messages; nil for a template that is no loop, see loop.go
+	tailTools bool            // it shows the tools
 	tokenizer Tokenizer
 	controls  *controls
 	sections  *sections
@@ -42,12 +44,13 @@ func Compile(source string, tokenizer Tokenizer) (*Template, error) {
 	// The library's own tojson sorts keys when it indents, and its escapes and
 	// numbers are Go's.
 	source = tojsonFilter.ReplaceAllString(source, "| python_tojson")
-	compiled, err := jinja.Compile(strings.TrimSuffix(source, "\n")) // as Jinja does
+	source = strings.TrimSuffix(source, "\n") // as Jinja does
+	whole, err := jinja.Compile(source)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
 	t := &Template{
-		compiled:  compiled,
+		whole:     whole,
 		tokenizer: tokenizer,
 		controls:  newControls(tokenizer.Controls()),
 		sections:  newSections(tokenizer),
@@ -65,6 +68,7 @@ func Compile(source string, tokenizer Tokenizer) (*Template, error) {
 	if t.can, err = t.probe(); err != nil {
 		return nil, err
 	}
+	t.compileLoop(source)
 	return t, nil
 }
 
@@ -75,67 +79,92 @@ type input struct {
 	now      time.Time
 }
 
-// render gives the text of a conversation up to where the assistant is to speak.
-func (t *Template) render(in input) (rendered, error) {
+// render gives the text of a conversation up to where the assistant is to speak. What it
+// begins with may be known.
+func (t *Template) render(in input, known beginning) (rendered, error) {
 	for _, m := range in.messages {
 		if err := m.validate(); err != nil {
 			return rendered{}, err
 		}
 	}
-	for _, tool := range in.tools {
-		if !json.Valid([]byte(tool)) || !strings.HasPrefix(strings.TrimSpace(tool), "{") {
-			return rendered{}, fmt.Errorf("%w: a tool is no JSON object: %q", ErrMessages, tool)
+	if known.messages == 0 { // else the tools are those that it was rendered with
+		for _, tool := range in.tools {
+			if !json.Valid([]byte(tool)) || !strings.HasPrefix(strings.TrimSpace(tool), "{") {
+				return rendered{}, fmt.Errorf("%w: a tool is no JSON object: %q", ErrMessages, tool)
+			}
 		}
 	}
-	return t.execute(t.can.adapt(in), true)
+	in = t.can.adapt(in)
+	if t.tail != nil && known.messages >= beginners {
+		return t.executeTail(in, known)
+	}
+	return t.execute(in, true)
 }
 
 // execute renders what the template can deal with.
 func (t *Template) execute(in input, generation bool) (rendered, error) {
 	g, ok := t.controls.newGuard(in.texts())
 	if !ok {
-		return rendered{}, fmt.Errorf("%w: they have every noncharacter from U+FDD0 to U+FDEF", ErrMessages)
+		return rendered{}, errMarks
 	}
+	messages := make([]jinja.Value, len(in.messages))
+	for i, m := range in.messages {
+		messages[i] = m.value(g.protect)
+	}
+	data, err := t.data(in, messages, g)
+	if err != nil {
+		return rendered{}, err
+	}
+	data["add_generation_prompt"] = jinja.NewBool(generation)
+	marked, err := run(t.whole, data)
+	if err != nil {
+		return rendered{}, err
+	}
+	r := g.unmark(marked)
+	r.messages = len(messages)
+	return r, nil
+}
+
+var errMarks = fmt.Errorf("%w: they have every noncharacter from U+FDD0 to U+FDEF", ErrMessages)
+
+// data is what a template is given.
+func (t *Template) data(in input, messages []jinja.Value, g guard) (map[string]jinja.Value, error) {
 	tools := jinja.None()
 	if len(in.tools) > 0 {
 		tools = jinja.NewList(nil)
 		for _, tool := range in.tools {
 			v, err := decode(tool, g.protect)
 			if err != nil {
-				return rendered{}, fmt.Errorf("%w: tool %q: %w", ErrMessages, tool, err)
+				return nil, fmt.Errorf("%w: tool %q: %w", ErrMessages, tool, err)
 			}
 			tools.AsList().Append(v)
 		}
 	}
-	messages := make([]jinja.Value, len(in.messages))
-	for i, m := range in.messages {
-		messages[i] = m.value(g.protect)
-	}
-	marked, err := t.run(map[string]jinja.Value{
+	return map[string]jinja.Value{
 		"messages":              jinja.NewList(messages),
 		"tools":                 tools,
 		"documents":             jinja.None(),
-		"add_generation_prompt": jinja.NewBool(generation),
+		"add_generation_prompt": jinja.NewBool(true),
 		"bos_token":             jinja.NewString(t.bos),
 		"eos_token":             jinja.NewString(t.eos),
 		"python_tojson":         jinja.NewCallable("tojson", tojson),
 		"strftime_now":          jinja.NewCallable("strftime_now", strftime(in.now)),
-	})
-	if err != nil {
-		return rendered{}, fmt.Errorf("%w: %w", ErrMessages, err)
-	}
-	return g.unmark(marked), nil
+		seamName:                jinja.NewString(g.seam),
+	}, nil
 }
 
-// run executes the template. The library panics on some calls with missing
+// run executes a template. The library panics on some calls with missing
 // arguments, which a template makes of its messages: that is an error of theirs.
-func (t *Template) run(data map[string]jinja.Value) (text string, err error) {
+func run(t *jinja.Template, data map[string]jinja.Value) (text string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the template failed: %v", p)
+			err = fmt.Errorf("%w: the template failed: %v", ErrMessages, p)
 		}
 	}()
-	return t.compiled.RenderValues(data)
+	if text, err = t.RenderValues(data); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrMessages, err)
+	}
+	return text, nil
 }
 
 // texts lists every text that comes from outside.

@@ -75,7 +75,7 @@ func TestAdaptedMessages(t *testing.T) {
 		},
 	}
 	template := compile(t, read(t, "testdata/templates/mistral-0.2.jinja"))
-	r, err := template.render(in)
+	r, err := template.render(in, beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,12 +113,12 @@ func TestBadMessages(t *testing.T) {
 		{messages: []Message{{Role: "user", Calls: []Call{{Name: "x"}}}}},
 		{messages: []Message{{Role: "user", Content: allMarks()}}},
 	} {
-		if _, err := template.render(in); !errors.Is(err, ErrMessages) {
+		if _, err := template.render(in, beginning{}); !errors.Is(err, ErrMessages) {
 			t.Errorf("%+v: %v", in, err)
 		}
 	}
 	qwen := compile(t, read(t, "testdata/templates/qwen2.5.jinja"))
-	if _, err := qwen.render(input{messages: []Message{{Role: "user"}}, tools: []string{"[1]"}}); !errors.Is(err, ErrMessages) {
+	if _, err := qwen.render(input{messages: []Message{{Role: "user"}}, tools: []string{"[1]"}}, beginning{}); !errors.Is(err, ErrMessages) {
 		t.Errorf("a tool that is a list: %v", err)
 	}
 }
@@ -127,7 +127,7 @@ func TestBadMessages(t *testing.T) {
 // not survive, once the messages are of a kind that no probe had.
 func TestPanicsOfTheLibraryAreErrors(t *testing.T) {
 	template := compile(t, chattest.ChatML+"{% if messages[0].content == 'bang' %}{{ messages | selectattr('role') }}{% endif %}")
-	if _, err := template.render(input{messages: []Message{{Role: "user", Content: "bang"}}}); !errors.Is(err, ErrMessages) {
+	if _, err := template.render(input{messages: []Message{{Role: "user", Content: "bang"}}}, beginning{}); !errors.Is(err, ErrMessages) {
 		t.Errorf("error %v", err)
 	}
 }
