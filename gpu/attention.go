@@ -328,7 +328,7 @@ func (a *attention) bind(e *Engine, s *sequence, positions []int32) {
 		offset := at[v.span] * uint64(cell)
 		v.t.ViewOffs = offset
 		v.t.Data = unsafe.Add(r.tensor.Data, offset)
-		v.strides(c, x.cap)
+		v.strides(c, x.width)
 		dim := 1
 		if v.kind == vColumns {
 			dim = 0

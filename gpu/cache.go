@@ -3,6 +3,7 @@ package gpu
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -27,9 +28,13 @@ import (
 // head as one contiguous run.
 //
 // Kernels read whole granules, and a mask is no wall: −∞ added to a NaN is a NaN, and
-// so is 0 times one. So what an extent is given is cleared: behind its written cells
-// there are zeros, or what its own sequence wrote, and nobody reads what another
-// left behind.
+// so is 0 times one. So what is read behind the written cells of a sequence is cleared, or
+// what its own steps wrote, and nobody reads what another left behind.
+//
+// A program's context grows with each turn and gives back what the turn did not use. To
+// follow each time would move all its cells twice a turn, since heads lie a capacity apart.
+// So an extent may be wider than its capacity. What it has more is spare: it counts as
+// free, and is taken back when another needs it.
 type cache struct {
 	geo    engine.Geometry
 	lib    *ggml.Lib
@@ -40,6 +45,7 @@ type cache struct {
 	mapped []byte
 
 	arena *arena.Arena // in cells
+	spare []*extent    // those that are wider than their capacity, the oldest first
 	seqs  map[engine.Seq]*sequence
 }
 
@@ -87,7 +93,8 @@ type sequence struct {
 // extent is a run of cells of one span. While refs > 1 it is full and immutable.
 type extent struct {
 	handle arena.Handle
-	cap    int
+	cap    int // cells that its sequence has reserved
+	width  int // cells that it has room for, from one row to the next
 	refs   int
 }
 
@@ -214,7 +221,7 @@ func (c *cache) reserve(id engine.Seq, cells int) error {
 	if want <= has {
 		return nil
 	}
-	if free := c.arena.Stats().Free; int64(want-has) > free {
+	if free := c.free(); want-has > free {
 		return engine.Wrap("reserve", id, fmt.Errorf("%w: %d cells more, %d free", engine.ErrNoRoom, want-has, free))
 	}
 	for i := 0; c.spanStart(i) < want; i++ {
@@ -223,36 +230,84 @@ func (c *cache) reserve(id engine.Seq, cells int) error {
 	return nil
 }
 
-// resize gives span i of s room for n cells and keeps the written ones.
+// resize gives span i of s room for n cells and keeps the written ones. There are as many
+// free.
 func (c *cache) resize(s *sequence, i, n int) {
+	span := c.spanEnd(i) - c.spanStart(i)
 	if i == len(s.spans) {
-		h, moves, ok := c.arena.Alloc(int64(n))
+		c.takeBack(n, nil)
+		width := c.wide(n, n, span)
+		h, moves, ok := c.arena.Alloc(int64(width))
 		must(ok, "arena has no room that was counted as free")
 		c.move(moves)
-		c.zero(h, 0, n)
-		s.spans = append(s.spans, &extent{handle: h, cap: n, refs: 1})
-		return
+		c.clearNew(h, 0, width)
+		s.spans = append(s.spans, &extent{handle: h, width: width, refs: 1})
 	}
 	e := s.spans[i]
-	if e.cap == n {
-		return
-	}
-	must(e.refs == 1, "a shared extent is full")
-	written := min(max(s.len-c.spanStart(i), 0), e.cap)
-	if n < e.cap {
-		c.restride(e, written, n)
-		c.arena.Trim(e.handle, int64(n))
-	} else {
-		moves, ok := c.arena.Grow(e.handle, int64(n))
+	must(e.refs == 1 || e.cap == n, "a shared extent is full")
+	if n > e.width {
+		c.takeBack(n-e.width, e)
+		width := c.wide(n, n-e.width, span)
+		moves, ok := c.arena.Grow(e.handle, int64(width))
 		must(ok, "arena has no room that was counted as free")
 		c.move(moves)
-		c.zero(e.handle, e.cap, n)
-		c.restride(e, written, n)
+		c.clearNew(e.handle, e.width, width)
+		c.restride(e, min(c.geo.Cells(max(s.len-c.spanStart(i), 0)), e.cap), width)
+	}
+	e.cap = n
+	c.noteSpare(e)
+}
+
+// wide is how wide an extent is made that is to have room for n cells, for which need more
+// are taken: wider where there is plenty, so that it can grow in place.
+func (c *cache) wide(n, need, span int) int {
+	plenty := (int(c.arena.Stats().Free) - need) / 8 / c.geo.Granule * c.geo.Granule
+	return n + min(span-n, plenty)
+}
+
+// noteSpare keeps the list of extents with spare cells.
+func (c *cache) noteSpare(e *extent) {
+	i := slices.Index(c.spare, e)
+	switch has := e.width > e.cap; {
+	case has && i < 0:
+		c.spare = append(c.spare, e)
+	case !has && i >= 0:
+		c.spare = slices.Delete(c.spare, i, i+1)
 	}
 }
 
-// zero clears the memory of the cells [from, to) of an extent.
-func (c *cache) zero(h arena.Handle, from, to int) {
+// takeBack makes n cells free in the arena: of the others' spare cells, from the extents that
+// have most first.
+func (c *cache) takeBack(n int, but *extent) {
+	for int(c.arena.Stats().Free) < n {
+		var most *extent
+		for _, e := range c.spare {
+			if e != but && (most == nil || e.width-e.cap > most.width-most.cap) {
+				most = e
+			}
+		}
+		must(most != nil, "no cells to take back of those that were counted as free")
+		c.restride(most, most.cap, most.cap)
+		c.arena.Trim(most.handle, int64(most.cap))
+		c.noteSpare(most)
+	}
+}
+
+// free is how many cells nobody has reserved.
+func (c *cache) free() int {
+	n := int(c.arena.Stats().Free)
+	for _, e := range c.spare {
+		n += e.width - e.cap
+	}
+	return n
+}
+
+// clearNew clears cells that an extent has been given, where kernels read further than the
+// granule that a sequence ends in.
+func (c *cache) clearNew(h arena.Handle, from, to int) {
+	if c.mapped != nil {
+		return
+	}
 	at := int(c.arena.Offset(h)) + from
 	for layer := range c.k {
 		c.k[layer].zero(at*c.layout.kCell, (to-from)*c.layout.kCell)
@@ -260,40 +315,41 @@ func (c *cache) zero(h arena.Handle, from, to int) {
 	}
 }
 
-// zeroTail clears what is read behind the n cells that a sequence keeps: the rest of
-// a granule, row by row.
-func (c *cache) zeroTail(s *sequence, n int) {
-	if n%c.geo.Granule == 0 {
+// clearTail clears what is read behind the first length cells of a sequence: the rest of
+// the last granule, row by row.
+func (c *cache) clearTail(s *sequence, length int) {
+	n := c.geo.Cells(length) - length
+	if n == 0 {
 		return
 	}
-	i := c.spanAt(n)
+	i := c.spanAt(length)
 	x := s.spans[i]
-	from := n - c.spanStart(i)
+	from := length - c.spanStart(i)
 	for layer := range c.k {
 		for j, rows := range c.layout.rows() {
 			r, at := [...]region{c.k[layer], c.v[layer]}[j], int(c.arena.Offset(x.handle))*rows.cell()
 			for row := range rows.n {
-				r.zero(at+(row*x.cap+from)*rows.size, (x.cap-from)*rows.size)
+				r.zero(at+(row*x.width+from)*rows.size, n*rows.size)
 			}
 		}
 	}
 }
 
-// restride changes the distance between the heads of an extent from its
-// capacity to n cells, in place: apart from the last row on, together from the
-// first on, so that no row is overwritten before it has moved.
-func (c *cache) restride(e *extent, written, n int) {
-	off, old, l := int(c.arena.Offset(e.handle)), e.cap, &c.layout
+// restride changes the width of an extent to n cells, in place, and keeps the first ones of
+// each row: apart from the last row on, together from the first on, so that no row is
+// overwritten before it has moved.
+func (c *cache) restride(e *extent, kept, n int) {
+	off, old, l := int(c.arena.Offset(e.handle)), e.width, &c.layout
 	rows := func(r region, base, count, size int) {
 		for j := range count {
 			i := j
 			if n > old {
 				i = count - 1 - j
 			}
-			r.move(base+i*n*size, base+i*old*size, min(written, n)*size)
+			r.move(base+i*n*size, base+i*old*size, kept*size)
 		}
 	}
-	if written > 0 {
+	if kept > 0 {
 		for layer := range c.k {
 			rows(c.k[layer], off*l.kCell, l.heads, l.kRow)
 			if l.transposed {
@@ -303,7 +359,7 @@ func (c *cache) restride(e *extent, written, n int) {
 			}
 		}
 	}
-	e.cap = n
+	e.width = n
 }
 
 // move carries out what the arena asks for, in every layer.
@@ -328,7 +384,7 @@ func (c *cache) fork(src, dst engine.Seq, n int) error {
 	}
 	shared := c.geo.Shared(n)
 	rest := c.geo.Cells(n - shared)
-	if free := c.arena.Stats().Free; int64(rest) > free {
+	if free := c.free(); rest > free {
 		return engine.Wrap("fork", src, fmt.Errorf("%w: %d cells to copy, %d free", engine.ErrNoRoom, rest, free))
 	}
 	d, err := c.create("fork to", dst)
@@ -345,6 +401,7 @@ func (c *cache) fork(src, dst engine.Seq, n int) error {
 		c.copyCells(s.spans[i], d.spans[i], n-shared)
 	}
 	d.len = n
+	c.clearTail(d, n)
 	return nil
 }
 
@@ -353,14 +410,14 @@ func (c *cache) copyCells(from, to *extent, n int) {
 	a, b, l := int(c.arena.Offset(from.handle)), int(c.arena.Offset(to.handle)), &c.layout
 	for layer := range c.k {
 		for h := range l.heads {
-			c.k[layer].move(b*l.kCell+h*to.cap*l.kRow, a*l.kCell+h*from.cap*l.kRow, n*l.kRow)
+			c.k[layer].move(b*l.kCell+h*to.width*l.kRow, a*l.kCell+h*from.width*l.kRow, n*l.kRow)
 		}
 		count, size := l.heads, l.vRow
 		if l.transposed {
 			count, size = l.heads*l.dim, l.vRow/l.dim
 		}
 		for r := range count {
-			c.v[layer].move(b*l.vCell+r*to.cap*size, a*l.vCell+r*from.cap*size, n*size)
+			c.v[layer].move(b*l.vCell+r*to.width*size, a*l.vCell+r*from.width*size, n*size)
 		}
 	}
 }
@@ -386,13 +443,13 @@ func (c *cache) truncate(id engine.Seq, n int) error {
 	}
 	split := keep > 0 && s.spans[keep-1].refs > 1 && n < c.spanEnd(keep-1)
 	if split {
-		free := c.arena.Stats().Free
+		free := c.free()
 		for _, e := range s.spans[keep:] {
 			if e.refs == 1 {
-				free += int64(e.cap)
+				free += e.cap
 			}
 		}
-		if int64(rest) > free {
+		if rest > free {
 			return engine.Wrap("truncate", id, fmt.Errorf("%w: %d cells of a shared span to copy, %d free", engine.ErrNoRoom, rest, free))
 		}
 	}
@@ -410,9 +467,9 @@ func (c *cache) truncate(id engine.Seq, n int) error {
 	case keep > 0:
 		s.len = n
 		c.resize(s, keep-1, rest)
-		c.zeroTail(s, n)
 	}
 	s.len = n
+	c.clearTail(s, n)
 	return nil
 }
 
@@ -432,6 +489,8 @@ func (c *cache) release(id engine.Seq) error {
 func (c *cache) drop(e *extent) {
 	if e.refs--; e.refs == 0 {
 		c.arena.Free(e.handle)
+		e.width = e.cap
+		c.noteSpare(e)
 	}
 }
 
@@ -442,7 +501,7 @@ func (c *cache) drop(e *extent) {
 func (c *cache) kIndex(s *sequence, p int) (row, stride int) {
 	i := c.spanAt(p)
 	e := s.spans[i]
-	return int(c.arena.Offset(e.handle))*c.layout.heads + p - c.spanStart(i), e.cap
+	return int(c.arena.Offset(e.handle))*c.layout.heads + p - c.spanStart(i), e.width
 }
 
 func (c *cache) vIndex(s *sequence, p int) (index, stride int) {
@@ -451,14 +510,14 @@ func (c *cache) vIndex(s *sequence, p int) (index, stride int) {
 	}
 	i := c.spanAt(p)
 	e := s.spans[i]
-	return int(c.arena.Offset(e.handle))*c.layout.heads*c.layout.dim + p - c.spanStart(i), e.cap
+	return int(c.arena.Offset(e.handle))*c.layout.heads*c.layout.dim + p - c.spanStart(i), e.width
 }
 
 // memory is the pool in bytes.
 func (c *cache) memory() engine.Memory {
-	st := c.arena.Stats()
+	st, free := c.arena.Stats(), int64(c.free())
 	return engine.Memory{
-		Pool: (st.Used + st.Free) * c.geo.CellBytes, Used: st.Used * c.geo.CellBytes, Free: st.Free * c.geo.CellBytes,
+		Pool: (st.Used + st.Free) * c.geo.CellBytes, Used: (st.Used + st.Free - free) * c.geo.CellBytes, Free: free * c.geo.CellBytes,
 		LargestHole: st.LargestHole * c.geo.CellBytes, Moved: st.Moved * c.geo.CellBytes,
 		Sequences: len(c.seqs),
 	}
@@ -480,8 +539,10 @@ func (c *cache) check() error {
 				return fmt.Errorf("sequence %d: span %d has %d cells of %d", id, i, e.cap, span)
 			case i < len(s.spans)-1 && e.cap != span:
 				return fmt.Errorf("sequence %d: span %d of %d is not full", id, i, len(s.spans))
-			case int64(e.cap) != c.arena.Size(e.handle):
-				return fmt.Errorf("sequence %d: span %d has %d cells, the arena says %d", id, i, e.cap, c.arena.Size(e.handle))
+			case e.width < e.cap || e.width > span || int64(e.width) != c.arena.Size(e.handle):
+				return fmt.Errorf("sequence %d: span %d has %d cells in room for %d, the arena says %d", id, i, e.cap, e.width, c.arena.Size(e.handle))
+			case (e.width > e.cap) != slices.Contains(c.spare, e):
+				return fmt.Errorf("sequence %d: span %d has %d cells in room for %d, and is listed as one with spare ones: %t", id, i, e.cap, e.width, e.width == e.cap)
 			case e.refs > 1 && (e.cap != span || s.len < c.spanEnd(i)):
 				return fmt.Errorf("sequence %d: span %d is shared but not full", id, i)
 			}
@@ -495,7 +556,12 @@ func (c *cache) check() error {
 		if e.refs != n {
 			return fmt.Errorf("an extent of %d cells counts %d references, has %d", e.cap, e.refs, n)
 		}
-		used += int64(e.cap)
+		used += int64(e.width)
+	}
+	for _, e := range c.spare {
+		if refs[e] == 0 {
+			return fmt.Errorf("an extent with %d spare cells belongs to no sequence", e.width-e.cap)
+		}
 	}
 	if st := c.arena.Stats(); st.Used != used || st.Ranges != len(refs) {
 		return fmt.Errorf("sequences hold %d cells in %d extents, the arena %d in %d", used, len(refs), st.Used, st.Ranges)

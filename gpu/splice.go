@@ -38,6 +38,7 @@ func (e *Engine) Transplant(t engine.Transplant) error {
 		return engine.Wrap("transplant to", t.Dst, err)
 	}
 	dst.len += t.N
+	e.cache.clearTail(dst, dst.len)
 	return nil
 }
 
@@ -113,8 +114,8 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	}
 	span := e.cache.spanAt(from)
 	x := src.spans[span]
-	if x.cap*vEach > math.MaxInt32 {
-		return fmt.Errorf("%w: to move cells of an extent of %d", ErrUnsupported, x.cap)
+	if x.width*vEach > math.MaxInt32 {
+		return fmt.Errorf("%w: to move cells of an extent of %d", ErrUnsupported, x.width)
 	}
 	perLayer := 16
 	ctx := e.lib.Init(ggml.InitParams{
@@ -158,11 +159,11 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	for i := range n {
 		to, stride := e.cache.kIndex(dst, at+i)
 		for h := range l.heads {
-			kFrom.ints()[i*l.heads+h], kTo.longs()[i*l.heads+h] = int32(h*x.cap+first+i), int64(to+h*stride)
+			kFrom.ints()[i*l.heads+h], kTo.longs()[i*l.heads+h] = int32(h*x.width+first+i), int64(to+h*stride)
 		}
 		to, stride = e.cache.vIndex(dst, at+i)
 		for j := range vEach {
-			vFrom.ints()[i*vEach+j], vTo.longs()[i*vEach+j] = int32(j*x.cap+first+i), int64(to+j*stride)
+			vFrom.ints()[i*vEach+j], vTo.longs()[i*vEach+j] = int32(j*x.width+first+i), int64(to+j*stride)
 		}
 	}
 	for layer := range dk {
@@ -186,7 +187,7 @@ func (e *Engine) splicePiece(src, dst *sequence, from, at, n, shift int, d *engi
 	b := &builder{Lib: e.lib, e: e, ctx: ctx, graph: g, hyper: e.hyper}
 	begins := uint64(e.cache.arena.Offset(x.handle))
 	rows := func(t *ggml.Tensor, each, cell int) *ggml.Tensor {
-		return b.View2(ctx, t, t.Ne[0], int64(x.cap*each), t.Nb[1], begins*uint64(cell))
+		return b.View2(ctx, t, t.Ne[0], int64(x.width*each), t.Nb[1], begins*uint64(cell))
 	}
 	for i := range e.geo.Layers {
 		k := b.Reshape3(ctx, b.GetRows(ctx, rows(e.cache.k[i].tensor, l.heads, l.kCell), kFrom.t), dim, heads, int64(n))
@@ -303,6 +304,7 @@ func (e *Engine) Load(seq engine.Seq, saved engine.Saved) error {
 	}
 	e.cache.runs(s, s.len, saved, func(r region, off int, data []byte) { r.write(off, data) })
 	s.len += saved.Cells
+	e.cache.clearTail(s, s.len)
 	return nil
 }
 
@@ -343,7 +345,7 @@ func (c *cache) runs(s *sequence, from int, saved engine.Saved, f func(r region,
 					i := c.spanAt(p)
 					x := s.spans[i]
 					end := min(c.spanEnd(i), to)
-					off := int(c.arena.Offset(x.handle))*rows.cell() + (row*x.cap+p-c.spanStart(i))*rows.size
+					off := int(c.arena.Offset(x.handle))*rows.cell() + (row*x.width+p-c.spanStart(i))*rows.size
 					f(r, off, blob[(saved.From+p-from)*rows.size:(saved.From+end-from)*rows.size])
 					p = end
 				}

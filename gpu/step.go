@@ -32,6 +32,11 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 	if err := e.prepare(items, out); err != nil {
 		return err
 	}
+	for i, s := range e.plan.seqs {
+		if end := s.len + len(items[e.plan.order[i]].Tokens); e.geo.Cells(end) > e.geo.Cells(s.len) {
+			e.cache.clearTail(s, end)
+		}
+	}
 	e.stop.Begin()
 	g, err := e.run(items)
 	if asked := e.stop.End(); asked && err == nil {

@@ -40,14 +40,16 @@ func (r *rig) poison() (poisoned []engine.Seq) {
 	return poisoned
 }
 
-// recycledCellsAreClean computes the same in a fresh pool and in one whose cells have
-// all held such values: not a bit differs.
+// recycledCellsAreClean computes the same in a fresh pool and in one of which all cells have
+// held such values, with all of it to spare and with hardly more than is needed: not a bit
+// differs.
 func recycledCellsAreClean(r *rig) {
 	var contexts [][]engine.Token
 	for _, n := range []int{5, r.g.Granule - 1, r.unit - 3, 2*r.unit + r.g.Granule/2 + 1} {
 		contexts = append(contexts, r.tokens(n))
 	}
 	more := r.tokens(r.g.Granule + 3)
+	free, most := r.ledger.freeCells(), 0 // cells that computing takes
 	compute := func() (logits [][]float32) {
 		var seqs []engine.Seq
 		for _, ctx := range contexts {
@@ -61,16 +63,23 @@ func recycledCellsAreClean(r *rig) {
 		}
 		longest := seqs[len(seqs)-1]
 		seqs = append(seqs, r.fork(longest, r.unit+3), r.fork(longest, r.unit))
+		copied, moved := r.new(), r.new()
+		r.reserve(copied, 5)
+		r.load(copied, r.save(longest, 0, 5), r.context(longest)[:5])
+		r.reserve(moved, 5)
+		r.transplant(engine.Transplant{Src: longest, From: r.unit, N: 5, Dst: moved})
+		seqs = append(seqs, copied, moved)
 		r.truncate(longest, 2*r.unit-5)
 		for _, token := range more {
 			var items []engine.Item
 			for _, seq := range seqs {
-				r.reserve(seq, len(r.context(seq))+1)
+				r.reserve(seq, len(r.context(seq))+r.g.Granule) // more than the step fills
 				items = append(items, engine.Item{Seq: seq, Tokens: []engine.Token{token}, Logits: true})
 			}
 			for _, out := range r.step(items...) {
 				logits = append(logits, out.Logits)
 			}
+			most = max(most, free-r.ledger.freeCells())
 		}
 		for _, seq := range seqs {
 			r.release(seq)
@@ -83,6 +92,13 @@ func recycledCellsAreClean(r *rig) {
 	}
 	for i, got := range compute() {
 		r.same(fmt.Sprintf("logits %d over recycled cells", i), got, want[i], 0)
+	}
+	for _, seq := range r.poison() {
+		r.release(seq)
+	}
+	r.fill(most)
+	for i, got := range compute() {
+		r.same(fmt.Sprintf("logits %d over the few cells that are left", i), got, want[i], 0)
 	}
 }
 
