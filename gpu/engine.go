@@ -75,7 +75,7 @@ type Engine struct {
 	inputs       inputs
 	sparseRows   int // rows that a Recompute has masks for at a time
 	plan         plan
-	hostLogits   []float32 // of a card, one row
+	hostLogits   []float32 // of a card
 	vocab        *Vocab
 	broken       error // what every call answers once it is set
 	closed       bool

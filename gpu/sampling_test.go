@@ -56,3 +56,45 @@ func TestGreedySamplerDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for a token", n)
 	}
 }
+
+// TestDrawAll: every sequence has its own token, on however many processors.
+func TestDrawAll(t *testing.T) {
+	v := openVocab(t, synth.Options{})
+	for _, processors := range []int{1, 2, 3, 16} {
+		draws, out := make([]draw, 7), make([]engine.Output, 7)
+		for i := range draws {
+			logits := make([]float32, worthwhile)
+			logits[10*i] = 1
+			draws[i] = draw{logits: logits, out: &out[i]}
+		}
+		drawAll(draws, v, processors)
+		for i := range out {
+			if want := engine.Token(10 * i); out[i].Token != want || out[i].End != v.IsEnd(want) {
+				t.Errorf("%d processors: sequence %d has %+v", processors, i, out[i])
+			}
+		}
+	}
+	drawAll(nil, v, 4)
+}
+
+// TestDrawAllPanicsWhereItIsCalled: a panic in another goroutine could not be recovered.
+func TestDrawAllPanicsWhereItIsCalled(t *testing.T) {
+	v := openVocab(t, synth.Options{})
+	s, err := newSampler(v, engine.Sampling{Temperature: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.free()
+	out := make([]engine.Output, 4)
+	draws := make([]draw, 4)
+	for i := range draws {
+		draws[i] = draw{logits: make([]float32, worthwhile), out: &out[i]}
+	}
+	draws[2].sampler, draws[2].logits = s, nil
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic for logits that are missing")
+		}
+	}()
+	drawAll(draws, v, 2)
+}

@@ -17,6 +17,7 @@ type plan struct {
 	seqs      []*sequence // of the items, in that order
 	positions []int32     // of all rows
 	key       []byte
+	draws     []draw
 	step      uint64 // number of the step, which marks sequences as seen
 }
 
@@ -225,35 +226,41 @@ func (e *Engine) compute(g ggml.Graph, rows int) error {
 
 // report samples and copies what the items asked for.
 func (e *Engine) report(g *graph, items []engine.Item, out []engine.Output) error {
-	row := 0
-	for at, i := range e.plan.order {
+	p := &e.plan
+	p.draws = p.draws[:0]
+	logits := e.logits(g, p.shape.outputs)
+	for at, i := range p.order {
 		it := &items[i]
 		out[i] = engine.Output{}
 		if !it.Sample && !it.Logits {
 			continue
 		}
-		logits := e.logits(g, row)
-		row++
+		row := logits[:e.geo.Vocab:e.geo.Vocab]
+		logits = logits[e.geo.Vocab:]
 		if it.Logits {
-			out[i].Logits = append([]float32(nil), logits...)
+			out[i].Logits = append([]float32(nil), row...)
 		}
 		if it.Sample {
-			out[i].Token = e.plan.seqs[at].sampler.sample(logits)
-			out[i].End = e.vocab.IsEnd(out[i].Token)
+			p.draws = append(p.draws, draw{p.seqs[at].sampler, row, &out[i]})
 		}
 	}
+	drawAll(p.draws, e.vocab, e.threads.pace.all)
+	clear(p.draws)
 	return nil
 }
 
-// logits are the scores of output row i, valid until the next step.
-func (e *Engine) logits(g *graph, i int) []float32 {
-	n := e.geo.Vocab
+// logits are the scores of so many output rows, valid until the next step.
+func (e *Engine) logits(g *graph, rows int) []float32 {
+	n := rows * e.geo.Vocab
+	if n == 0 {
+		return nil
+	}
 	if e.device.host {
-		return g.logits.Floats((i + 1) * n)[i*n:]
+		return g.logits.Floats(n)
 	}
 	if len(e.hostLogits) < n {
 		e.hostLogits = make([]float32, n)
 	}
-	e.lib.TensorGet(g.logits, unsafe.Pointer(&e.hostLogits[0]), uint64(4*i*n), uint64(4*n))
+	e.lib.TensorGet(g.logits, unsafe.Pointer(&e.hostLogits[0]), 0, uint64(4*n))
 	return e.hostLogits[:n]
 }

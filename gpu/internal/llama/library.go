@@ -61,7 +61,6 @@ type Lib struct {
 	newBias      func(vocab, n int32, biases unsafe.Pointer) sampler                    `c:"llama_sampler_init_logit_bias"`
 	newPenalties func(vocab, window int32, repeat, frequency, presence float32) sampler `c:"llama_sampler_init_penalties"`
 	newTopK      func(k int32) sampler                                                  `c:"llama_sampler_init_top_k"`
-	newTopP      func(p float32, keep uint64) sampler                                   `c:"llama_sampler_init_top_p"`
 	newMinP      func(p float32, keep uint64) sampler                                   `c:"llama_sampler_init_min_p"`
 	newTemp      func(t float32) sampler                                                `c:"llama_sampler_init_temp"`
 	newDist      func(seed uint32) sampler                                              `c:"llama_sampler_init_dist"`

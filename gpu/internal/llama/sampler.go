@@ -19,9 +19,11 @@ import (
 type Sampler struct {
 	vocab  *Vocab
 	greedy bool
-	banned []engine.Token // never chosen; part of the chain, if there is one
-	chain  sampler        // libllama's filters, and the draw where it is not greedy; 0: none
-	learns bool           // the chain has filters that follow the text
+	banned []engine.Token // never chosen; part of before, if there is one
+	before sampler        // libllama's filters that change logits, and top-k; 0: none
+	learns bool           // before has filters that follow the text
+	topP   float32        // of nucleus, behind these; 0: none
+	behind sampler        // libllama's filters after that, and the draw; 0 where it is greedy
 	text   *gbnf.Matcher  // follows the text by the grammar; nil: there is none
 
 	buf []Candidate
@@ -52,18 +54,28 @@ func (v *Vocab) NewSampler(o engine.Sampling, history []engine.Token) (*Sampler,
 		}
 		s.text = g.Matcher()
 	}
+	l := v.lib
 	penalties := s.penalties(o, history)
 	s.learns = penalties != 0
-	if s.greedy && len(o.Bias) == 0 && !s.learns {
+	if s.greedy {
+		if len(o.Bias) > 0 || s.learns {
+			s.before = s.chain(s.bias(o), penalties)
+		}
 		return s, nil
 	}
-	l := v.lib
-	s.chain = l.chainInit(chainParams{noPerf: true})
-	s.add(s.bias(o), penalties)
-	if !s.greedy {
-		s.filter(o)
-		s.add(l.newTemp(o.Temperature), l.newDist(min(o.Seed, randomSeed-1)))
+	const keep = 1 // candidates, at least
+	var topK, minP sampler
+	if o.TopK > 0 {
+		topK = l.newTopK(int32(o.TopK))
 	}
+	if o.TopP > 0 && o.TopP < 1 {
+		s.topP = o.TopP
+	}
+	if o.MinP > 0 {
+		minP = l.newMinP(o.MinP, keep)
+	}
+	s.before = s.chain(s.bias(o), penalties, topK)
+	s.behind = s.chain(minP, l.newTemp(o.Temperature), l.newDist(min(o.Seed, randomSeed-1)))
 	return s, nil
 }
 
@@ -141,35 +153,27 @@ func (s *Sampler) penalties(o engine.Sampling, history []engine.Token) sampler {
 	return p
 }
 
-// filter adds what cuts off the unlikely end of the candidates.
-func (s *Sampler) filter(o engine.Sampling) {
-	const keep = 1 // candidates, at least
+// chain puts filters one behind the other; it frees them. 0 are none.
+func (s *Sampler) chain(filters ...sampler) sampler {
 	l := s.vocab.lib
-	if o.TopK > 0 {
-		s.add(l.newTopK(int32(o.TopK)))
-	}
-	if o.TopP > 0 && o.TopP < 1 {
-		s.add(l.newTopP(o.TopP, keep))
-	}
-	if o.MinP > 0 {
-		s.add(l.newMinP(o.MinP, keep))
-	}
-}
-
-// add gives filters to the chain, which frees them.
-func (s *Sampler) add(filters ...sampler) {
+	var c sampler
 	for _, f := range filters {
-		if f != 0 {
-			s.vocab.lib.chainAdd(s.chain, f)
+		if f == 0 {
+			continue
 		}
+		if c == 0 {
+			c = l.chainInit(chainParams{noPerf: true})
+		}
+		l.chainAdd(c, f)
 	}
+	return c
 }
 
 // Sample chooses the next token by the logits of all tokens of the vocabulary
 // and remembers it. Where bias and grammar leave nothing to choose, it is a token
 // that ends the generation, whether ends are ignored or not.
 func (s *Sampler) Sample(logits []float32) engine.Token {
-	if s.chain == 0 {
+	if s.greedy && s.before == 0 {
 		if t := Greedy(logits, s.banned); s.text == nil || s.follow(t) {
 			return t
 		}
@@ -183,7 +187,7 @@ func (s *Sampler) Sample(logits []float32) engine.Token {
 		return s.vocab.end()
 	}
 	if s.learns {
-		purego.SyscallN(s.vocab.lib.samplerTake, uintptr(s.chain), uintptr(chosen.Token))
+		purego.SyscallN(s.vocab.lib.samplerTake, uintptr(s.before), uintptr(chosen.Token))
 	}
 	if s.text != nil {
 		s.follow(chosen.Token)
@@ -209,23 +213,35 @@ func (s *Sampler) candidates(logits []float32) []Candidate {
 	return s.buf
 }
 
-// choose runs the chain over candidates. The draw takes one even where all are
+// choose filters candidates and takes one. The draw takes one even where all are
 // impossible, or in one case of 2^53 a single impossible one; then it is the
 // likeliest.
 func (s *Sampler) choose(cs []Candidate) Candidate {
-	if s.chain != 0 {
-		cs = s.apply(cs)
-	}
+	cs = s.filter(cs)
 	if !s.greedy && possible(&cs[s.arr.selected]) {
 		return cs[s.arr.selected]
 	}
 	return likeliest(cs)
 }
 
-// apply runs the chain over candidates and returns what it leaves of them.
-func (s *Sampler) apply(cs []Candidate) []Candidate {
+// filter is what the filters leave of candidates; the draw behind them selects one.
+func (s *Sampler) filter(cs []Candidate) []Candidate {
+	if s.before != 0 {
+		cs = s.apply(s.before, cs)
+	}
+	if s.topP > 0 {
+		cs = nucleus(cs, s.topP)
+	}
+	if s.behind != 0 {
+		cs = s.apply(s.behind, cs)
+	}
+	return cs
+}
+
+// apply runs a chain over candidates and returns what it leaves of them.
+func (s *Sampler) apply(chain sampler, cs []Candidate) []Candidate {
 	s.arr = candidates{data: &cs[0], size: uint64(len(cs)), selected: -1}
-	purego.SyscallN(s.vocab.lib.samplerApply, uintptr(s.chain), uintptr(unsafe.Pointer(&s.arr)))
+	purego.SyscallN(s.vocab.lib.samplerApply, uintptr(chain), uintptr(unsafe.Pointer(&s.arr)))
 	runtime.KeepAlive(s)
 	return unsafe.Slice(s.arr.data, s.arr.size)
 }
@@ -261,8 +277,10 @@ func Greedy(logits []float32, banned []engine.Token) engine.Token {
 
 // Free gives the memory of libllama's filters back.
 func (s *Sampler) Free() {
-	if s.chain != 0 {
-		s.vocab.lib.samplerFree(s.chain)
-		s.chain = 0
+	for _, c := range []*sampler{&s.before, &s.behind} {
+		if *c != 0 {
+			s.vocab.lib.samplerFree(*c)
+			*c = 0
+		}
 	}
 }

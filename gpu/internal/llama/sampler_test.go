@@ -63,7 +63,7 @@ func TestFiltersAgainstTheirDefinitions(t *testing.T) {
 			for range 20 {
 				logits := randomLogits(random, v.Size())
 				s := newSampler(t, v, o, history...)
-				got := slices.Clone(s.apply(s.candidates(logits)))
+				got := slices.Clone(s.filter(s.candidates(logits)))
 				want := filtered(v, o, history, logits)
 				slices.SortFunc(got, byToken)
 				slices.SortFunc(want, byToken)
