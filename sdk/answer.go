@@ -30,7 +30,8 @@ type Answer struct {
 	detach func() bool // ctx no longer cancels the turn
 	asked  bool        // for the stored answer
 
-	shown   strings.Builder // text that was yielded
+	shown   strings.Builder // text that has come
+	parts   parts           // and its pieces
 	attempt int             // that chunks are taken from
 	seq     int64           // of its last chunk
 	at      int             // of the attempt's text, in bytes
@@ -103,12 +104,12 @@ func (a *Answer) Number() int64 { return a.id.Turn }
 func (a *Answer) Text() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for {
-			piece, done, err := a.next(a.ctx)
+			news, done, err := a.next(a.ctx)
 			if err != nil {
 				yield("", err)
 				return
 			}
-			if piece != "" && !yield(piece, nil) {
+			if news.text != "" && !yield(news.text, nil) {
 				return
 			}
 			if done {
@@ -117,6 +118,37 @@ func (a *Answer) Text() iter.Seq2[string, error] {
 		}
 	}
 }
+
+// Pieces yields the answer's text, its reasoning and its tool calls as they come, without the
+// marks that the model sets between them. It ends as Text does; an answer is read by one of
+// the two.
+func (a *Answer) Pieces() iter.Seq2[Piece, error] {
+	return func(yield func(Piece, error) bool) {
+		for {
+			news, done, err := a.next(a.ctx)
+			if err != nil {
+				yield(Piece{}, err)
+				return
+			}
+			for _, p := range news.pieces {
+				if !yield(p, nil) {
+					return
+				}
+			}
+			if done {
+				return
+			}
+		}
+	}
+}
+
+// news is what has come of an answer.
+type news struct {
+	text   string
+	pieces []Piece
+}
+
+func (n news) empty() bool { return n.text == "" && len(n.pieces) == 0 }
 
 // Result waits for the turn to end. A turn that was not completed is an *Error;
 // the Result beside it tells more.
@@ -132,10 +164,10 @@ func (a *Answer) Result(ctx context.Context) (*Result, error) {
 	return a.result, a.err
 }
 
-// next waits for the next piece of text; done says that there is none after it.
-func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) {
+// next waits for what comes next; done says that there is nothing after it.
+func (a *Answer) next(ctx context.Context) (fresh news, done bool, err error) {
 	if a.result != nil || a.err != nil {
-		return "", true, a.err
+		return news{}, true, a.err
 	}
 	soon := askEvery
 	if a.Duplicate && !a.asked {
@@ -147,8 +179,8 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 		select {
 		case m := <-a.msgs:
 			if m.Subject == a.id.Subject(wire.KindStream) {
-				if piece = a.chunk(m.Data); piece != "" {
-					return piece, false, nil
+				if fresh = a.chunk(m.Data); !fresh.empty() {
+					return fresh, false, nil
 				}
 				continue
 			}
@@ -167,19 +199,19 @@ func (a *Answer) next(ctx context.Context) (piece string, done bool, err error) 
 				return a.ended(ctx, r)
 			}
 		case <-ctx.Done():
-			return "", true, a.gaveUp(ctx)
+			return news{}, true, a.gaveUp(ctx)
 		}
 	}
 }
 
 // ended takes the result in. That of a turn which the end of the context cancelled may come
 // before the end is noticed here, and tells the caller nothing new.
-func (a *Answer) ended(ctx context.Context, r *Result) (piece string, done bool, err error) {
-	piece, done, err = a.finish(r)
+func (a *Answer) ended(ctx context.Context, r *Result) (fresh news, done bool, err error) {
+	fresh, done, err = a.finish(r)
 	if ctx.Err() != nil && errors.Is(err, ErrCancelled) {
-		return "", true, a.gaveUp(ctx)
+		return news{}, true, a.gaveUp(ctx)
 	}
-	return piece, done, err
+	return fresh, done, err
 }
 
 // gaveUp is the error of a context that has ended, for good where it is the answer's own.
@@ -190,21 +222,22 @@ func (a *Answer) gaveUp(ctx context.Context) error {
 	return fmt.Errorf("turn %s: %w", a.id, ctx.Err())
 }
 
-// chunk returns what a chunk adds to the text that was shown.
-func (a *Answer) chunk(data []byte) string {
+// chunk returns what a chunk adds to what has come.
+func (a *Answer) chunk(data []byte) news {
 	var c wire.Chunk
 	if json.Unmarshal(data, &c) != nil || c.Attempt < a.attempt {
-		return ""
+		return news{}
 	}
 	if c.Attempt > a.attempt {
 		a.attempt, a.seq, a.at, a.deaf = c.Attempt, 0, 0, false
+		a.parts.begin()
 	}
 	if a.deaf {
-		return ""
+		return news{}
 	}
 	if c.Seq != a.seq+1 {
 		a.deaf = true
-		return ""
+		return news{}
 	}
 	a.seq = c.Seq
 	a.at += len(c.Text)
@@ -214,15 +247,20 @@ func (a *Answer) chunk(data []byte) string {
 	overlap := min(len(known), a.at) - start
 	if overlap > 0 && known[start:start+overlap] != c.Text[:overlap] {
 		a.deaf = true
-		return ""
+		return news{}
+	}
+	pieces, ok := a.parts.add(c.Parts())
+	if !ok {
+		a.deaf = true
+		return news{}
 	}
 	fresh := c.Text[min(max(overlap, 0), len(c.Text)):]
 	a.shown.WriteString(fresh)
-	return fresh
+	return news{fresh, pieces}
 }
 
-// finish takes the result, and returns what it has more than was shown.
-func (a *Answer) finish(r *Result) (piece string, done bool, err error) {
+// finish takes the result, and returns what it has more than has come.
+func (a *Answer) finish(r *Result) (fresh news, done bool, err error) {
 	a.result = r
 	a.Close()
 	if r.Outcome != wire.Completed {
@@ -230,13 +268,14 @@ func (a *Answer) finish(r *Result) (piece string, done bool, err error) {
 		if r.Error == nil {
 			a.err = &Error{Code: wire.CodeInternal, Message: fmt.Sprintf("turn %s ended as %s", a.id, r.Outcome)}
 		}
-		return "", true, a.err
+		return news{}, true, a.err
 	}
 	rest, ok := strings.CutPrefix(r.Text, a.shown.String())
-	if !ok {
+	pieces, same := a.parts.end(r.Parts())
+	if !ok || !same {
 		a.err = fmt.Errorf("turn %s: %w", a.id, ErrDiverged)
-		return "", true, a.err
+		return news{}, true, a.err
 	}
 	a.shown.WriteString(rest)
-	return rest, true, nil
+	return news{rest, pieces}, true, nil
 }

@@ -55,7 +55,9 @@ type Turn struct {
 	Messages []Message
 	Mode     Mode   // Append (default): what is new since the last answer; Replace: the whole conversation
 	Class    Class  // Interactive or Background; none: the program's, see InClass, or else Interactive
-	Tools    []Tool // none: those of the turn before
+	Tools    []Tool // nil: those of the turn before
+	Choice   Choice // of tools; none: the model's
+	Format   Format // what the answer must be; none: any text
 	Sampling Sampling
 	Last     bool          // no turn comes after this one: its memory can go
 	ToolHint *ToolHint     // what is called with the answer, and how long that takes
@@ -127,7 +129,7 @@ func (c *Client) withdraw(ctx context.Context, id wire.ID) bool {
 func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
 	return &wire.Turn{
 		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
-		Mode: t.Mode, Class: cmp.Or(t.Class, p.class), Messages: t.Messages, Tools: t.Tools, Sampling: t.Sampling,
+		Mode: t.Mode, Class: cmp.Or(t.Class, p.class), Messages: t.Messages, Tools: t.Tools, ToolChoice: t.Choice, Format: t.Format, Sampling: t.Sampling,
 		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache, RemainingTurns: t.RemainingTurns},
 		TimeoutMS: t.Timeout.Milliseconds(),
 	}

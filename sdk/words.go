@@ -12,9 +12,12 @@ type (
 	ToolCall  = wire.ToolCall
 	Tool      = wire.Tool
 	Function  = wire.Function
+	Choice    = wire.ToolChoice
+	Format    = wire.Format
 	Sampling  = wire.Sampling
 	ToolHint  = wire.ToolHint
 	Pin       = wire.Pin
+	Piece     = wire.Piece
 	Result    = wire.Result
 	Outcome   = wire.Outcome
 	Usage     = wire.Usage

@@ -11,7 +11,8 @@ type Result struct {
 
 	Outcome      Outcome      `json:"outcome"`
 	FinishReason FinishReason `json:"finish_reason,omitempty"` // of a completed turn
-	Text         string       `json:"text"`                    // the answer; partial unless completed
+	Text         string       `json:"text"`                    // the answer as the model wrote it; partial unless completed
+	Pieces       []Piece      `json:"pieces,omitempty"`        // the answer's parts; absent where all of it is text
 	Tokens       []int32      `json:"tokens,omitempty"`        // the answer as it was sampled
 	Error        *Error       `json:"error,omitempty"`         // unless completed
 
@@ -125,6 +126,18 @@ type Chunk struct {
 	Attempt int    `json:"attempt"` // grows when a turn begins anew
 	Seq     int64  `json:"seq"`     // within the attempt, from 1 without a gap
 	Text    string `json:"text"`    // whole UTF-8 characters
+
+	// Pieces are what the text adds to the answer's parts: none where it may be part of a
+	// marker. They are absent where the text is all that it adds.
+	Pieces []Piece `json:"pieces,omitzero"`
+}
+
+// Parts are the chunk's pieces.
+func (c *Chunk) Parts() []Piece {
+	if c.Pieces == nil && c.Text != "" {
+		return []Piece{{Kind: PieceText, Text: c.Text}}
+	}
+	return c.Pieces
 }
 
 // Reply is what a node replies to a request: exactly one of its parts.

@@ -19,7 +19,10 @@ type Turn struct {
 	Mode     Mode      `json:"mode,omitempty"`
 	Class    Class     `json:"class,omitempty"`
 	Messages []Message `json:"messages"`
-	Tools    []Tool    `json:"tools,omitempty"` // absent: those of the turn before
+	Tools    []Tool    `json:"tools,omitzero"` // absent: those of the turn before
+
+	ToolChoice ToolChoice `json:"tool_choice,omitzero"`
+	Format     Format     `json:"format,omitzero"` // what the answer must be
 
 	Sampling  Sampling  `json:"sampling,omitzero"`
 	Lifecycle Lifecycle `json:"lifecycle,omitzero"`
@@ -102,6 +105,40 @@ type Function struct {
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // a JSON schema: an object
 	Strict      bool            `json:"strict,omitempty"`
 }
+
+// ToolChoice says whether the answer calls tools. The zero value leaves it to the model.
+type ToolChoice struct {
+	Mode   ToolMode `json:"mode,omitempty"`
+	Name   string   `json:"name,omitempty"`   // with ToolsRequired: of the one tool that is called
+	Single bool     `json:"single,omitempty"` // one call at most
+}
+
+// ToolMode is who chooses.
+type ToolMode string
+
+// The modes. An empty ToolMode is ToolsAuto.
+const (
+	ToolsAuto     ToolMode = "auto"     // the model
+	ToolsNone     ToolMode = "none"     // the tools are shown, and nothing of the answer is taken for a call
+	ToolsRequired ToolMode = "required" // the answer is one or more calls
+)
+
+// Format says what an answer must be. The zero value is any text.
+type Format struct {
+	Kind   FormatKind      `json:"kind,omitempty"`
+	Schema json.RawMessage `json:"schema,omitempty"` // of FormatSchema: a JSON schema
+	Strict bool            `json:"strict,omitempty"` // a schema that cannot be held in full is refused, not loosened
+}
+
+// FormatKind names a format.
+type FormatKind string
+
+// The formats. An empty FormatKind is FormatText.
+const (
+	FormatText   FormatKind = "text"
+	FormatJSON   FormatKind = "json_object"
+	FormatSchema FormatKind = "json_schema"
+)
 
 // Sampling says how tokens are chosen. The zero value is greedy, up to whatever
 // the node allows.

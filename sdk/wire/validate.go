@@ -76,10 +76,51 @@ func (t *Turn) Validate() error {
 			return err
 		}
 	}
+	if err := t.validateShape(); err != nil {
+		return err
+	}
 	if err := t.Sampling.validate(); err != nil {
 		return err
 	}
 	return t.Lifecycle.validate()
+}
+
+// validateShape checks what is asked of the answer.
+func (t *Turn) validateShape() error {
+	c, f := t.ToolChoice, t.Format
+	named := func(tool Tool) bool { return tool.Function.Name == c.Name }
+	switch c.Mode {
+	case "", ToolsAuto, ToolsNone, ToolsRequired:
+	default:
+		return invalidTurn("tool_choice.mode", "%q is none of auto, none and required", clip(string(c.Mode)))
+	}
+	switch {
+	case c.Name != "" && c.Mode != ToolsRequired:
+		return invalidTurn("tool_choice.name", "it goes with the mode required")
+	case c.Mode == ToolsRequired && len(t.Tools) == 0:
+		return invalidTurn("tool_choice", "a call is required, and the turn has no tools")
+	case c.Name != "" && !slices.ContainsFunc(t.Tools, named):
+		return invalidTurn("tool_choice.name", "%q is none of the turn's tools", clip(c.Name))
+	}
+	switch f.Kind {
+	case "", FormatText, FormatJSON, FormatSchema:
+	default:
+		return invalidTurn("format.kind", "%q is none of text, json_object and json_schema", clip(string(f.Kind)))
+	}
+	constrained := f.Kind == FormatJSON || f.Kind == FormatSchema
+	switch {
+	case (f.Kind == FormatSchema) != (len(f.Schema) > 0):
+		return invalidTurn("format.schema", "it goes with the kind json_schema, and that with it")
+	case len(f.Schema) > maxGrammar:
+		return invalidTurn("format.schema", "it has %d bytes, more than %d", len(f.Schema), maxGrammar)
+	case len(f.Schema) > 0 && !json.Valid(f.Schema):
+		return invalidTurn("format.schema", "it is not JSON")
+	case constrained && t.Sampling.Grammar != "":
+		return invalidTurn("format", "the turn has a grammar, too")
+	case c.Mode == ToolsRequired && (constrained || t.Sampling.Grammar != ""):
+		return invalidTurn("tool_choice", "a call is required, and the answer is held to something else, too")
+	}
+	return nil
 }
 
 func (m *Message) validate(where string) error {

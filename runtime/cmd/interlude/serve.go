@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -14,6 +17,7 @@ type serveCmd struct {
 	engineFlags `embed:""`
 	natsFlags   `embed:""`
 	nodeFlags   `embed:""`
+	httpFlags   `embed:""`
 	LogLevel    string        `help:"What is logged to stderr: ${enum}." enum:"debug,info,warn,error" default:"info" env:"INTERLUDE_LOG_LEVEL"`
 	LogFormat   string        `help:"How: ${enum}." enum:"text,json" default:"text" env:"INTERLUDE_LOG_FORMAT"`
 	StatsEvery  time.Duration `help:"How often counters are logged while something happens; 0: never." default:"1m" env:"INTERLUDE_STATS_EVERY"`
@@ -42,17 +46,29 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer h.close()
-	c.greet(h, o)
+	front, err := c.httpFlags.open(ctx, h.conn, modelName(o.model.Path), c.MaxAge, log)
+	if err != nil {
+		return err
+	}
+	c.greet(h, o, front)
 	go c.reportStats(ctx, h, log)
+	stopDraining := context.AfterFunc(ctx, front.drain)
 	err = h.run(ctx)
+	stopDraining()
+	err = errors.Join(err, front.close(time.Second)) // what has its answer is written; what waits is told to come again
 	if ctx.Err() != nil && err == nil {
 		log.Info("drained", "stats", h.node.Stats())
 	}
 	return err
 }
 
+// modelName is the name that a model's file gives it.
+func modelName(path string) string {
+	return strings.TrimSuffix(filepath.Base(path), ".gguf")
+}
+
 // greet says what runs and how to use it.
-func (c *serveCmd) greet(h *host, o *obtained) {
+func (c *serveCmd) greet(h *host, o *obtained, front *front) {
 	g := h.engine.Geometry()
 	fmt.Fprintf(os.Stderr, `engine   %s, %d threads, libraries from %s
 model    %s
@@ -65,6 +81,18 @@ turns    %s
 `, h.engine.Device(), h.engine.Threads(), o.engine.Dir, o.model.Path,
 		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), float64(h.engine.ScratchBytes())/(1<<20), g.MaxContext,
 		float64(g.PoolBytes)/(1<<30), g.PoolBytes/g.CellBytes, float64(g.CellBytes)/1024, c.Policy, &c.waitFlags, h.url)
+	if front != nil {
+		key := "none"
+		if c.Keys != "" {
+			key = "YOUR-KEY"
+		}
+		fmt.Fprintf(os.Stderr, `
+Point an agent here, unchanged:
+
+  export OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[2]s       # Chat Completions, Responses
+  export ANTHROPIC_BASE_URL=%[1]s ANTHROPIC_API_KEY=%[2]s    # Messages
+`, front.url, key)
+	}
 	fmt.Fprintf(os.Stderr, `
 Send a turn with the NATS command line, and read its answer when it is there:
 

@@ -1,0 +1,46 @@
+// Package gateway lets agents that know nothing of Interlude use it: it serves OpenAI's and
+// Anthropic's APIs over HTTP, by durable turns of programs over NATS.
+//
+//	g, err := gateway.New(ctx, gateway.Config{Conn: conn, Model: "smollm2"})
+//	http.ListenAndServe("127.0.0.1:8080", g)
+//	…
+//	g.Drain()         // new requests are told to come again
+//	server.Shutdown() // those under way go on
+//	g.Close()
+//
+// It is a client of the nodes like any other and knows nothing of their insides. Several
+// gateways may serve the same nodes: what they have to agree on is in a JetStream bucket.
+//
+// # Which program is this?
+//
+// Clients of these APIs send the whole conversation with every request. A conversation is
+// known by a chain of hashes over what was said (canon.go); the ledger (ledger.go) knows the
+// program and turn behind every conversation that a program has had. So a request goes on
+// with the program that it extends, by a turn of only what is new (place.go):
+//
+//	request  system, question, answer, tool's result
+//	chain    h1      h2        h3      h4
+//	ledger                     h3 → program p, turn 1
+//	turn     p, 2:                     tool's result
+//
+// # From request to answer
+//
+//	HTTP ──▶ chat.go, …: an ask, whatever the API
+//	          │ the same ask under way? join it
+//	          ▼
+//	        flight.go: one goroutine for each turn under way
+//	          │ place.go: where does it belong?   ◀──▶ ledger, in JetStream
+//	          │ sdk: the turn, over NATS          ◀──▶ nodes
+//	          ▼
+//	        readers, each at its own pace: sse.go, or all at once
+//
+// # Promises
+//
+//   - A request that is sent once more (a client's retry, an Idempotency-Key, or the very same
+//     body while the first is under way) has the same answer, and nothing is computed twice.
+//   - A stream ends with its API's end, or with its error: never just so.
+//   - A client that goes away cancels its turn, unless another one reads it too.
+//   - What is refused is refused with a reason, in the shape of the API that was asked.
+//   - Nothing that a client sends is trusted: bodies, headers and times are bounded, and web
+//     pages may not ask unless they are allowed to (guard.go).
+package gateway

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+
+	"github.com/interlude-run/interlude/sdk"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// flight is a turn under way and what has come of its answer. Any number of readers follow
+// it, each at its own pace: a slow one holds up nobody. When none is left the turn is
+// cancelled, unless it is to go on by itself.
+type flight struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when the turn is accepted, or cannot be
+	spot                 // from then on; zero where it cannot be
+
+	mu      sync.Mutex
+	pieces  []sdk.Piece // as they came
+	result  *sdk.Result // once it is over; may be nil where err is set
+	err     error
+	over    bool
+	changed chan struct{} // closed and made anew when something has come
+	readers int
+	alone   bool // it goes on without readers
+}
+
+// newFlight has one reader: who made it.
+func newFlight(cancel context.CancelFunc) *flight {
+	return &flight{cancel: cancel, ready: make(chan struct{}), changed: make(chan struct{}), readers: 1}
+}
+
+// end is the last change.
+func (f *flight) end(result *sdk.Result, err error) {
+	f.change(func() { f.result, f.err, f.over = result, err, true })
+}
+
+func (f *flight) change(what func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	what()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// join adds a reader; leave ends what it began.
+func (f *flight) join() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readers++
+}
+
+func (f *flight) leave() {
+	f.mu.Lock()
+	f.readers--
+	unwanted := f.readers == 0 && !f.alone && !f.over
+	f.mu.Unlock()
+	if unwanted {
+		f.cancel()
+	}
+}
+
+// look gives the pieces from a number on, whether there are no more to come, and a channel
+// that is closed when there are.
+func (f *flight) look(from int) (pieces []sdk.Piece, over bool, changed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pieces[from:len(f.pieces):len(f.pieces)], f.over, f.changed
+}
+
+// wait waits for the end.
+func (f *flight) wait(ctx context.Context) (*sdk.Result, error) {
+	for {
+		_, over, changed := f.look(0)
+		if over {
+			return f.outcome()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// outcome is how it ended.
+func (f *flight) outcome() (*sdk.Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.result, f.err
+}
+
+// landed is a flight that was over before anybody here knew of it.
+func landed(s spot, r *sdk.Result) *flight {
+	f := newFlight(func() {})
+	f.spot, f.pieces, f.result, f.over = s, r.Parts(), r, true
+	if r.Outcome != wire.Completed {
+		f.err = failure(r)
+	}
+	close(f.ready)
+	return f
+}
+
+// failure is why a turn was not completed.
+func failure(r *sdk.Result) error {
+	if r.Error != nil {
+		return r.Error
+	}
+	return &sdk.Error{Code: wire.CodeInternal, Message: "the turn ended as " + string(r.Outcome)}
+}

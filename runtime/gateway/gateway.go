@@ -1,0 +1,305 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/sdk"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// Config says what a Gateway serves.
+type Config struct {
+	Conn  *nats.Conn    // to the nodes; it may speak for every tenant of Keys
+	Model string        // the name that the model is offered under
+	Keys  *Keys         // who may ask, and as which tenant; nil: everybody, as the default tenant
+	Keep  time.Duration // how long conversations are known; 0: a week, as long as turns are kept
+	Log   *slog.Logger  // nil: slog.Default
+
+	Origins []string // web origins that may ask, see guard.go; none: only what comes from no web page
+	Hosts   []string // names that the gateway may be called by, beside loopback's and addresses
+}
+
+// Gateway answers HTTP requests of the OpenAI and Anthropic APIs by turns of programs. It is
+// an http.Handler.
+type Gateway struct {
+	cfg     Config
+	ledger  *ledger
+	handler http.Handler
+	began   time.Time
+
+	draining     atomic.Bool
+	flying       sync.WaitGroup
+	strippedOnce sync.Once
+	ctx          context.Context // of flights
+	stop         context.CancelFunc
+
+	mu      sync.Mutex
+	clients map[string]*sdk.Client // by tenant
+	flights map[digest]*flight     // under way, by request
+	byTurn  map[string]*flight     // and by tenant and turn
+}
+
+// New opens the ledger. The caller closes the gateway, and then the connection.
+func New(ctx context.Context, cfg Config) (*Gateway, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = 7 * 24 * time.Hour
+	}
+	if cfg.Model == "" {
+		cfg.Model = "default"
+	}
+	l, err := openLedger(ctx, cfg.Conn, cfg.Keep)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		cfg: cfg, ledger: l, began: time.Now(),
+		clients: map[string]*sdk.Client{}, flights: map[digest]*flight{}, byTurn: map[string]*flight{},
+	}
+	g.ctx, g.stop = context.WithCancel(context.Background())
+	g.handler = g.routes()
+	return g, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// Drain refuses new requests from now on. Those that are under way go on; the HTTP server's
+// Shutdown waits for them.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// Close ends what is under way, without cancelling its turns where others may read them, and
+// waits for it.
+func (g *Gateway) Close() {
+	g.Drain()
+	g.stop()
+	g.flying.Wait()
+}
+
+// client speaks for a tenant.
+func (g *Gateway) client(tenant string) (*sdk.Client, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.clients[tenant]; c != nil {
+		return c, nil
+	}
+	c, err := sdk.Use(g.cfg.Conn, sdk.Tenant(tenant))
+	if err != nil {
+		return nil, err
+	}
+	g.clients[tenant] = c
+	return c, nil
+}
+
+// takeoff finds the flight that answers a request, or starts it, and joins it. It returns
+// once the turn is accepted.
+func (g *Gateway) takeoff(ctx context.Context, a *ask) (*flight, error) {
+	if a.retry || a.key != "" {
+		s, ok, err := g.ledger.spot(ctx, a.tenant, requested, a.requestDigest())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return g.again(ctx, a, s)
+		}
+	}
+	d := a.digest()
+	f, first := g.enter(d, a)
+	if first {
+		g.flying.Go(func() { g.fly(f, a, d) })
+	}
+	select {
+	case <-f.ready:
+	case <-ctx.Done():
+		f.leave()
+		return nil, ctx.Err()
+	}
+	if f.turn == 0 {
+		defer f.leave()
+		_, err := f.outcome()
+		return nil, err
+	}
+	return f, nil
+}
+
+// enter joins the flight of the very same request, or makes it.
+func (g *Gateway) enter(d digest, a *ask) (f *flight, first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f = g.flights[d]; f != nil {
+		f.join()
+		return f, false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f = newFlight(cancel)
+	f.ctx, f.alone = ctx, a.background
+	g.flights[d] = f
+	return f, true
+}
+
+// again finds the turn of a request that is sent once more: under way here, under way
+// elsewhere, or over.
+func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
+	g.mu.Lock()
+	f := g.byTurn[a.tenant+"/"+s.String()]
+	if f != nil {
+		f.join()
+	}
+	g.mu.Unlock()
+	if f != nil {
+		return f, nil
+	}
+	c, err := g.client(a.tenant)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		r, err := c.Result(ctx, s.program, s.turn)
+		switch {
+		case err == nil:
+			return landed(s, r), nil
+		case !errors.Is(err, sdk.ErrNotFinished):
+			return nil, err
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// askAgain is how often a turn is asked for that runs, and was not sent by this gateway.
+const askAgain = 300 * time.Millisecond
+
+// fly has a request's turn accepted, follows it to its end, and notes what the ledger is to
+// know before anybody hears of the end: the next request may come at once.
+func (g *Gateway) fly(f *flight, a *ask, d digest) {
+	defer f.cancel()
+	stopSubmitting := context.AfterFunc(g.ctx, f.cancel)
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.flights, d)
+		delete(g.byTurn, a.tenant+"/"+f.spot.String())
+	}()
+	p, answer, err := g.submit(f.ctx, a)
+	stopSubmitting()
+	if err != nil && g.ctx.Err() != nil {
+		err = errDraining
+	}
+	if err != nil {
+		f.end(nil, err)
+		close(f.ready)
+		return
+	}
+	f.spot = p.spot
+	g.mu.Lock()
+	g.byTurn[a.tenant+"/"+p.spot.String()] = f
+	g.mu.Unlock()
+	close(f.ready)
+	defer context.AfterFunc(g.ctx, func() {
+		answer.Close() // the turn goes on
+		f.cancel()
+	})()
+	g.note(a, at(asked, p.asked, p.spot), at(requested, a.requestDigest(), p.spot), progressed(p.spot))
+	for piece, err := range answer.Pieces() {
+		if err == nil {
+			f.change(func() { f.pieces = append(f.pieces, piece) })
+		}
+	}
+	result, err := answer.Result(f.ctx)
+	switch {
+	case err != nil && g.ctx.Err() != nil: // its end is for another gateway to hear of
+		err = errDraining
+	case result != nil && result.Outcome == wire.Completed:
+		g.note(a, at(answered, p.asked.then(said(result)), p.spot))
+	case p.mode == sdk.Append && p.after > 0: // what was said before stands, behind this turn
+		g.note(a, entry{kind: asked, name: p.asked.String()}, at(answered, p.before, p.spot))
+	default:
+		g.note(a, entry{kind: asked, name: p.asked.String()})
+	}
+	f.end(result, err)
+}
+
+// submit finds a place for a request and has its turn accepted.
+func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answer, err error) {
+	c, err := g.client(a.tenant)
+	if err != nil {
+		return place{}, nil, err
+	}
+	for attempt := range attempts {
+		if p, err = g.ledger.find(ctx, a); err != nil {
+			return place{}, nil, err
+		}
+		opts := []sdk.ProgramOption{sdk.Resume(p.turn - 1)}
+		if p.parent != "" {
+			opts = append(opts, sdk.Parent(p.parent))
+		}
+		answer, err = c.Program(p.program, opts...).Turn(ctx, sdk.Turn{
+			Messages: p.messages, Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
+			Last: a.last, ToolHint: a.hint, Cache: a.cache, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
+		})
+		if !errors.Is(err, sdk.ErrConflict) && !errors.Is(err, sdk.ErrOutOfOrder) {
+			return p, answer, err
+		}
+		if a.previous != nil {
+			return p, nil, errSuperseded
+		}
+		// Another gateway, or another client, has gone on with the program.
+		g.ledger.refresh(a.tenant, p.program)
+		if attempt > 0 {
+			b := *a
+			b.apart, b.program, b.key = true, "", ""
+			a = &b
+		}
+	}
+	return p, nil, err
+}
+
+// attempts are made to find a place that nobody else takes meanwhile.
+const attempts = 4
+
+// note writes to the ledger, also while the gateway stops. What cannot be written costs reuse,
+// and nothing else.
+func (g *Gateway) note(a *ask, entries ...entry) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.ctx), 5*time.Second)
+	defer cancel()
+	if err := g.ledger.note(ctx, a.tenant, entries...); err != nil {
+		g.cfg.Log.Warn("a conversation is not noted: its next request will begin anew", "error", err)
+	}
+}
+
+// said is the answer as a message of the conversation.
+func said(r *sdk.Result) sdk.Message {
+	m := sdk.Assistant(r.Said())
+	m.ToolCalls = r.ToolCalls()
+	return m
+}
+
+// errDraining refuses requests while the gateway stops.
+var errDraining = &sdk.Error{
+	Code: wire.CodeUnavailable, Message: "the gateway is about to stop", Hint: "send the request again; another gateway, or this one when it is back, has it", Retryable: true, RetryAfterMS: 1000,
+}
+
+// admit refuses what cannot be answered just now.
+func (g *Gateway) admit() error {
+	if g.draining.Load() {
+		return errDraining
+	}
+	if !g.cfg.Conn.IsConnected() {
+		return fmt.Errorf("%w: the connection to NATS is down", sdk.ErrNoNode)
+	}
+	return nil
+}

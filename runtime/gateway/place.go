@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/interlude-run/interlude/sdk"
+)
+
+// place is where a request belongs: a turn of a program, and what the turn says.
+type place struct {
+	spot
+	parent   string
+	mode     sdk.Mode
+	messages []sdk.Message
+
+	before digest // the conversation that the turn goes on from
+	asked  digest // with the request's messages behind it
+	after  int64  // the turn that before stands behind; 0: none, or it does not matter
+}
+
+// find decides which program a request goes on with. Without a name for one, it is the
+// program whose conversation the request extends:
+//
+//   - it extends the last answer: the next turn, of what is new;
+//   - it says the last question once more, or goes on from it with another answer, or from
+//     the answer before: the next turn, which replaces the conversation;
+//   - it goes on from further back: a program of its own, whose parent that one is, since
+//     the old one may go on, too;
+//   - it extends nothing: a new program.
+func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
+	if a.previous != nil {
+		return l.behind(ctx, a)
+	}
+	chain := []digest{beginning(a)}
+	for _, m := range a.messages {
+		chain = append(chain, chain[len(chain)-1].then(m))
+	}
+	end := len(a.messages)
+	p := place{asked: chain[end], messages: a.messages, parent: a.parent}
+	for n := end; n > 0 && !a.apart; n-- {
+		if n == end || a.messages[n].Role == "assistant" {
+			s, ok, err := l.spot(ctx, a.tenant, asked, chain[n])
+			if err != nil {
+				return place{}, err
+			}
+			if ok {
+				return l.instead(ctx, a, p, s)
+			}
+		}
+		if n < end && a.messages[n-1].Role == "assistant" {
+			s, ok, err := l.spot(ctx, a.tenant, answered, chain[n])
+			if err != nil {
+				return place{}, err
+			}
+			if ok {
+				p.before = chain[n]
+				return l.extend(ctx, a, p, s, a.messages[n:])
+			}
+		}
+	}
+	return l.begin(ctx, a, p)
+}
+
+// extend goes on from an answer.
+func (l *ledger) extend(ctx context.Context, a *ask, p place, s spot, fresh []sdk.Message) (place, error) {
+	last, err := l.last(ctx, a.tenant, s.program)
+	if err != nil {
+		return place{}, err
+	}
+	if last > s.turn {
+		return l.instead(ctx, a, p, spot{s.program, s.turn + 1})
+	}
+	p.spot, p.after = spot{s.program, s.turn + 1}, s.turn
+	p.mode, p.messages = sdk.Append, fresh
+	return p, nil
+}
+
+// instead says something else in the place of a turn.
+func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, error) {
+	last, err := l.last(ctx, a.tenant, s.program)
+	if err != nil {
+		return place{}, err
+	}
+	if last > s.turn && a.program == "" {
+		if p.parent == "" {
+			p.parent = s.program
+		}
+		return l.begin(ctx, a, p)
+	}
+	p.spot, p.mode = spot{s.program, max(last, s.turn) + 1}, sdk.Replace
+	return p, nil
+}
+
+// behind goes on from a turn that the client names.
+func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
+	last, err := l.last(ctx, a.tenant, a.previous.program)
+	if err != nil {
+		return place{}, err
+	}
+	if last > a.previous.turn {
+		return place{}, errSuperseded
+	}
+	before := sum([]byte("behind"), a.tenant, a.previous.String())
+	p := place{
+		spot: spot{a.previous.program, a.previous.turn + 1}, mode: sdk.Append, messages: a.messages,
+		before: before, after: a.previous.turn, asked: before,
+	}
+	for _, m := range a.messages {
+		p.asked = p.asked.then(m)
+	}
+	return p, nil
+}
+
+var errSuperseded = &sdk.Error{
+	Code: "invalid_turn", Message: "previous_response_id names a response that the conversation has gone on from",
+	Hint: "go on from the last response, or send the whole conversation as input",
+}
+
+// begin makes a new program, or begins the one that the client names anew.
+func (l *ledger) begin(ctx context.Context, a *ask, p place) (place, error) {
+	p.mode = sdk.Replace
+	switch {
+	case a.program != "":
+		last, err := l.last(ctx, a.tenant, a.program)
+		if err != nil {
+			return place{}, err
+		}
+		p.spot = spot{a.program, last + 1}
+	case a.key != "":
+		p.spot = spot{fmt.Sprintf("h-%s", a.requestDigest()), 1} // gateways that do not know of each other agree
+	default:
+		p.spot = spot{"h-" + strings.ToLower(rand.Text()), 1}
+	}
+	return p, nil
+}
+
+// requestDigest is what a retry is known by.
+func (a *ask) requestDigest() digest {
+	if a.key != "" {
+		return sum([]byte("key"), a.tenant, a.key)
+	}
+	return a.digest()
+}

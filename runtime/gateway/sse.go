@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// events writes server-sent events. It has one owner.
+type events struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	failed  error // the client is gone, or too slow
+}
+
+// The bounds of a stream: how long a client may take for what is sent at once, and how
+// often something is sent where nothing happens, so that nobody in between ends the
+// connection.
+const (
+	slowest = 30 * time.Second
+	idle    = 10 * time.Second
+)
+
+func newEvents(w http.ResponseWriter) *events {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Accel-Buffering", "no")
+	e := &events{w: w, control: http.NewResponseController(w)}
+	w.WriteHeader(http.StatusOK)
+	e.flush()
+	return e
+}
+
+// send writes an event; name is left out where it is empty.
+func (e *events) send(name string, data any) {
+	text, err := json.Marshal(data)
+	if err != nil {
+		panic("gateway: an event cannot be written: " + err.Error())
+	}
+	if name != "" {
+		e.write("event: %s\ndata: %s\n\n", name, text)
+		return
+	}
+	e.write("data: %s\n\n", text)
+}
+
+// comment is ignored by clients.
+func (e *events) comment(text string) { e.write(": %s\n\n", text) }
+
+func (e *events) write(format string, args ...any) {
+	if e.failed != nil {
+		return
+	}
+	if err := e.control.SetWriteDeadline(time.Now().Add(slowest)); err != nil && e.failed == nil {
+		// Not every ResponseWriter has deadlines: a test's has none.
+		_ = err
+	}
+	if _, err := fmt.Fprintf(e.w, format, args...); err != nil {
+		e.failed = err
+		return
+	}
+	e.flush()
+}
+
+func (e *events) flush() {
+	if err := e.control.Flush(); err != nil && e.failed == nil {
+		e.failed = err
+	}
+}
