@@ -239,6 +239,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 	if err != nil {
 		return place{}, nil, err
 	}
+	var tried spot
 	for attempt := range attempts {
 		if p, err = g.ledger.find(ctx, a); err != nil {
 			return place{}, nil, err
@@ -251,9 +252,15 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 			Messages: p.messages, Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
 			Last: a.last, ToolHint: a.hint, Cache: a.cache, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
 		})
-		if !errors.Is(err, sdk.ErrConflict) && !errors.Is(err, sdk.ErrOutOfOrder) {
+		switch {
+		case err == nil && answer.Duplicate && tried != p.spot && a.previous == nil:
+			// The turn was there: sent by this gateway, or by another one for the same words
+			// said before. The ledger knows which.
+			answer.Close()
+		case !errors.Is(err, sdk.ErrConflict) && !errors.Is(err, sdk.ErrOutOfOrder):
 			return p, answer, err
 		}
+		tried = p.spot
 		if a.previous != nil {
 			return p, nil, errSuperseded
 		}
@@ -265,8 +272,14 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 			a = &b
 		}
 	}
+	if err == nil {
+		err = errBusy
+	}
 	return p, nil, err
 }
+
+// errBusy is for a program that others go on with faster than this gateway can.
+var errBusy = &sdk.Error{Code: wire.CodeUnavailable, Message: "others go on with the same conversation", Hint: "send the request again", Retryable: true, RetryAfterMS: 100}
 
 // attempts are made to find a place that nobody else takes meanwhile.
 const attempts = 4

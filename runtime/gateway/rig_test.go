@@ -1,0 +1,158 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/interlude-run/interlude/runtime/broker"
+	"github.com/interlude-run/interlude/runtime/gateway"
+	"github.com/interlude-run/interlude/runtime/turns"
+	"github.com/interlude-run/interlude/sdk/wire"
+)
+
+// rig is a gateway over a real NATS server and the real intake, with a script in the engine's
+// place. It keeps every program's conversation as a node does.
+type rig struct {
+	t       testing.TB
+	conn    *nats.Conn
+	gateway *gateway.Gateway
+	answer  func(ctx context.Context, job *turns.Job, turn *wire.Turn) wire.Result
+
+	mu    sync.Mutex
+	turns []*wire.Turn              // that were run, in their order
+	talks map[string][]wire.Message // what was said, answers included, by tenant and program
+}
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	b, err := broker.Start(broker.Config{StoreDir: t.TempDir(), Port: broker.NoPort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Shutdown)
+	r := &rig{t: t, talks: map[string][]wire.Message{}}
+	r.answer = func(_ context.Context, _ *turns.Job, turn *wire.Turn) wire.Result {
+		return wire.Result{Text: "re: " + string(turn.Messages[len(turn.Messages)-1].Content)}
+	}
+	connect := func() *nats.Conn {
+		c, err := b.Connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	r.conn = connect()
+	server, err := turns.New(context.Background(), connect(), turns.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx, turns.RunnerFunc(r.run)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	r.gateway = r.another(gateway.Config{})
+	return r
+}
+
+// another is one more gateway over the same nodes.
+func (r *rig) another(cfg gateway.Config) *gateway.Gateway {
+	r.t.Helper()
+	cfg.Conn, cfg.Model = r.conn, "m"
+	g, err := gateway.New(context.Background(), cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(g.Close)
+	return g
+}
+
+// run is the engine's place.
+func (r *rig) run(ctx context.Context, job *turns.Job) {
+	turn, err := job.Turn(ctx)
+	if err != nil {
+		return
+	}
+	name := turn.Tenant + "/" + turn.Program
+	r.mu.Lock()
+	said := turn.Messages
+	if turn.Mode != wire.ModeReplace {
+		said = append(slices.Clone(r.talks[name]), said...)
+	}
+	r.turns = append(r.turns, turn)
+	answer := r.answer
+	r.mu.Unlock()
+	result := answer(ctx, job, turn)
+	if result.Outcome == "" {
+		result.Outcome = wire.Completed
+	}
+	if result.Outcome == wire.Completed {
+		if result.FinishReason == "" {
+			result.FinishReason = wire.FinishStop
+		}
+		r.mu.Lock()
+		r.talks[name] = append(slices.Clone(said), wire.Message{Role: "assistant", Content: wire.Content(result.Said()), ToolCalls: result.ToolCalls()})
+		r.mu.Unlock()
+	}
+	_ = job.Finish(ctx, result)
+}
+
+// last is the turn that was run last.
+func (r *rig) last() *wire.Turn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.turns[len(r.turns)-1]
+}
+
+func (r *rig) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.turns)
+}
+
+// talk is what a program's conversation is.
+func (r *rig) talk(program string) []wire.Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.talks["default/"+program]
+}
+
+// post sends a request and gives the answer.
+func (r *rig) post(path string, body any, headers ...string) *httptest.ResponseRecorder {
+	return send(r.t, r.gateway, http.MethodPost, path, body, headers...)
+}
+
+func send(t testing.TB, g http.Handler, method, path string, body any, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	data, ok := body.([]byte)
+	if !ok && body != nil {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := httptest.NewRequest(method, "http://127.0.0.1"+path, bytes.NewReader(data))
+	for i := 0; i < len(headers); i += 2 {
+		q.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, q)
+	return w
+}
+
+type object = map[string]any
+
+func message(role, content string) object { return object{"role": role, "content": content} }
