@@ -73,7 +73,9 @@ func TestConversations(t *testing.T) {
 		"a program that is named": {
 			{"u1", []string{"X-Interlude-Program", "mine"}, "new", 1, "u1", replaces, ""},
 			{"u1 a1 u2", []string{"X-Interlude-Program", "mine"}, "0", 2, "u2", appends, ""},
-			{"u7", []string{"X-Interlude-Program", "mine"}, "0", 3, "u7", replaces, ""},
+			{"u1 a1 u2 a2 u3", []string{"X-Interlude-Program", "mine"}, "0", 3, "u3", appends, ""},
+			{"u1 a1 u4", []string{"X-Interlude-Program", "mine"}, "0", 4, "u1 a1 u4", replaces, ""},
+			{"u7", []string{"X-Interlude-Program", "mine"}, "0", 5, "u7", replaces, ""},
 		},
 		"a parent that is named": {
 			{"u1", []string{"X-Interlude-Program", "boss"}, "new", 1, "u1", replaces, ""},
@@ -168,6 +170,29 @@ func TestClientsDoNotSendBackWhatTheyGot(t *testing.T) {
 	turn := r.last()
 	if turn.Turn != 2 || turn.Mode != wire.ModeAppend || len(turn.Messages) != 1 || turn.Messages[0].Role != "tool" || turn.Messages[0].Content != "it" {
 		t.Errorf("the second turn is %d, %s of %+v", turn.Turn, turn.Mode, turn.Messages)
+	}
+}
+
+// TestAFailedTurnIsAsIfItHadNeverBeenSaid: the next one goes on from what was before.
+func TestAFailedTurnIsAsIfItHadNeverBeenSaid(t *testing.T) {
+	r := newRig(t)
+	works := r.answer
+	ask := func(messages string, status int) *wire.Turn {
+		t.Helper()
+		if w := r.post("/v1/chat/completions", object{"messages": conversation(messages)}); w.Code != status {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return r.last()
+	}
+	first := ask("u1", http.StatusOK)
+	r.answer = func(context.Context, *turns.Job, *wire.Turn) wire.Result {
+		return wire.Result{Outcome: wire.Failed, Error: &wire.Error{Code: wire.CodeEngine, Message: "broken"}}
+	}
+	ask("u1 a1 u2", http.StatusInternalServerError)
+	ask("u1 a1 u2", http.StatusInternalServerError)
+	r.answer = works
+	if turn := ask("u1 a1 u2", http.StatusOK); turn.Program != first.Program || turn.Turn != 4 || turn.Mode != wire.ModeAppend || spell(turn.Messages) != "u2" {
+		t.Errorf("turn %d of %s is %s of %s", turn.Turn, turn.Program, turn.Mode, spell(turn.Messages))
 	}
 }
 
