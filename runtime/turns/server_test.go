@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func TestChunksAreCounted(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := wire.Decode[wire.Chunk](m.Data)
-		if want := (wire.Chunk{Version: 1, Attempt: 1, Seq: int64(i + 1), Text: text}); err != nil || *got != want {
+		if want := (wire.Chunk{Version: 1, Attempt: 1, Seq: int64(i + 1), Text: text}); err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
 		}
 	}

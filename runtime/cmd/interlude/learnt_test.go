@@ -95,7 +95,7 @@ func TestStateDir(t *testing.T) {
 	}
 
 	second := start()
-	if code := run([]string{"serve", "--listen=127.0.0.1:0", "--store=" + t.TempDir(), "--device=cpu", "--state-dir=" + state}); code != exitFailed {
+	if code := run([]string{"serve", "--http=none", "--listen=127.0.0.1:0", "--store=" + t.TempDir(), "--device=cpu", "--state-dir=" + state}); code != exitFailed {
 		t.Errorf("a second node with the folder ends with code %d", code)
 	}
 	drain(second)

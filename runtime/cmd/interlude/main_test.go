@@ -104,7 +104,7 @@ func tryServe(args ...string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &served{cmd: exec.Command(self, append([]string{"serve"}, args...)...), logs: &tail{}}
+	s := &served{cmd: exec.Command(self, append([]string{"serve", "--http=127.0.0.1:0"}, args...)...), logs: &tail{}}
 	s.cmd.Env = append(os.Environ(), beInterlude+"=1")
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {

@@ -126,7 +126,7 @@ func startNode(ctx context.Context, interlude func(context.Context, ...string) *
 		return nil, err
 	}
 	cmd := interlude(ctx, "--config", config, "serve", "--model", model, "--device", "cpu", "--threads", strconv.Itoa(threads),
-		"--listen", "127.0.0.1:0", "--store", filepath.Join(n.folder, "store"), "--log-level", "warn")
+		"--listen", "127.0.0.1:0", "--store", filepath.Join(n.folder, "store"), "--http", "none", "--log-level", "warn")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
