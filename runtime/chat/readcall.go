@@ -159,13 +159,14 @@ func (r *Reader) objectValue() bool {
 	case r.call.done:
 		return true
 	case o.key == r.format.calls.nameKey:
-		if o.name != "" || json.Unmarshal(o.text, &o.name) != nil {
+		var name string
+		if o.name != "" || json.Unmarshal(o.text, &name) != nil {
 			return false
 		}
-		if _, known := r.tools[o.name]; !known {
+		if _, known := r.tools[name]; !known {
 			return false
 		}
-		r.call.name = o.name
+		o.name, r.call.name = name, name
 	case wasArguments:
 		o.argued = true
 	case r.isArguments():
