@@ -21,6 +21,9 @@ func TestWhichTemplatesAreLoops(t *testing.T) {
 		"headers":      true,
 		"qwen2.5":      true,
 		"qwen3":        false, // looks for the last question
+		"tags":         true,
+		"args":         true,
+		"opened":       true,
 	} {
 		if got := compile(t, read(t, "testdata/templates/"+model+".jinja")).tail != nil; got != want {
 			t.Errorf("%s is a loop: %t", model, got)

@@ -63,6 +63,15 @@ func (o *Output) Close() string {
 	return o.take(len(o.held), true)
 }
 
+// Cut gives out what is held back: something stands behind it that is no text, as a control
+// token is, which no stop string and no rune reaches across.
+func (o *Output) Cut() string {
+	if o.done {
+		return ""
+	}
+	return o.take(len(o.held), true)
+}
+
 // complete is the length of the longest stop string that the held bytes end with.
 func (o *Output) complete() (n int) {
 	for _, s := range o.stops {

@@ -48,6 +48,24 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestOutputCut gives out what is held back, and goes on.
+func TestOutputCut(t *testing.T) {
+	o := NewOutput([]string{"END"})
+	o.Write([]byte("aEN"))
+	if got := o.Cut(); got != "EN" {
+		t.Errorf("cut gave %q", got)
+	}
+	if got, stopped := o.Write([]byte("Db")); got != "Db" || stopped {
+		t.Errorf("then %q, %v", got, stopped)
+	}
+	if got, stopped := o.Write([]byte("END")); got != "" || !stopped {
+		t.Errorf("at the stop %q, %v", got, stopped)
+	}
+	if got := o.Cut(); got != "" {
+		t.Errorf("behind the stop %q", got)
+	}
+}
+
 // FuzzOutput cuts bytes in many ways and compares with the text that a look at
 // all of them gives.
 func FuzzOutput(f *testing.F) {

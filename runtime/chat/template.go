@@ -26,6 +26,7 @@ type Template struct {
 	bosToken  engine.Token // to be put before a context that does not begin with it; −1 for none
 	spelling  map[engine.Token]string
 	can       abilities
+	format    *Format
 }
 
 // ErrTemplate says that a model's template cannot be used. It comes wrapped with
@@ -68,6 +69,7 @@ func Compile(source string, tokenizer Tokenizer) (*Template, error) {
 	if t.can, err = t.probe(); err != nil {
 		return nil, err
 	}
+	t.format = t.deriveFormat(source)
 	t.compileLoop(source)
 	return t, nil
 }

@@ -17,7 +17,7 @@ import (
 func TestTemplatesRenderAsTransformersDo(t *testing.T) {
 	cases := readCases(t)
 	sources, err := filepath.Glob("testdata/templates/*.jinja")
-	if err != nil || len(sources) != 7 {
+	if err != nil || len(sources) != 10 {
 		t.Fatalf("%d templates, %v", len(sources), err)
 	}
 	for _, source := range sources {
@@ -53,6 +53,9 @@ func TestAbilities(t *testing.T) {
 		"headers":      {system: true, tools: true, calls: true, results: true},
 		"qwen2.5":      {system: true, tools: true, calls: true, results: true},
 		"qwen3":        {system: true, tools: true, calls: true, results: true},
+		"tags":         {system: true, tools: true, calls: true, results: true},
+		"args":         {system: true, tools: true, calls: true, results: true},
+		"opened":       {system: true, tools: true, calls: true, results: true},
 	} {
 		if got := compile(t, read(t, "testdata/templates/"+model+".jinja")).can; got != want {
 			t.Errorf("%s shows %+v, want %+v", model, got, want)

@@ -1,0 +1,113 @@
+package chat
+
+import (
+	"strings"
+
+	"github.com/interlude-run/interlude/gpu/engine"
+)
+
+// Format is how a model's answers are written: where reasoning and tool calls begin and
+// end. It is derived once from the template, see derive.go. It is immutable and may be used
+// by several goroutines at once.
+type Format struct {
+	reasoning markers // zero where the template knows no reasoning
+	inside    bool    // answers begin inside reasoning: the prompt has opened it
+	calls     callForm
+	spelling  map[engine.Token]string // of the control tokens that are markers, or part of one
+}
+
+// markers are what stands around a part of an answer, without white space at their ends.
+type markers struct{ open, close string }
+
+// callForm is how calls are written:
+//
+//	openings  core  closings | between | openings  core  closings
+//
+// where the core has the function's name and the arguments. Openings and closings are cut
+// into parts, between which white space may differ from the template's.
+type callForm struct {
+	shape    shape
+	openings []string // in their order; an answer may leave out some, but not all if there are any
+	closings []string // in any order, and an answer may leave out all
+	list     bool     // an object form: the objects may be in a list
+
+	nameKey, argumentsKey string // of the object form
+
+	middles  []string // of the other forms: the parts behind the name
+	middleID bool     // and an id may be among these
+	key      markers  // of the tagged form: around the name of an argument
+	valueEnd string   // and behind its value
+	lines    bool     // the value stands on lines of its own
+	end      string   // and behind the last value
+
+	exact exactForm
+}
+
+// shape is the way in which a core is written.
+type shape uint8
+
+const (
+	objectShape shape = iota // {"name": "f", "arguments": {…}}
+	namedShape               // f[ARGS]{…}
+	taggedShape              // f><parameter=k>v</parameter></function>
+)
+
+// bare tells whether calls are JSON objects with nothing around them.
+func (c callForm) bare() bool { return c.exact.before == "" && c.shape == objectShape }
+
+// exactForm is how the template itself writes calls, to the byte: a model told to call a
+// function is to write just that.
+type exactForm struct {
+	before  string // from the beginning of the answer to the first core
+	between string // from one core to the next; "" where the template makes one call at a time
+	after   string // behind the last core, to the end of the answer
+	head    string // a core up to the name, of the object form
+	middle  string // from the name to the arguments
+	tail    string // behind the arguments
+	id      string // the id of the call, as it stands in these texts; "" where it does not
+}
+
+// Format tells how answers to the template's prompts are written.
+func (t *Template) Format() *Format { return t.format }
+
+// Spell gives the spelling of a control token that is a marker of the format, or a part of
+// one, and "" for any other token.
+//
+// Control tokens have no text, so the text of an answer does not show them: Mistral's
+// [TOOL_CALLS] is one, Qwen's <tool_call> is not. Who feeds a Reader writes what Spell gives
+// into it, and not into the answer's text:
+//
+//	if marker := format.Spell(token); marker != "" {
+//		text := output.Cut()
+//		reader.Write(text + marker)  // and text to the answer
+//	} else {
+//		text, stopped := output.Write(vocabulary.Piece(token))
+//		reader.Write(text)           // and text to the answer
+//	}
+func (f *Format) Spell(token engine.Token) string { return f.spelling[token] }
+
+// Reasons tells whether an answer may have reasoning in it.
+func (f *Format) Reasons() bool { return f.reasoning.close != "" }
+
+// spell finds the control tokens that the format's markers are made of.
+func (f *Format) spell(tokenizer Tokenizer) {
+	f.spelling = map[engine.Token]string{}
+	all := append([]string{f.reasoning.open, f.reasoning.close, f.calls.key.open, f.calls.key.close, f.calls.valueEnd, f.calls.end},
+		f.calls.openings...)
+	all = append(append(all, f.calls.closings...), f.calls.middles...)
+	text := strings.Join(all, "\n")
+	for spelling, token := range tokenizer.Controls() {
+		if spelling != "" && !tokenizer.IsEnd(token) && strings.Contains(text, spelling) {
+			f.spelling[token] = spelling
+		}
+	}
+}
+
+// ownForm is the form that adapt.go tells a model of: an object, alone or in a code block.
+func ownForm() callForm {
+	return callForm{
+		nameKey: "name", argumentsKey: "arguments",
+		openings: []string{"```json", "```"}, closings: []string{"```"}, list: true,
+		exact: exactForm{head: `{"name": "`, middle: `", "arguments": `, tail: "}", between: "\n"},
+	}
+}
