@@ -9,6 +9,23 @@ type Tool struct {
 	Strict     bool   // the schema is to be kept to the letter
 }
 
+// Tools are the functions that the answer to the prompt may call.
+func (p *Prompt) Tools() (tools []Tool) {
+	for _, text := range p.next.tools {
+		var t struct {
+			Function struct {
+				Name       string
+				Parameters json.RawMessage
+				Strict     bool
+			}
+		}
+		if json.Unmarshal([]byte(text), &t) == nil && t.Function.Name != "" {
+			tools = append(tools, Tool{Name: t.Function.Name, Parameters: t.Function.Parameters, Strict: t.Function.Strict})
+		}
+	}
+	return tools
+}
+
 // ReaderOf is Reader for tools with schemas. A model that writes arguments without quotes
 // leaves it to the schema which of them are texts.
 func (f *Format) ReaderOf(tools []Tool) *Reader {

@@ -9,17 +9,19 @@ import "sync"
 type mailbox struct {
 	ready chan struct{} // holds one, for whatever has come
 
-	mu   sync.Mutex
-	text []byte
-	end  *ending
+	mu     sync.Mutex
+	text   []byte
+	marked []byte // with the model's marks in it
+	end    *ending
 }
 
 func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
-// put adds text.
-func (m *mailbox) put(text string) {
+// put adds text: as it is shown, and with the model's marks in it.
+func (m *mailbox) put(text, marked string) {
 	m.mu.Lock()
 	m.text = append(m.text, text...)
+	m.marked = append(m.marked, marked...)
 	m.mu.Unlock()
 	m.signal()
 }
@@ -40,10 +42,10 @@ func (m *mailbox) signal() {
 }
 
 // take empties the mailbox. end is nil until the turn has ended.
-func (m *mailbox) take() (text string, end *ending) {
+func (m *mailbox) take() (text, marked string, end *ending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	text = string(m.text)
-	m.text = m.text[:0]
-	return text, m.end
+	text, marked = string(m.text), string(m.marked)
+	m.text, m.marked = m.text[:0], m.marked[:0]
+	return text, marked, m.end
 }

@@ -153,7 +153,17 @@ func (n *Node) make(ctx context.Context, t *turn) (*prompt, *core.TurnArrived, *
 	if err != nil {
 		return nil, nil, n.rejected(t, wire.CodeInvalidTurn, err)
 	}
-	p := &prompt{Prompt: rendered, sampling: o.sampling, output: chat.NewOutput(o.stops), hinted: w.Lifecycle.ToolHint != nil}
+	asked, err := n.shape(w, rendered)
+	if err != nil {
+		return nil, nil, n.rejected(t, wire.CodeInvalidTurn, err)
+	}
+	p := &prompt{
+		Prompt: rendered, sampling: o.sampling, output: chat.NewOutput(o.stops), format: n.cfg.Template.Format(), shape: asked,
+		hinted: w.Lifecycle.ToolHint != nil,
+	}
+	if asked.grammar != "" {
+		p.sampling.Grammar = asked.grammar
+	}
 	// A copy with room for what is sampled: the prompt's own tokens are the
 	// conversation's.
 	room := min(o.maxTokens, 256)

@@ -86,7 +86,7 @@ func (l *loop) deliver(t *turn, e ending) {
 		return
 	}
 	if rest := t.prompt.output.Close(); rest != "" {
-		t.mail.put(rest)
+		t.mail.put(rest, rest)
 	}
 	t.mail.close(&e)
 }

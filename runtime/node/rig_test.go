@@ -220,7 +220,7 @@ func (j *job) OnCancel(f func()) {
 	}()
 }
 
-func (j *job) Stream(text string) {
+func (j *job) Stream(text string, pieces []wire.Piece) {
 	j.parts = append(j.parts, text)
 	j.at = append(j.at, time.Now())
 }

@@ -18,18 +18,23 @@ import (
 // serve is the goroutine of a turn from when it is first started, and has its prompt.
 func (n *Node) serve(ctx context.Context, t *turn, mail *mailbox) {
 	t.job.Start()
-	text, end := n.follow(t, mail)
+	parts := &parts{turn: t.id, reader: t.prompt.shape.reader}
+	text, end := n.follow(t, mail, parts)
 	if end == nil {
 		n.conclude(ctx, t, "", nil)
 		return
 	}
-	n.called(t, text, end)
-	n.conclude(ctx, t, text, n.result(t, text, end))
+	n.called(t, text, parts.all, end)
+	result := n.result(t, text, end)
+	if result != nil {
+		result.Pieces, result.Loosened = parts.joined(text), t.prompt.shape.loosened
+	}
+	n.conclude(ctx, t, text, result)
 }
 
 // follow streams the turn's text while it comes, and gives all of it with how
 // the turn ended; a nil ending when the loop is gone.
-func (n *Node) follow(t *turn, mail *mailbox) (string, *ending) {
+func (n *Node) follow(t *turn, mail *mailbox, parts *parts) (string, *ending) {
 	var all strings.Builder
 	stopped := n.stopped
 	for {
@@ -38,10 +43,14 @@ func (n *Node) follow(t *turn, mail *mailbox) (string, *ending) {
 		case <-stopped:
 			stopped = nil
 		}
-		text, end := mail.take()
-		if text != "" {
-			all.WriteString(text)
-			t.job.Stream(text)
+		text, marked, end := mail.take()
+		all.WriteString(text)
+		pieces, plain := parts.read(marked, text, end != nil)
+		switch {
+		case !plain && (text != "" || len(pieces) > 0):
+			t.job.Stream(text, pieces)
+		case text != "":
+			t.job.Stream(text, nil)
 		}
 		if end != nil || stopped == nil {
 			return all.String(), end
@@ -50,11 +59,14 @@ func (n *Node) follow(t *turn, mail *mailbox) (string, *ending) {
 }
 
 // called tells the loop what the answer calls, where the program has not said so.
-func (n *Node) called(t *turn, text string, end *ending) {
+func (n *Node) called(t *turn, text string, pieces []wire.Piece, end *ending) {
 	if t.last || end.fault != nil || end.outcome != programs.Stopped || t.prompt.hinted {
 		return
 	}
-	c, ok := toolcall.FromText(text)
+	c, ok := callOf(pieces)
+	if !ok {
+		c, ok = toolcall.FromText(text)
+	}
 	if !ok {
 		return
 	}
@@ -63,6 +75,16 @@ func (n *Node) called(t *turn, text string, end *ending) {
 	case n.inbox <- message{signal: &signal{turn: t.id, event: started}}:
 	case <-n.stopped:
 	}
+}
+
+// callOf is the first call of an answer.
+func callOf(pieces []wire.Piece) (c toolcall.Call, ok bool) {
+	for _, p := range pieces {
+		if p.Kind == wire.PieceToolCall && p.Done {
+			return toolcall.FromFunction(p.Name, []byte(p.Text)), true
+		}
+	}
+	return c, false
 }
 
 // cancel tells the loop that nobody wants a turn any longer.

@@ -46,6 +46,8 @@ type prompt struct {
 	*chat.Prompt
 	sampling engine.Sampling
 	output   *chat.Output
+	format   *chat.Format
+	shape    shape
 	hinted   bool           // the program has said what it will call
 	tokens   []engine.Token // the prompt's, and what was sampled
 }
@@ -101,9 +103,9 @@ func (t *turn) accept(out engine.Output, vocabulary chat.Tokenizer) core.ItemRes
 	if out.End {
 		return core.ItemEnded
 	}
-	text, stopped := t.prompt.output.Write(vocabulary.Piece(out.Token))
-	if text != "" {
-		t.mail.put(text)
+	text, marked, stopped := t.prompt.write(out.Token, vocabulary)
+	if marked != "" {
+		t.mail.put(text, marked)
 	}
 	if stopped {
 		t.stopped = true

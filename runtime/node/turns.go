@@ -49,9 +49,10 @@ type Job interface {
 	// completed, and their results, in their order.
 	History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error)
 
-	// Stream sends a part of the answer's text to whoever listens. It does not
-	// wait for them, and a part may be lost.
-	Stream(text string)
+	// Stream sends a part of the answer's text to whoever listens, and what it adds to the
+	// answer's pieces; nil pieces: the text itself. It does not wait for them, and a part may
+	// be lost.
+	Stream(text string, pieces []wire.Piece)
 
 	// Finish stores the result for good. own is false when the turn had a result
 	// already, from another node or by cancellation; that one stands. After an

@@ -16,6 +16,9 @@ type Result struct {
 	Tokens       []int32      `json:"tokens,omitempty"`        // the answer as it was sampled
 	Error        *Error       `json:"error,omitempty"`         // unless completed
 
+	// Loosened are the keywords of the turn's schema that the answer was not held to.
+	Loosened []string `json:"loosened,omitempty"`
+
 	Usage   Usage  `json:"usage"`
 	Miss    *Miss  `json:"miss,omitempty"` // of every turn that a node took in; absent where one was rejected or cancelled before
 	Timing  Timing `json:"timing"`

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -17,12 +18,12 @@ import (
 
 // httpFlags say who may ask over HTTP.
 type httpFlags struct {
-	HTTP    httpAddress `help:"Where the OpenAI and Anthropic APIs are served; none: nowhere. Beyond loopback it needs --http-keys or --http-open." placeholder:"HOST:PORT" default:"127.0.0.1:8080" name:"http" env:"INTERLUDE_HTTP"`
-	Keys    string      `help:"JSON file of the keys that may ask, hashed, and of their tenants." type:"path" placeholder:"FILE" name:"http-keys" env:"INTERLUDE_HTTP_KEYS"`
-	Open    bool        `help:"Serve HTTP beyond loopback without keys: whoever reaches the port may use the node." name:"http-open" env:"INTERLUDE_HTTP_OPEN"`
-	Origins []string    `help:"Web origins whose pages may ask, such as https://example.com; * is all. Default: none." placeholder:"ORIGIN" name:"http-origin" env:"INTERLUDE_HTTP_ORIGIN"`
-	Hosts   []string    `help:"Names that the gateway is reached by, beside localhost and addresses; * is any." placeholder:"NAME" name:"http-host" env:"INTERLUDE_HTTP_HOST"`
-	Served  string      `help:"Name that the model is offered under. Default: that of its file." placeholder:"NAME" name:"served-model-name" env:"INTERLUDE_SERVED_MODEL_NAME"`
+	HTTP     httpAddress `help:"Where the OpenAI and Anthropic APIs are served; none: nowhere. Beyond loopback it needs --http-keys or --http-open." placeholder:"HOST:PORT" default:"127.0.0.1:8080" name:"http" env:"INTERLUDE_HTTP"`
+	HTTPKeys string      `help:"JSON file of the keys that may ask, hashed, and of their tenants." type:"path" placeholder:"FILE" name:"http-keys" env:"INTERLUDE_HTTP_KEYS"`
+	HTTPOpen bool        `help:"Serve HTTP beyond loopback without keys: whoever reaches the port may use the node." name:"http-open" env:"INTERLUDE_HTTP_OPEN"`
+	Origins  []string    `help:"Web origins whose pages may ask, such as https://example.com; * is all. Default: none." placeholder:"ORIGIN" name:"http-origin" env:"INTERLUDE_HTTP_ORIGIN"`
+	Hosts    []string    `help:"Names that the gateway is reached by, beside localhost and addresses; * is any." placeholder:"NAME" name:"http-host" env:"INTERLUDE_HTTP_HOST"`
+	Served   string      `help:"Name that the model is offered under. Default: that of its file." placeholder:"NAME" name:"served-model-name" env:"INTERLUDE_SERVED_MODEL_NAME"`
 }
 
 // httpAddress is an address, or none.
@@ -64,9 +65,9 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 		return nil, nil
 	}
 	var keys *gateway.Keys
-	if f.Keys != "" {
+	if f.HTTPKeys != "" {
 		var err error
-		if keys, err = gateway.ReadKeys(f.Keys); err != nil {
+		if keys, err = gateway.ReadKeys(f.HTTPKeys); err != nil {
 			return nil, err
 		}
 	}
@@ -74,7 +75,7 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 	if err != nil {
 		return nil, fmt.Errorf("serve HTTP: %w; choose another address with --http, or --http none", err)
 	}
-	if a := listener.Addr().(*net.TCPAddr); keys == nil && !f.Open && !a.IP.IsLoopback() {
+	if a := listener.Addr().(*net.TCPAddr); keys == nil && !f.HTTPOpen && !a.IP.IsLoopback() {
 		listener.Close()
 		return nil, fmt.Errorf("serve HTTP on %v, which others can reach: say who may ask with --http-keys, or that everybody may with --http-open", a)
 	}
@@ -100,6 +101,23 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 		close(front.served)
 	}()
 	return front, nil
+}
+
+// greet prints what points an agent here.
+func (f *front) greet(keys bool) {
+	if f == nil {
+		return
+	}
+	key := "none"
+	if keys {
+		key = "YOUR-KEY"
+	}
+	fmt.Fprintf(os.Stderr, `
+Point an agent here, unchanged:
+
+  export OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[2]s       # Chat Completions, Responses
+  export ANTHROPIC_BASE_URL=%[1]s ANTHROPIC_API_KEY=%[2]s    # Messages
+`, f.url, key)
 }
 
 // drain refuses new requests; those that are under way go on.

@@ -91,7 +91,10 @@ func (j job) History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], 
 	}, nil
 }
 
-func (j job) Stream(text string) { _ = j.Job.Stream(wire.Chunk{Text: text}) } // the stored answer makes up for what is lost
+// Stream implements node.Job. The stored answer makes up for what is lost.
+func (j job) Stream(text string, pieces []wire.Piece) {
+	_ = j.Job.Stream(wire.Chunk{Text: text, Pieces: pieces})
+}
 
 func (j job) Finish(ctx context.Context, r *wire.Result) (own bool, err error) {
 	switch err := j.Job.Finish(ctx, *r); {

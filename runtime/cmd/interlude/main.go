@@ -24,6 +24,7 @@ type cli struct {
 	Config string `help:"Configuration file in YAML or JSON, each line a flag without its dashes: kv-bytes: 2GiB. Flags go before the environment, the environment before the file. Default: interlude/config.yaml in the user's configuration folder, if it is there." type:"path" placeholder:"FILE" env:"INTERLUDE_CONFIG"`
 
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
+	Gateway gatewayCmd `cmd:"" help:"Serve the OpenAI and Anthropic APIs in front of the nodes of a NATS server."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
 	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
 	Explain explainCmd `cmd:"" help:"Tell from an event log why turns waited, and whose cache was kept, moved or taken."`

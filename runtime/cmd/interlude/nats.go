@@ -16,19 +16,31 @@ import (
 
 // natsFlags say which NATS server carries the turns.
 type natsFlags struct {
-	NATS       string  `help:"URL of an external NATS server with JetStream. Without it, one runs inside the node." placeholder:"URL" name:"nats" env:"INTERLUDE_NATS"`
-	Creds      string  `help:"External server: credentials file." type:"path" placeholder:"FILE" env:"INTERLUDE_NATS_CREDS"`
-	NKey       string  `help:"External server: nkey seed file." type:"path" placeholder:"FILE" name:"nkey" env:"INTERLUDE_NATS_NKEY"`
-	User       string  `help:"External server: user." placeholder:"NAME" env:"INTERLUDE_NATS_USER"`
-	Password   string  `help:"External server: password. Prefer the environment." placeholder:"WORD" env:"INTERLUDE_NATS_PASSWORD"`
-	CA         string  `help:"External server: CA certificate." type:"path" placeholder:"FILE" name:"tls-ca" env:"INTERLUDE_NATS_CA"`
-	Cert       string  `help:"External server: client certificate." type:"path" placeholder:"FILE" name:"tls-cert" env:"INTERLUDE_NATS_CERT"`
-	Key        string  `help:"External server: key of the client certificate." type:"path" placeholder:"FILE" name:"tls-key" env:"INTERLUDE_NATS_KEY"`
-	Listen     address `help:"Embedded server: where it listens; port 0 takes a free one. Beyond loopback it needs --tenants or --open." placeholder:"HOST:PORT" default:"127.0.0.1:4222" env:"INTERLUDE_LISTEN"`
-	Open       bool    `help:"Embedded server: listen beyond loopback without tenants. Whoever reaches the port may use the node and read all answers." env:"INTERLUDE_OPEN"`
-	Store      string  `help:"Embedded server: folder of the stored turns and results. Default: in the user's cache." type:"path" placeholder:"DIR" env:"INTERLUDE_STORE"`
-	SyncAlways bool    `help:"Embedded server: flush the disk before a turn is acknowledged, so that accepted turns survive a power failure." env:"INTERLUDE_SYNC_ALWAYS"`
-	Tenants    string  `help:"Embedded server: JSON file of the tenants who may connect." type:"path" placeholder:"FILE" env:"INTERLUDE_TENANTS"`
+	externalFlags `embed:""`
+	Listen        address `help:"Embedded server: where it listens; port 0 takes a free one. Beyond loopback it needs --tenants or --open." placeholder:"HOST:PORT" default:"127.0.0.1:4222" env:"INTERLUDE_LISTEN"`
+	Open          bool    `help:"Embedded server: listen beyond loopback without tenants. Whoever reaches the port may use the node and read all answers." env:"INTERLUDE_OPEN"`
+	Store         string  `help:"Embedded server: folder of the stored turns and results. Default: in the user's cache." type:"path" placeholder:"DIR" env:"INTERLUDE_STORE"`
+	SyncAlways    bool    `help:"Embedded server: flush the disk before a turn is acknowledged, so that accepted turns survive a power failure." env:"INTERLUDE_SYNC_ALWAYS"`
+	Tenants       string  `help:"Embedded server: JSON file of the tenants who may connect." type:"path" placeholder:"FILE" env:"INTERLUDE_TENANTS"`
+}
+
+// externalFlags name a NATS server that is there already.
+type externalFlags struct {
+	NATS     string `help:"URL of an external NATS server with JetStream. A node without it runs one inside." placeholder:"URL" name:"nats" env:"INTERLUDE_NATS"`
+	Creds    string `help:"External server: credentials file." type:"path" placeholder:"FILE" env:"INTERLUDE_NATS_CREDS"`
+	NKey     string `help:"External server: nkey seed file." type:"path" placeholder:"FILE" name:"nkey" env:"INTERLUDE_NATS_NKEY"`
+	User     string `help:"External server: user." placeholder:"NAME" env:"INTERLUDE_NATS_USER"`
+	Password string `help:"External server: password. Prefer the environment." placeholder:"WORD" env:"INTERLUDE_NATS_PASSWORD"`
+	CA       string `help:"External server: CA certificate." type:"path" placeholder:"FILE" name:"tls-ca" env:"INTERLUDE_NATS_CA"`
+	Cert     string `help:"External server: client certificate." type:"path" placeholder:"FILE" name:"tls-cert" env:"INTERLUDE_NATS_CERT"`
+	Key      string `help:"External server: key of the client certificate." type:"path" placeholder:"FILE" name:"tls-key" env:"INTERLUDE_NATS_KEY"`
+}
+
+// dial connects to the external server.
+func (f *externalFlags) dial() (*nats.Conn, error) {
+	return broker.Dial(broker.External{
+		URL: f.NATS, Credentials: f.Creds, NKeySeed: f.NKey, User: f.User, Password: f.Password, CA: f.CA, Cert: f.Cert, Key: f.Key,
+	})
 }
 
 // check refuses flags that would be without effect on the server that is meant.
@@ -65,9 +77,7 @@ func (f *natsFlags) check() error {
 // server is nil then. url is where clients connect.
 func (f *natsFlags) connect(log *slog.Logger) (server *broker.Server, conn *nats.Conn, url string, err error) {
 	if f.NATS != "" {
-		conn, err = broker.Dial(broker.External{
-			URL: f.NATS, Credentials: f.Creds, NKeySeed: f.NKey, User: f.User, Password: f.Password, CA: f.CA, Cert: f.Cert, Key: f.Key,
-		})
+		conn, err = f.dial()
 		return nil, conn, f.NATS, err
 	}
 	cfg := broker.Config{

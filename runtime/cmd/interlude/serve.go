@@ -81,18 +81,7 @@ turns    %s
 `, h.engine.Device(), h.engine.Threads(), o.engine.Dir, o.model.Path,
 		h.engine.Storage(), float64(h.engine.WeightBytes())/(1<<20), float64(h.engine.ScratchBytes())/(1<<20), g.MaxContext,
 		float64(g.PoolBytes)/(1<<30), g.PoolBytes/g.CellBytes, float64(g.CellBytes)/1024, c.Policy, &c.waitFlags, h.url)
-	if front != nil {
-		key := "none"
-		if c.Keys != "" {
-			key = "YOUR-KEY"
-		}
-		fmt.Fprintf(os.Stderr, `
-Point an agent here, unchanged:
-
-  export OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[2]s       # Chat Completions, Responses
-  export ANTHROPIC_BASE_URL=%[1]s ANTHROPIC_API_KEY=%[2]s    # Messages
-`, front.url, key)
-	}
+	front.greet(c.HTTPKeys != "")
 	fmt.Fprintf(os.Stderr, `
 Send a turn with the NATS command line, and read its answer when it is there:
 
