@@ -52,8 +52,14 @@ func (t *Template) deriveFormat(source string) *Format {
 		return f
 	}
 	f.reasoning, f.inside = d.reasoning()
+	if closing := parts(f.reasoning.close); len(closing) > 1 { // what follows it begins the text, or a call does
+		f.reasoning.close, f.said = closing[0], closing[1:]
+	}
 	if form, ok := d.calls(f.reasoning); ok {
 		f.calls = form
+	}
+	if strings.HasPrefix(f.reasoning.open, "<|channel|>") {
+		f.harmony()
 	}
 	const pythonTag = "<|python_tag|>" // Llama's mark of a call, which its template does not write
 	if _, ok := t.tokenizer.Controls()[pythonTag]; ok && f.calls.bare() {
@@ -82,7 +88,7 @@ func (d *deriver) render(generation bool, fields map[string]string, messages ...
 		return "", false
 	}
 	values := make([]jinja.Value, len(messages))
-	for i, m := range messages {
+	for i, m := range t.can.noNull(messages) {
 		values[i] = m.value(g.protect)
 	}
 	for name, text := range fields {
@@ -116,7 +122,7 @@ func (d *deriver) answer(fields map[string]string, message Message) (string, boo
 	for !strings.HasSuffix(text, ending) { // the common end
 		ending = ending[1:]
 	}
-	text = text[:len(text)-len(ending)]
+	text = text[:behindTag(text, len(text)-len(ending))]
 	for at := 0; ; at++ { // and a control token that ends an answer
 		from, to := d.template.controls.find(text, at)
 		if from < 0 {
@@ -346,7 +352,8 @@ func taggedCore(text string, name int, w telltale) (core, bool) {
 	c := core{from: name, to: at, form: callForm{shape: taggedShape}}
 	f := &c.form
 	keyOpen := gaps[0][afterTag(gaps[0], commonEnd(gaps[0], gaps[2])):]
-	f.key = markers{strings.Trim(keyOpen, whiteSpace), strings.Trim(gaps[1], whiteSpace)}
+	keyClose := append(parts(gaps[1]), "")
+	f.key, f.valueStart = markers{strings.Trim(keyOpen, whiteSpace), keyClose[0]}, strings.Join(keyClose[1:], "")
 	f.middles = parts(strings.TrimSuffix(gaps[0], keyOpen))
 	f.valueEnd = strings.Trim(strings.TrimSuffix(gaps[2], keyOpen), whiteSpace)
 	f.lines = strings.HasSuffix(gaps[1], "\n")
@@ -439,6 +446,14 @@ func beforeTag(text string, at int) int {
 	open := strings.LastIndexAny(text[:at], "<[")
 	if open >= 0 && !strings.ContainsAny(text[open:at], ">]") {
 		return open
+	}
+	return at
+}
+
+// behindTag moves a place inside a tag to where the tag has ended.
+func behindTag(text string, at int) int {
+	if beforeTag(text, at) < at {
+		return at + strings.IndexAny(text[at:], ">]") + 1
 	}
 	return at
 }

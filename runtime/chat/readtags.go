@@ -73,7 +73,30 @@ func (r *Reader) key() bool {
 		w.WriteByte('"')
 	}
 	r.more(w.String())
-	r.place = inValue
+	r.place = beforeValue
+	return true
+}
+
+// valueStart reads the marker before the value of an argument.
+func (r *Reader) valueStart() bool {
+	start := r.format.calls.valueStart
+	if start == "" {
+		r.place = inValue
+		return true
+	}
+	if r.takeSpace(); r.rest == "" {
+		return r.unlessFinal()
+	}
+	found, wait := r.match(start)
+	switch {
+	case wait:
+		return false
+	case found:
+		r.take(len(start))
+		r.place = inValue
+	default:
+		r.fail()
+	}
 	return true
 }
 
