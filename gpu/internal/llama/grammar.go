@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/interlude-run/interlude/gpu/engine"
-	"github.com/interlude-run/interlude/gpu/internal/gbnf"
+	"github.com/interlude-run/interlude/gpu/gbnf"
 )
 
 // follow adds a token to the text that the grammar is held to; false, and

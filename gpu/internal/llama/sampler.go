@@ -11,7 +11,7 @@ import (
 	"github.com/ebitengine/purego"
 
 	"github.com/interlude-run/interlude/gpu/engine"
-	"github.com/interlude-run/interlude/gpu/internal/gbnf"
+	"github.com/interlude-run/interlude/gpu/gbnf"
 )
 
 // Sampler chooses the tokens of one sequence as an engine.Sampling says. It

@@ -106,6 +106,10 @@ var arrows = []arrow{
 		why: "text and tokens, whoever delivers the one and computes with the other",
 	},
 	{
+		pkg: "runtime/grammar",
+		why: "a schema goes in and a grammar comes out, whoever asks for it and whoever follows it",
+	},
+	{
 		pkg: "runtime/turns",
 		may: []string{"programs", "sdk/wire", "runtime/internal/crew"},
 		why: "delivery neither schedules nor caches",
