@@ -40,6 +40,7 @@ type callForm struct {
 	middleID bool     // and an id may be among these
 
 	key        markers // of the tagged form: around the name of an argument
+	jsonClose  string  // instead of key.close before a value that is no text, if the form tells these apart
 	valueStart string  // before its value, if that has a marker of its own
 	valueEnd   string  // and behind it
 	lines      bool    // the value stands on lines of its own
@@ -61,15 +62,20 @@ const (
 func (c callForm) bare() bool { return c.exact.before == "" && c.shape == objectShape }
 
 // exactForm is how the template itself writes calls, to the byte: a model told to call a
-// function is to write just that.
+// function is to write just that. Where a call has an id, a telltale's stands in its place.
 type exactForm struct {
 	before  string // from the beginning of the answer to the first core
 	between string // from one core to the next; "" where the template makes one call at a time
 	after   string // behind the last core, to the end of the answer
 	head    string // a core up to the name, of the object form
 	middle  string // from the name to the arguments
-	tail    string // behind the arguments
-	id      string // the id of the call, as it stands in these texts; "" where it does not
+	tail    string // behind the arguments; of the tagged form: behind each value, up to its marker
+
+	// Of the tagged form:
+	keyOpen   string // before the name of an argument
+	keyClose  string // from there to a value that is text
+	jsonClose string // and to any other
+	gap       string // from one argument to the next
 }
 
 // Format tells how answers to the template's prompts are written.
@@ -98,7 +104,7 @@ func (f *Format) Reasons() bool { return f.reasoning.close != "" }
 func (f *Format) spell(tokenizer Tokenizer) {
 	f.spelling = map[engine.Token]string{}
 	c := &f.calls
-	single := []string{f.reasoning.open, f.reasoning.close, c.key.open, c.key.close, c.valueStart, c.valueEnd, c.end}
+	single := []string{f.reasoning.open, f.reasoning.close, c.key.open, c.key.close, c.jsonClose, c.valueStart, c.valueEnd, c.end}
 	text := strings.Join(slices.Concat(single, f.said, c.openings, c.closings, c.middles), "\n")
 	for spelling, token := range tokenizer.Controls() {
 		if spelling != "" && !tokenizer.IsEnd(token) && strings.Contains(text, spelling) {
