@@ -16,6 +16,7 @@ type abilities struct {
 	tools   bool // the tools
 	calls   bool // an assistant's tool calls
 	results bool // tool messages
+	text    bool // it needs a text, if an empty one, beside calls
 }
 
 // probe finds out what the template shows. It fails when the template shows not
@@ -38,7 +39,11 @@ func (t *Template) probe() (can abilities, err error) {
 	}
 	can.system = shows(word, nil, Message{Role: "system", Content: word}, user)
 	can.tools = shows(word, []string{tool}, user)
-	can.calls = shows(word, nil, user, call, result)
+	if can.calls = shows(word, nil, user, call, result); !can.calls {
+		call.noNull = true
+		can.calls = shows(word, nil, user, call, result)
+		can.text = can.calls
+	}
 	can.results = shows("result", nil, user, call, result)
 	return can, nil
 }
@@ -68,7 +73,20 @@ func (can abilities) adapt(in input) input {
 	if !can.system {
 		in.messages = mapRole(in.messages, "system", "")
 	}
+	in.messages = can.noNull(in.messages)
 	return in
+}
+
+// noNull gives messages with calls the text that the template needs.
+func (can abilities) noNull(messages []Message) []Message {
+	if !can.text {
+		return messages
+	}
+	messages = append([]Message(nil), messages...)
+	for i := range messages {
+		messages[i].noNull = true
+	}
+	return messages
 }
 
 // withTools describes the tools in the system message.

@@ -52,8 +52,14 @@ func (t *Template) deriveFormat(source string) *Format {
 		return f
 	}
 	f.reasoning, f.inside = d.reasoning()
+	if closing := parts(f.reasoning.close); len(closing) > 1 { // what follows it begins the text, or a call does
+		f.reasoning.close, f.said = closing[0], closing[1:]
+	}
 	if form, ok := d.calls(f.reasoning); ok {
 		f.calls = form
+	}
+	if strings.HasPrefix(f.reasoning.open, "<|channel|>") {
+		f.harmony()
 	}
 	const pythonTag = "<|python_tag|>" // Llama's mark of a call, which its template does not write
 	if _, ok := t.tokenizer.Controls()[pythonTag]; ok && f.calls.bare() {
@@ -82,7 +88,7 @@ func (d *deriver) render(generation bool, fields map[string]string, messages ...
 		return "", false
 	}
 	values := make([]jinja.Value, len(messages))
-	for i, m := range messages {
+	for i, m := range t.can.noNull(messages) {
 		values[i] = m.value(g.protect)
 	}
 	for name, text := range fields {
@@ -116,7 +122,7 @@ func (d *deriver) answer(fields map[string]string, message Message) (string, boo
 	for !strings.HasSuffix(text, ending) { // the common end
 		ending = ending[1:]
 	}
-	text = text[:len(text)-len(ending)]
+	text = text[:behindTag(text, len(text)-len(ending))]
 	for at := 0; ; at++ { // and a control token that ends an answer
 		from, to := d.template.controls.find(text, at)
 		if from < 0 {
@@ -222,6 +228,9 @@ func (d *deriver) calls(reasoning markers) (form callForm, ok bool) {
 			}
 		}
 	}
+	if form.shape == taggedShape {
+		d.jsonClose(&form, reasoning)
+	}
 	form.cutParts()
 	if !form.sound() || !form.reads(one, 1) || form.exact.between != "" && !form.reads(two, 2) {
 		return callForm{}, false
@@ -302,6 +311,8 @@ func objectCore(text string, at int, w telltale) (core, bool) {
 	name, arguments := strings.Index(object, w.name), strings.Index(object, string(fields[c.form.argumentsKey]))
 	if behind := name + len(w.name); name < arguments {
 		c.form.exact = exactForm{head: object[:name], middle: object[behind:arguments], tail: object[arguments+len(fields[c.form.argumentsKey]):]}
+	} else {
+		c.form.exact = exactForm{head: `{"` + c.form.nameKey + `": "`, middle: `", "` + c.form.argumentsKey + `": `, tail: "}"}
 	}
 	return c, true
 }
@@ -344,14 +355,30 @@ func taggedCore(text string, name int, w telltale) (core, bool) {
 		at += n + len(word)
 	}
 	c := core{from: name, to: at, form: callForm{shape: taggedShape}}
-	f := &c.form
-	keyOpen := gaps[0][afterTag(gaps[0], commonEnd(gaps[0], gaps[2])):]
-	f.key = markers{strings.Trim(keyOpen, whiteSpace), strings.Trim(gaps[1], whiteSpace)}
-	f.middles = parts(strings.TrimSuffix(gaps[0], keyOpen))
-	f.valueEnd = strings.Trim(strings.TrimSuffix(gaps[2], keyOpen), whiteSpace)
+	f, e := &c.form, &c.form.exact
+	e.keyOpen = gaps[0][afterTag(gaps[0], commonEnd(gaps[0], gaps[2])):]
+	e.middle, e.keyClose, e.jsonClose = strings.TrimSuffix(gaps[0], e.keyOpen), gaps[1], gaps[1]
+	ending := strings.TrimSuffix(gaps[2], e.keyOpen)
+	e.tail = strings.TrimRight(ending, whiteSpace)
+	e.gap = ending[len(e.tail):]
+	keyClose := append(parts(gaps[1]), "")
+	f.key, f.valueStart = markers{strings.Trim(e.keyOpen, whiteSpace), keyClose[0]}, strings.Join(keyClose[1:], "")
+	f.middles = parts(e.middle)
+	f.valueEnd = strings.Trim(ending, whiteSpace)
 	f.lines = strings.HasSuffix(gaps[1], "\n")
-	f.exact.middle = gaps[0]
 	return c, f.key.open != "" && f.key.close != "" && f.valueEnd != ""
+}
+
+// jsonClose finds out whether the form tells values that are no text, as DeepSeek V3.2 does.
+func (d *deriver) jsonClose(form *callForm, reasoning markers) {
+	w := telltales[0]
+	const number = "70707"
+	text, ok := d.withCalls(reasoning, Call{ID: w.id, Name: w.name, Arguments: `{"` + w.keys[0] + `": ` + number + `}`})
+	_, text, okKey := strings.Cut(text, w.keys[0])
+	between, _, okValue := strings.Cut(text, number)
+	if marker := parts(between); ok && okKey && okValue && len(marker) > 0 && marker[0] != form.key.close {
+		form.jsonClose, form.exact.jsonClose = marker[0], between
+	}
 }
 
 // cutParts takes the markers from the exact texts.
@@ -439,6 +466,14 @@ func beforeTag(text string, at int) int {
 	open := strings.LastIndexAny(text[:at], "<[")
 	if open >= 0 && !strings.ContainsAny(text[open:at], ">]") {
 		return open
+	}
+	return at
+}
+
+// behindTag moves a place inside a tag to where the tag has ended.
+func behindTag(text string, at int) int {
+	if beforeTag(text, at) < at {
+		return at + strings.IndexAny(text[at:], ">]") + 1
 	}
 	return at
 }

@@ -140,6 +140,7 @@ func TestDerivedMarkers(t *testing.T) {
 		"opened":             {markers{"<think>", "</think>"}, true, "<｜tool▁calls▁begin｜> <｜tool▁call▁begin｜>", "<｜tool▁call▁end｜> <｜tool▁calls▁end｜>"},
 		"closed":             {markers{"<think>", "</think>"}, false, "<|python_tag|> ```json ```", "```"},
 		"tags":               {markers{}, false, "<tool_call> <function=", "</tool_call>"},
+		"channels":           {markers{"<|channel|>analysis<|message|>", "<|end|>"}, false, "to=functions.", "<|call|>"},
 		"smollm2":            {markers{}, false, "<|python_tag|> ```json ```", "```"},
 		"a list in tags":     {markers{}, false, "<TOOLCALL>", "</TOOLCALL>"},
 		"other keys":         {markers{}, false, "<|START_ACTION|>", "<|END_ACTION|>"},

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -10,8 +11,10 @@ import (
 // end. It is derived once from the template, see derive.go. It is immutable and may be used
 // by several goroutines at once.
 type Format struct {
-	reasoning markers // zero where the template knows no reasoning
-	inside    bool    // answers begin inside reasoning: the prompt has opened it
+	reasoning markers  // zero where the template knows no reasoning
+	said      []string // what else may stand between reasoning and text
+	channels  bool     // and between any two parts: an answer is several messages
+	inside    bool     // answers begin inside reasoning: the prompt has opened it
 	calls     callForm
 	spelling  map[engine.Token]string // of the control tokens that are markers, or part of one
 }
@@ -35,10 +38,13 @@ type callForm struct {
 
 	middles  []string // of the other forms: the parts behind the name
 	middleID bool     // and an id may be among these
-	key      markers  // of the tagged form: around the name of an argument
-	valueEnd string   // and behind its value
-	lines    bool     // the value stands on lines of its own
-	end      string   // and behind the last value
+
+	key        markers // of the tagged form: around the name of an argument
+	jsonClose  string  // instead of key.close before a value that is no text, if the form tells these apart
+	valueStart string  // before its value, if that has a marker of its own
+	valueEnd   string  // and behind it
+	lines      bool    // the value stands on lines of its own
+	end        string  // behind the last value
 
 	exact exactForm
 }
@@ -56,15 +62,20 @@ const (
 func (c callForm) bare() bool { return c.exact.before == "" && c.shape == objectShape }
 
 // exactForm is how the template itself writes calls, to the byte: a model told to call a
-// function is to write just that.
+// function is to write just that. Where a call has an id, a telltale's stands in its place.
 type exactForm struct {
 	before  string // from the beginning of the answer to the first core
 	between string // from one core to the next; "" where the template makes one call at a time
 	after   string // behind the last core, to the end of the answer
 	head    string // a core up to the name, of the object form
 	middle  string // from the name to the arguments
-	tail    string // behind the arguments
-	id      string // the id of the call, as it stands in these texts; "" where it does not
+	tail    string // behind the arguments; of the tagged form: behind each value, up to its marker
+
+	// Of the tagged form:
+	keyOpen   string // before the name of an argument
+	keyClose  string // from there to a value that is text
+	jsonClose string // and to any other
+	gap       string // from one argument to the next
 }
 
 // Format tells how answers to the template's prompts are written.
@@ -92,10 +103,9 @@ func (f *Format) Reasons() bool { return f.reasoning.close != "" }
 // spell finds the control tokens that the format's markers are made of.
 func (f *Format) spell(tokenizer Tokenizer) {
 	f.spelling = map[engine.Token]string{}
-	all := append([]string{f.reasoning.open, f.reasoning.close, f.calls.key.open, f.calls.key.close, f.calls.valueEnd, f.calls.end},
-		f.calls.openings...)
-	all = append(append(all, f.calls.closings...), f.calls.middles...)
-	text := strings.Join(all, "\n")
+	c := &f.calls
+	single := []string{f.reasoning.open, f.reasoning.close, c.key.open, c.key.close, c.jsonClose, c.valueStart, c.valueEnd, c.end}
+	text := strings.Join(slices.Concat(single, f.said, c.openings, c.closings, c.middles), "\n")
 	for spelling, token := range tokenizer.Controls() {
 		if spelling != "" && !tokenizer.IsEnd(token) && strings.Contains(text, spelling) {
 			f.spelling[token] = spelling

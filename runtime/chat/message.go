@@ -17,6 +17,8 @@ type Message struct {
 	Name       string // of the speaker, or of the tool that answers
 	ToolCallID string // of a tool's message: the call that it answers
 	Calls      []Call // of an assistant's message
+
+	noNull bool // a content that is not there is empty, not none
 }
 
 // Call is a tool call that an assistant's message makes.
@@ -50,7 +52,7 @@ func (m Message) value(guard func(string) string) jinja.Value {
 	d := v.AsDict()
 	d.Set("role", jinja.NewString(m.Role))
 	switch {
-	case m.Content == "" && len(m.Calls) > 0:
+	case m.Content == "" && len(m.Calls) > 0 && !m.noNull:
 		d.Set("content", jinja.None())
 	default:
 		d.Set("content", jinja.NewString(guard(m.Content)))

@@ -67,6 +67,7 @@ const (
 	inArguments // in arguments that are JSON
 	inTags      // between tagged arguments
 	inKey       // in the name of one
+	beforeValue // before its value
 	inValue     // in its value
 	behindCall
 )
@@ -152,6 +153,8 @@ func (r *Reader) step() bool {
 		return r.tags()
 	case inKey:
 		return r.key()
+	case beforeValue:
+		return r.valueStart()
 	case inValue:
 		return r.value()
 	}
@@ -162,7 +165,7 @@ func (r *Reader) step() bool {
 func (r *Reader) text() bool {
 	f := r.format
 	callable := len(r.tools) > 0
-	reasonable := f.reasoning.open != "" && r.last != textPart
+	reasonable := f.reasoning.open != "" && (r.last != textPart || f.channels)
 	if !callable && !reasonable {
 		return r.plain(len(r.rest))
 	}
@@ -195,9 +198,18 @@ func (r *Reader) text() bool {
 		r.open(i)
 		return true
 	}
+	if f.channels || r.last == reasoningPart && r.fresh {
+		if i, wait := r.matchAny(f.said); wait {
+			return false
+		} else if i >= 0 {
+			r.rest = r.rest[len(f.said[i]):]
+			r.enter(reasoningPart)
+			return true
+		}
+	}
 	// What follows is text up to the next white space, or where a marker may begin.
 	n := 1
-	for n < len(r.rest) && !isSpace(r.rest[n]) && !beginsAny(r.rest[n], openings) {
+	for n < len(r.rest) && !isSpace(r.rest[n]) && !beginsAny(r.rest[n], openings) && !(f.channels && r.rest[n] == '<') {
 		n++
 	}
 	return r.plain(n)

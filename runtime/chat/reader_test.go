@@ -147,6 +147,10 @@ var vectors = []vector{
 	{"smollm2", "an unknown function", `{"name": "sky", "arguments": {}}`, []Piece{text(`{"name": "sky", "arguments": {}}`)}},
 	{"smollm2", "a call, then text", "{\"name\": \"weather\", \"arguments\": {}}\nI wait; you too.", []Piece{called(0, "weather", "{}"), text("I wait; you too.")}},
 	{"smollm2", "a sign behind a call", `{"name": "weather", "arguments": {}}; and so on`, []Piece{called(0, "weather", "{}"), text("; and so on")}},
+	{"channels", "all channels", "<|channel|>analysis<|message|>They ask. <|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{\"city\": \"Paris\"}<|call|>",
+		[]Piece{thought("They ask."), text("I look."), called(0, "weather", paris)}},
+	{"channels", "an answer", "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello to=functions.nobody", []Piece{thought("Hm."), text("Hello to=functions.nobody")}},
+	{"channels", "as the template has it", " to=functions.weather<|channel|>commentary json<|message|>{\"city\": \"Paris\"}<|call|>", []Piece{called(0, "weather", paris)}},
 	{"tinyllama", "a call", `{"name": "weather", "arguments": {"city": "Paris"}}`, []Piece{called(0, "weather", paris)}},
 	{"mistral-0.2", "a call", " {\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}", []Piece{called(0, "weather", paris)}},
 }
@@ -244,7 +248,7 @@ func sketch(pieces []Piece) string {
 func TestReaderOfAnything(t *testing.T) {
 	formats := vectorFormats(t)
 	rapid.Check(t, func(t *rapid.T) {
-		family := rapid.SampledFrom([]string{"qwen3", "headers", "mistral-nemo", "args", "opened", "tags", "smollm2"}).Draw(t, "family")
+		family := rapid.SampledFrom([]string{"qwen3", "headers", "mistral-nemo", "args", "opened", "tags", "smollm2", "channels"}).Draw(t, "family")
 		f := formats[family]
 		fragment := rapid.Custom(func(t *rapid.T) string {
 			s := rapid.SampledFrom(vectors).Draw(t, "vector").answer
@@ -351,6 +355,11 @@ func wantPieces(t *testing.T, want, got []Piece) {
 // closedTemplate is one whose prompt says that there is no reasoning.
 const closedTemplate = chattest.ChatML + "{% if add_generation_prompt %}<think>\n\n</think>\n\n{% endif %}"
 
+// channelsTemplate is in the manner of gpt-oss.
+const channelsTemplate = `{% for m in messages %}{% if m.role == 'assistant' %}{% if m.tool_calls %}{% for c in m.tool_calls %}<|start|>assistant to=functions.{{ c.function.name }}<|channel|>commentary json<|message|>{{ c.function.arguments | tojson }}<|call|>{% endfor %}` +
+	`{% else %}{% if m.thinking %}<|start|>assistant<|channel|>analysis<|message|>{{ m.thinking }}<|end|>{% endif %}<|start|>assistant<|channel|>final<|message|>{{ m.content }}<|end|>{% endif %}` +
+	`{% else %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}`
+
 // vectorFormats compiles the templates, in a vocabulary where some of the markers are
 // control tokens.
 func vectorFormats(t *testing.T) map[string]*Format {
@@ -359,6 +368,7 @@ func vectorFormats(t *testing.T) map[string]*Format {
 	for _, family := range []string{"qwen2.5", "qwen3", "headers", "mistral-nemo", "args", "opened", "tags", "smollm2", "tinyllama", "mistral-0.2"} {
 		formats[family] = compileMarked(t, read(t, "testdata/templates/"+family+".jinja")).Format()
 	}
+	formats["channels"] = compileMarked(t, channelsTemplate).Format()
 	formats["closed"] = compileMarked(t, closedTemplate).Format()
 	return formats
 }

@@ -20,9 +20,36 @@ type argument struct {
 	value []byte // of any other
 }
 
+// ReaderOf is Reader for tools with schemas. A model that writes arguments without quotes
+// leaves it to the schema which of them are texts.
+func (f *Format) ReaderOf(tools []Tool) *Reader {
+	r := f.begin()
+	for _, tool := range tools {
+		r.tools[tool.Name] = typesOf(tool.Parameters)
+	}
+	return r
+}
+
 // parameterTypes tells which parameters of a function are texts for certain. Any other is
 // JSON where it reads as JSON, and else text.
 type parameterTypes map[string]bool
+
+// typesOf finds the parameters that a schema has as texts and nothing else.
+func typesOf(schema []byte) parameterTypes {
+	var s struct {
+		Properties map[string]struct{ Type any }
+	}
+	if json.Unmarshal(schema, &s) != nil {
+		return nil
+	}
+	types := parameterTypes{}
+	for name, p := range s.Properties {
+		if p.Type == "string" {
+			types[name] = true
+		}
+	}
+	return types
+}
 
 // tags reads what comes between arguments.
 func (r *Reader) tags() bool {
@@ -50,9 +77,16 @@ func (r *Reader) tags() bool {
 
 // key reads the name of an argument.
 func (r *Reader) key() bool {
-	end := r.format.calls.key.close
+	f := &r.format.calls
+	end := f.key.close
 	n := strings.Index(r.rest, end)
-	if n < 0 && len(r.rest) < maxKey+len(end) {
+	isJSON := false
+	if f.jsonClose != "" {
+		if i := strings.Index(r.rest, f.jsonClose); i >= 0 && (n < 0 || i < n) {
+			n, end, isJSON = i, f.jsonClose, true
+		}
+	}
+	if n < 0 && len(r.rest) < maxKey+max(len(f.key.close), len(f.jsonClose)) {
 		return r.unlessFinal()
 	}
 	if n < 0 || n > maxKey {
@@ -61,7 +95,7 @@ func (r *Reader) key() bool {
 	}
 	key := strings.Trim(r.rest[:n], whiteSpace)
 	r.take(n + len(end))
-	isText := r.tools[r.call.name][key]
+	isText := r.tools[r.call.name][key] || f.jsonClose != "" && !isJSON
 	r.argument = argument{count: r.argument.count, text: isText}
 	var w jsonWriter
 	if r.argument.count > 0 {
@@ -73,7 +107,30 @@ func (r *Reader) key() bool {
 		w.WriteByte('"')
 	}
 	r.more(w.String())
-	r.place = inValue
+	r.place = beforeValue
+	return true
+}
+
+// valueStart reads the marker before the value of an argument.
+func (r *Reader) valueStart() bool {
+	start := r.format.calls.valueStart
+	if start == "" {
+		r.place = inValue
+		return true
+	}
+	if r.takeSpace(); r.rest == "" {
+		return r.unlessFinal()
+	}
+	found, wait := r.match(start)
+	switch {
+	case wait:
+		return false
+	case found:
+		r.take(len(start))
+		r.place = inValue
+	default:
+		r.fail()
+	}
 	return true
 }
 

@@ -168,25 +168,31 @@ func (c *converter) target(v *value) *value {
 		c.loosen(v, "$ref", "only references within the schema are followed")
 		return nil
 	}
-	if found := c.root.find(fragment); found != nil {
+	base := ref.base()
+	if found := base.find(fragment); found != nil {
 		return c.schema(found)
 	}
-	if found := c.anchor(fragment); found != nil {
+	if found := c.anchor(base, fragment); found != nil {
 		return found
 	}
 	c.fail(ref, "there is no %q", ref.text)
 	return nil
 }
 
-// anchor is the schema of that $anchor, or nil.
-func (c *converter) anchor(name string) *value {
+// anchor is the schema of that $anchor in the document of base, or nil.
+func (c *converter) anchor(base *value, name string) *value {
 	if c.anchors == nil {
-		c.anchors = map[string]*value{}
+		c.anchors = map[anchor]*value{}
 		c.root.walk(func(v *value) {
 			if a := v.field("$anchor"); a != nil && a.kind == isString {
-				c.anchors[a.text] = v
+				c.anchors[anchor{v.base(), a.text}] = v
 			}
 		})
 	}
-	return c.anchors[name]
+	return c.anchors[anchor{base, name}]
+}
+
+type anchor struct {
+	base *value
+	name string
 }

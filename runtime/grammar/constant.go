@@ -20,12 +20,15 @@ func (c *converter) constant(name string, s shape) []part {
 		case isArray, isObject:
 			out = append(out, part{way: c.spell(v), width: 1})
 		default:
-			if text := (ending{text: scalar(v)}); !slices.Contains(texts, text) {
-				texts = append(texts, text)
+			texts = append(texts, ending{text: scalar(v)})
+			if v.kind == isInteger && len(v.text) < freeDigits { // 1.0 is 1 as well
+				texts = append(texts, ending{text: v.number.Num().String()})
 			}
 		}
 	}
 	if len(texts) > 0 {
+		slices.SortFunc(texts, func(a, b ending) int { return cmp.Compare(a.text, b.text) })
+		texts = slices.Compact(texts)
 		out = append(out, part{way: c.trie(name+"-enum", texts), width: 1})
 	}
 	return out

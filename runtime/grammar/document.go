@@ -69,6 +69,17 @@ var (
 // field is a member of an object, or nil.
 func (v *value) field(name string) *value { return v.fields[name] }
 
+// base is the schema that references from v are relative to: the nearest around it
+// with a name of its own.
+func (v *value) base() *value {
+	for ; v.up != nil; v = v.up {
+		if id := v.field("$id"); id != nil && id.kind == isString && !strings.HasPrefix(id.text, "#") {
+			return v
+		}
+	}
+	return v
+}
+
 // walk visits v and all within it.
 func (v *value) walk(visit func(*value)) {
 	visit(v)

@@ -50,7 +50,7 @@ type converter struct {
 	widths       map[string]int        // of rules, see width
 	demands      map[string][][]string // of rules, see ends
 	path         []*value              // schemas being expanded into shapes
-	anchors      map[string]*value
+	anchors      map[anchor]*value
 	patterns     map[string]compiled
 	work         int
 	loosened     []string

@@ -17,12 +17,16 @@ func compile(t testing.TB, schema string, strict bool) (*gbnf.Grammar, []string)
 	if err != nil {
 		t.Fatalf("%s: %v", schema, err)
 	}
-	text := b.Grammar(rule)
+	return compileText(t, b.Grammar(rule)), loosened
+}
+
+func compileText(t testing.TB, text string) *gbnf.Grammar {
+	t.Helper()
 	g, err := gbnf.Compile(text)
 	if err != nil {
-		t.Fatalf("%s: %v in\n%s", schema, err, text)
+		t.Fatalf("%v in\n%s", err, text)
 	}
-	return g, loosened
+	return g
 }
 
 // accepts tells whether text is whole in the grammar.
