@@ -187,7 +187,8 @@ type job struct {
 	read      int           // how often the turn was read
 	started   bool
 	parts     []string
-	at        []time.Time // of the parts
+	pieces    []wire.Piece // joined
+	at        []time.Time  // of the parts
 	result    *wire.Result
 	broken    error           // what Finish and History answer
 	lost      error           // what Turn answers
@@ -221,6 +222,12 @@ func (j *job) OnCancel(f func()) {
 }
 
 func (j *job) Stream(text string, pieces []wire.Piece) {
+	for _, p := range (&wire.Chunk{Text: text, Pieces: pieces}).Parts() {
+		j.pieces = wire.Join(j.pieces, p)
+	}
+	if text == "" {
+		return
+	}
 	j.parts = append(j.parts, text)
 	j.at = append(j.at, time.Now())
 }
