@@ -97,17 +97,22 @@ var arrows = []arrow{
 	},
 	{
 		pkg: "runtime/node",
-		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire", "runtime/internal/crew"},
+		may: []string{"runtime/core", "runtime/chat", "programs/...", "kvpin/...", "toolpredict/toolcall", "gpu/engine", "sdk/wire", "runtime/grammar", "runtime/internal/crew"},
 		why: "the node declares the engine and the turns that it uses; cmd hands it the real ones",
 	},
 	{
 		pkg: "runtime/chat/...",
-		may: []string{"gpu/engine"},
+		may: []string{"gpu/engine", "runtime/grammar"},
 		why: "text and tokens, whoever delivers the one and computes with the other",
 	},
 	{
 		pkg: "runtime/grammar",
 		why: "a schema goes in and a grammar comes out, whoever asks for it and whoever follows it",
+	},
+	{
+		pkg: "runtime/gateway",
+		may: []string{"sdk/..."},
+		why: "the gateway is a client like any other, and stands before nodes that it does not know",
 	},
 	{
 		pkg: "runtime/turns",
@@ -199,7 +204,7 @@ var foreign = []struct {
 	},
 	{
 		prefix: "github.com/nats-io/",
-		only:   []string{"runtime/turns", "runtime/broker", "runtime/cmd/...", "sdk/..."},
+		only:   []string{"runtime/turns", "runtime/broker", "runtime/gateway", "runtime/cmd/...", "sdk/..."},
 		why:    "only delivery and the client speak NATS; the schema does not",
 	},
 	{
