@@ -25,6 +25,7 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
 	Gateway gatewayCmd `cmd:"" help:"Serve the OpenAI and Anthropic APIs in front of the nodes of a NATS server."`
+	Run     runCmd     `cmd:"" help:"Talk to a model at the terminal, or have it answer one prompt."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
 	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
 	Explain explainCmd `cmd:"" help:"Tell from an event log why turns waited, and whose cache was kept, moved or taken."`
