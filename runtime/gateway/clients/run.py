@@ -125,7 +125,7 @@ def report(results):
         table.setdefault(r["client"], {})[r["check"]] = "passed" if r["ok"] else "FAILED"
         if not r["ok"]:
             failures.append(r)
-        print(f"{r['client']}: {r['check']} {'passed' if r['ok'] else 'FAILED'} {r['note'] or ''}", file=sys.stderr)
+        print(f"{r['client']}: {r['check']} {'passed' if r['ok'] else 'FAILED'} {r.get('note') or ''}", file=sys.stderr)
     print(f"{'':26}" + "".join(f"{c:12}" for c in CHECKS))
     for client, cells in table.items():
         print(f"{client:26}" + "".join(f"{cells.get(c, '–'):12}" for c in CHECKS))
