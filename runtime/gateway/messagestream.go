@@ -179,7 +179,7 @@ func (s *streamBlocks) stop() {
 }
 
 type messageStart struct {
-	Type    string   `json:"type"`
+	Type    string       `json:"type"`
 	Message *messageBody `json:"message"`
 }
 
