@@ -290,7 +290,7 @@ func follow(ctx context.Context, e *events, f *flight, piece func(sdk.Piece)) er
 		select {
 		case <-changed:
 		case <-patience.C:
-			e.comment("waiting")
+			e.idle()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

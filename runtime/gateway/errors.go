@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -28,6 +29,9 @@ func (r *refusal) Error() string { return r.message }
 func invalid(param, format string, args ...any) *refusal {
 	return &refusal{status: http.StatusBadRequest, code: "invalid_value", param: param, message: fmt.Sprintf(format, args...)}
 }
+
+// contextTooLong is OpenAI's code for it.
+const contextTooLong = "context_length_exceeded"
 
 // statuses are those of the codes that a node answers with. Others are 500.
 var statuses = map[wire.Code]int{
@@ -65,7 +69,7 @@ func refused(err error) *refusal {
 			r.status = s
 		}
 		if e.Code == wire.CodeContextTooLong {
-			r.code = "context_length_exceeded"
+			r.code = contextTooLong
 		}
 		return r
 	case errors.Is(err, sdk.ErrNoNode):
@@ -107,6 +111,8 @@ func (r *refusal) anthropicType() string {
 		return "rate_limit_error"
 	case http.StatusServiceUnavailable:
 		return "overloaded_error"
+	case http.StatusGatewayTimeout:
+		return "timeout_error"
 	}
 	if r.status < 500 {
 		return "invalid_request_error"
@@ -125,10 +131,20 @@ func (r *refusal) openAI() any {
 	return map[string]body{"error": {r.message, r.openAIType(), orNull(r.param), orNull(r.code)}}
 }
 
+// anthropic is the error's body in Anthropic's shape. It has no field for what is wrong, and
+// none for a code: agents shorten the conversation when the message begins as it does for a
+// long prompt.
 func (r *refusal) anthropic(requestID string) any {
+	message := r.message
+	switch {
+	case r.code == contextTooLong:
+		message = "prompt is too long: " + message
+	case r.param != "" && !strings.HasPrefix(message, r.param):
+		message = r.param + ": " + message
+	}
 	return map[string]any{
 		"type":       "error",
-		"error":      map[string]string{"type": r.anthropicType(), "message": r.message},
+		"error":      map[string]string{"type": r.anthropicType(), "message": message},
 		"request_id": requestID,
 	}
 }

@@ -192,9 +192,6 @@ func seed(n *int64) *uint32 {
 // prepare checks and mends messages: some clients put system prompts behind other messages,
 // or several of them, which templates refuse.
 func (g *Gateway) prepare(messages []sdk.Message, param string) ([]sdk.Message, error) {
-	if len(messages) == 0 {
-		return nil, invalid(param, "there are no messages")
-	}
 	mended := make([]sdk.Message, 0, len(messages))
 	for i, m := range messages {
 		switch m.Role {
@@ -204,6 +201,9 @@ func (g *Gateway) prepare(messages []sdk.Message, param string) ([]sdk.Message, 
 				g.strippedOnce.Do(func() {
 					g.cfg.Log.Info("lines that begin with x-anthropic- are taken out of system prompts: they change with every request")
 				})
+			}
+			if stripped && strings.TrimSpace(text) == "" {
+				continue
 			}
 			m.Role, m.Content = "system", wire.Content(text)
 			if n := len(mended); n > 0 && mended[n-1].Role == "system" {
@@ -220,6 +220,9 @@ func (g *Gateway) prepare(messages []sdk.Message, param string) ([]sdk.Message, 
 			return nil, invalid(fmt.Sprintf("%s[%d].role", param, i), "%q is none of system, developer, user, assistant and tool", m.Role)
 		}
 		mended = append(mended, m)
+	}
+	if len(mended) == 0 {
+		return nil, invalid(param, "there are no messages")
 	}
 	return mended, nil
 }

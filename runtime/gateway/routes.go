@@ -33,6 +33,8 @@ func (g *Gateway) routes() http.Handler {
 	}
 	for _, prefix := range []string{"/v1", ""} { // some clients want the base URL without /v1
 		answers("POST "+prefix+"/chat/completions", g.chatCompletions)
+		answers("POST "+prefix+"/messages", g.messages)
+		answers("POST "+prefix+"/messages/count_tokens", g.countTokens)
 		answers("GET "+prefix+"/models", g.models)
 		answers("GET "+prefix+"/models/{model...}", g.model)
 	}
@@ -50,7 +52,9 @@ func (g *Gateway) routes() http.Handler {
 // identify gives each request an ID.
 func identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Request-Id", "req_"+strings.ToLower(rand.Text()))
+		id := "req_" + strings.ToLower(rand.Text())
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("Request-Id", id) // the name at Anthropic
 		next.ServeHTTP(w, r)
 	})
 }
@@ -74,7 +78,7 @@ func (g *Gateway) survive(next http.Handler) http.Handler {
 
 // fail answers with an error in the shape of the API that was asked.
 func fail(w http.ResponseWriter, r *http.Request, e *refusal) {
-	if strings.HasPrefix(r.URL.Path, "/v1/messages") {
+	if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/messages") {
 		e.write(w, e.anthropic(w.Header().Get("X-Request-Id")))
 		return
 	}

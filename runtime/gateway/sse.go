@@ -11,7 +11,8 @@ import (
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	failed  error // the client is gone, or too slow
+	failed  error  // the client is gone, or too slow
+	idle    func() // sends something where nothing happens
 }
 
 // The bounds of a stream: how long a client may take for what is sent at once, and how
@@ -28,6 +29,7 @@ func newEvents(w http.ResponseWriter) *events {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
 	e := &events{w: w, control: http.NewResponseController(w)}
+	e.idle = func() { e.comment("waiting") }
 	w.WriteHeader(http.StatusOK)
 	e.flush()
 	return e
