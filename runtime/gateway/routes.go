@@ -33,6 +33,12 @@ func (g *Gateway) routes() http.Handler {
 	}
 	for _, prefix := range []string{"/v1", ""} { // some clients want the base URL without /v1
 		answers("POST "+prefix+"/chat/completions", g.chatCompletions)
+		answers("POST "+prefix+"/responses", g.createResponse)
+		answers("GET "+prefix+"/responses/{id}", g.getResponse)
+		answers("DELETE "+prefix+"/responses/{id}", g.deleteResponse)
+		answers("POST "+prefix+"/responses/{id}/cancel", g.cancelResponse)
+		answers("POST "+prefix+"/responses/input_tokens", g.notServed)
+		answers("POST "+prefix+"/responses/compact", g.notServed)
 		answers("GET "+prefix+"/models", g.models)
 		answers("GET "+prefix+"/models/{model...}", g.model)
 	}
