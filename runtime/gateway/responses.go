@@ -209,7 +209,11 @@ func (g *Gateway) getResponse(w http.ResponseWriter, r *http.Request, tenant str
 	if !ok {
 		return noResponse(id)
 	}
-	if r.URL.Query().Get("stream") == "true" {
+	stream, err := wantsStream(r)
+	if err != nil {
+		return err
+	}
+	if stream {
 		return g.replay(w, r, tenant, s)
 	}
 	if f := g.underway(tenant, s); f != nil {
@@ -223,6 +227,19 @@ func (g *Gateway) getResponse(w http.ResponseWriter, r *http.Request, tenant str
 	}
 	writeJSON(w, http.StatusOK, answer)
 	return nil
+}
+
+// wantsStream tells whether a reader asks for events: in the query, or in a body, as OpenAI's
+// client for Go does.
+func wantsStream(r *http.Request) (bool, error) {
+	if r.ContentLength == 0 {
+		return r.URL.Query().Get("stream") == "true", nil
+	}
+	var q struct {
+		Stream bool `json:"stream"`
+	}
+	err := read(r, &q)
+	return q.Stream || r.URL.Query().Get("stream") == "true", err
 }
 
 // replay sends the events of a response behind a number. Those of a response under way are

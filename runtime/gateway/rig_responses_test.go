@@ -24,16 +24,26 @@ type scripted struct {
 
 // scriptedAnswer is what a turn is answered with.
 type scriptedAnswer struct {
-	pieces []wire.Piece // one chunk each
+	pieces []wire.Piece  // one chunk each
 	hold   chan struct{} // if any: the end waits until it is closed, or until the turn is cancelled
 	finish wire.FinishReason
 	err    *wire.Error // if any: it fails with it, behind the pieces
 }
 
-func texts(texts ...string) (pieces []wire.Piece) {
-	for _, t := range texts {
-		pieces = append(pieces, wire.Piece{Kind: wire.PieceText, Text: t})
+// text is an answer of a text in pieces, and call one of a call of a tool.
+func text(pieces ...string) (a scriptedAnswer) {
+	for _, p := range pieces {
+		a.pieces = append(a.pieces, wire.Piece{Kind: wire.PieceText, Text: p})
 	}
+	return a
+}
+
+func call(id, name string, arguments ...string) []wire.Piece {
+	pieces := []wire.Piece{{Kind: wire.PieceToolCall, ID: id, Name: name}}
+	for _, a := range arguments {
+		pieces = append(pieces, wire.Piece{Kind: wire.PieceToolCall, Text: a})
+	}
+	pieces[len(pieces)-1].Done = true
 	return pieces
 }
 
