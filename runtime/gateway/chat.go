@@ -271,11 +271,7 @@ func (c *chatAnswer) stream(ctx context.Context, e *events, flights []*flight, w
 // follow calls piece for what comes of an answer, joined where it came faster than it was
 // written, and waits for the end. It is an error when the client is gone.
 func follow(ctx context.Context, e *events, f *flight, piece func(sdk.Piece)) error {
-	patience := time.NewTimer(idle)
-	defer patience.Stop()
-	for n := 0; e.failed == nil; {
-		pieces, over, changed := f.look(n)
-		n += len(pieces)
+	return followed(ctx, e, f, func(pieces []sdk.Piece) {
 		var joined []sdk.Piece
 		for _, p := range pieces {
 			joined = wire.Join(joined, p)
@@ -283,6 +279,25 @@ func follow(ctx context.Context, e *events, f *flight, piece func(sdk.Piece)) er
 		for _, p := range joined {
 			piece(p)
 		}
+	})
+}
+
+// followEach is follow without joining.
+func followEach(ctx context.Context, e *events, f *flight, piece func(sdk.Piece)) error {
+	return followed(ctx, e, f, func(pieces []sdk.Piece) {
+		for _, p := range pieces {
+			piece(p)
+		}
+	})
+}
+
+func followed(ctx context.Context, e *events, f *flight, news func([]sdk.Piece)) error {
+	patience := time.NewTimer(idle)
+	defer patience.Stop()
+	for n := 0; e.failed == nil; {
+		pieces, over, changed := f.look(n)
+		n += len(pieces)
+		news(pieces)
 		if over {
 			return e.failed
 		}

@@ -151,13 +151,7 @@ func (g *Gateway) enter(d digest, a *ask) (f *flight, first bool) {
 // again finds the turn of a request that is sent once more: under way here, under way
 // elsewhere, or over.
 func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
-	g.mu.Lock()
-	f := g.byTurn[a.tenant+"/"+s.String()]
-	if f != nil {
-		f.join()
-	}
-	g.mu.Unlock()
-	if f != nil {
+	if f := g.underway(a.tenant, s); f != nil {
 		return f, nil
 	}
 	c, err := g.client(a.tenant)
@@ -178,6 +172,17 @@ func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// underway joins the flight of a turn that this gateway follows; nil where it follows none.
+func (g *Gateway) underway(tenant string, s spot) *flight {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f := g.byTurn[tenant+"/"+s.String()]
+	if f != nil {
+		f.join()
+	}
+	return f
 }
 
 // askAgain is how often a turn is asked for that runs, and was not sent by this gateway.

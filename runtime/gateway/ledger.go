@@ -21,6 +21,7 @@ import (
 //	tenant.q.digest   the turn that a conversation was the prompt of
 //	tenant.r.digest   the turn that a request became
 //	tenant.p.program  the number of the program's last turn
+//	tenant.i.program  the instructions that stand in the program's conversation, as a digest
 type ledger struct {
 	bucket jetstream.KeyValue
 	recent *lru.Cache[string, string]
@@ -54,10 +55,11 @@ func openLedger(ctx context.Context, conn *nats.Conn, keep time.Duration) (*ledg
 type kind byte
 
 const (
-	answered  kind = 'a'
-	asked     kind = 'q'
-	requested kind = 'r'
-	progress  kind = 'p'
+	answered   kind = 'a'
+	asked      kind = 'q'
+	requested  kind = 'r'
+	progress   kind = 'p'
+	instructed kind = 'i'
 )
 
 func key(tenant string, k kind, name string) string { return tenant + "." + string(k) + "." + name }

@@ -96,17 +96,24 @@ func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, e
 
 // behind goes on from a turn that the client names.
 func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
-	last, err := l.last(ctx, a.tenant, a.previous.program)
+	before := sum([]byte("behind"), a.tenant, a.previous.String())
+	stands, failed, err := l.spot(ctx, a.tenant, answered, before)
 	if err != nil {
 		return place{}, err
 	}
-	if last > a.previous.turn {
+	if !failed { // no turn behind it came to nothing
+		stands = *a.previous
+	}
+	last, err := l.last(ctx, a.tenant, stands.program)
+	if err != nil {
+		return place{}, err
+	}
+	if last > stands.turn {
 		return place{}, errSuperseded
 	}
-	before := sum([]byte("behind"), a.tenant, a.previous.String())
 	p := place{
-		spot: spot{a.previous.program, a.previous.turn + 1}, mode: sdk.Append, messages: a.messages,
-		before: before, after: a.previous.turn, asked: before,
+		spot: spot{stands.program, stands.turn + 1}, mode: sdk.Append, messages: a.messages,
+		before: before, after: stands.turn, asked: before,
 	}
 	for _, m := range a.messages {
 		p.asked = p.asked.then(m)

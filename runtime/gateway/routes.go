@@ -35,6 +35,12 @@ func (g *Gateway) routes() http.Handler {
 		answers("POST "+prefix+"/chat/completions", g.chatCompletions)
 		answers("POST "+prefix+"/messages", g.messages)
 		answers("POST "+prefix+"/messages/count_tokens", g.countTokens)
+		answers("POST "+prefix+"/responses", g.createResponse)
+		answers("GET "+prefix+"/responses/{id}", g.getResponse)
+		answers("DELETE "+prefix+"/responses/{id}", g.deleteResponse)
+		answers("POST "+prefix+"/responses/{id}/cancel", g.cancelResponse)
+		answers("POST "+prefix+"/responses/input_tokens", g.notServed)
+		answers("POST "+prefix+"/responses/compact", g.notServed)
 		answers("GET "+prefix+"/models", g.models)
 		answers("GET "+prefix+"/models/{model...}", g.model)
 	}
