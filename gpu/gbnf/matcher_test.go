@@ -111,6 +111,16 @@ func TestOnlyUTF8(t *testing.T) {
 	}
 }
 
+// What begins no character is no beginning of one.
+func TestNoSurrogates(t *testing.T) {
+	g := compile(t, `root ::= [^"]*`)
+	for beginning, want := range map[string]bool{"\xed\x9f": true, "\xed\xa0": false, "\xed\xbf": false, "\xee\x80": true} {
+		if got := g.Matcher().Accept([]byte(beginning)); got != want {
+			t.Errorf("%x: %v, want %v", beginning, got, want)
+		}
+	}
+}
+
 // Grammars with exponentially many ways to read a text.
 func TestAmbiguity(t *testing.T) {
 	overlap := compile(t, `root ::= ([a-z] | [a-z0-9] | "a" | "aa")* "!"`).Matcher()

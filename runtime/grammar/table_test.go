@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/interlude-run/interlude/gpu/gbnf"
 	"github.com/interlude-run/interlude/runtime/grammar"
 )
 
 // compile is the grammar of a schema's values.
-func compile(t testing.TB, schema string, strict bool) (*gbnf.Grammar, []string) {
+func compile(t rapid.TB, schema string, strict bool) (*gbnf.Grammar, []string) {
 	t.Helper()
 	b := grammar.New()
 	rule, loosened, err := b.Schema([]byte(schema), strict)
@@ -20,7 +22,7 @@ func compile(t testing.TB, schema string, strict bool) (*gbnf.Grammar, []string)
 	return compileText(t, b.Grammar(rule)), loosened
 }
 
-func compileText(t testing.TB, text string) *gbnf.Grammar {
+func compileText(t rapid.TB, text string) *gbnf.Grammar {
 	t.Helper()
 	g, err := gbnf.Compile(text)
 	if err != nil {
