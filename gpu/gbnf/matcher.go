@@ -118,7 +118,7 @@ func (m *Matcher) Accept(piece []byte) bool {
 		}
 	}
 	m.here, m.work = c, 0
-	if m.full() {
+	if m.crowded() {
 		m.rebuild()
 	}
 	return true
@@ -246,6 +246,12 @@ func (m *Matcher) intern() int32 {
 
 func (m *Matcher) full() bool {
 	return len(m.states) >= maxStates || len(m.nodes) >= maxNodes || m.cells >= maxCells
+}
+
+// crowded tells whether the tables may be full before the next Accept has made room:
+// what is looked up behind that is refused.
+func (m *Matcher) crowded() bool {
+	return len(m.states) >= maxStates/2 || len(m.nodes) >= maxNodes/2 || m.cells >= maxCells/2
 }
 
 // rebuild begins new tables with the state that the text is in.

@@ -140,6 +140,17 @@ func TestAmbiguity(t *testing.T) {
 	}
 }
 
+// However far a text has come, there is room for the next piece.
+func TestRoomForPieces(t *testing.T) {
+	m := compile(t, "root ::= \"(\" root? \")\"").Matcher()
+	const piece = "((((((("
+	for i := range 3 * maxStates / len(piece) {
+		if !m.Accept([]byte(piece)) {
+			t.Fatalf("%s is refused after %d", piece, i)
+		}
+	}
+}
+
 // Deep texts fill the tables, which are then built anew around where the text is.
 func TestTablesAreBounded(t *testing.T) {
 	m := compile(t, "root ::= \"(\" root? \")\"").Matcher()
