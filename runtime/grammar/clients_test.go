@@ -189,7 +189,7 @@ func TestLarge(t *testing.T) {
 		})
 	}
 	alike := func(k int) string {
-		return `{"type":"object","properties":{` + many(40, `"m%d":{"const":%d`+strconv.Itoa(k)+`}`) + `}}`
+		return `{"type":"object","properties":{` + many(40, `"m%d":{"const":`+strconv.Itoa(k)+`%d}`) + `}}`
 	}
 	for name, schema := range map[string]string{
 		"100 alternatives":              `{"anyOf":[` + many(100, `{"type":"object","properties":{"kind":{"const":"k%d"},"v":{"const":%d}}}`) + `]}`,

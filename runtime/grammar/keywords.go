@@ -184,6 +184,7 @@ func (c *converter) limit(v *value, keyword string) *bound {
 
 func (c *converter) strings(v *value, s *shape) {
 	s.least, s.most = c.size(v, "minLength", 0), c.size(v, "maxLength", unlimited)
+	s.leastBy, s.mostBy = v.field("minLength"), v.field("maxLength")
 	if p := v.field("pattern"); p != nil {
 		if p.kind != isString {
 			c.fail(p, "expected a string")
