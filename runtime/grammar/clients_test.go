@@ -162,6 +162,7 @@ func TestLarge(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, schema, in, out string }{
 		{"a thousand constants", `{"enum":[` + many(1000, `"value %d of %d"`) + `]}`, `"value 999 of 999"`, `"value 999 of 99"`},
+		{"200 constants with titles", `{"oneOf":[` + many(200, `{"const":"c%d","title":"C%d"}`) + `]}`, `"c199"`, `"c200"`},
 		{"300 members that may be there", `{"type":"object","properties":{` + many(300, `"member%d":{"const":%d}`) + `},"additionalProperties":false}`,
 			`{"member0":0,"member150":150,"member299":299}`, `{"member0":1}`},
 		{"300 members, one must", `{"type":"object","properties":{` + many(300, `"member%d":{"const":%d}`) + `},"required":["member149"]}`,

@@ -151,6 +151,10 @@ func (c *converter) constants(v *value, s *shape) {
 		fixed.fixed, fixed.consts = true, []*value{only}
 		*s = s.meet(fixed)
 	}
+	s.bare = s.fixed
+	for _, name := range v.names {
+		s.bare = s.bare && (name == "type" || name == "enum" || name == "const" || slices.Contains(annotations, name))
+	}
 }
 
 func (c *converter) numbers(v *value, s *shape) {

@@ -22,7 +22,8 @@ func (c *converter) pattern(text string) (automaton, error) {
 	if known, ok := c.patterns[text]; ok {
 		return known.automaton, known.err
 	}
-	m, err := compile(text)
+	m, work, err := compile(text)
+	c.spend(1 + work/100)
 	if c.patterns == nil {
 		c.patterns = map[string]compiled{}
 	}
@@ -37,24 +38,24 @@ type compiled struct {
 
 // compile follows all ways through Go's program for the expression at once (the
 // subset construction).
-func compile(text string) (automaton, error) {
+func compile(text string) (m automaton, work int, err error) {
 	if len(text) > maxPattern {
-		return automaton{}, fmt.Errorf("%d bytes; the most is %d", len(text), maxPattern)
+		return automaton{}, 0, fmt.Errorf("%d bytes; the most is %d", len(text), maxPattern)
 	}
-	text, err := fromECMA(text)
+	text, err = fromECMA(text)
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	re, err := syntax.Parse(`(?s:.*)(?:`+text+`)`, syntax.Perl)
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	if len(prog.Inst) > maxInstructions {
-		return automaton{}, errors.New("it is too large")
+		return automaton{}, len(prog.Inst), errors.New("it is too large")
 	}
 	s := &subsets{prog: prog, ids: map[string]int{}, mark: make([]int, len(prog.Inst))}
 	s.todo = [][]uint32{{uint32(prog.Start)}} // only there a text begins, so no set is the same
@@ -62,9 +63,9 @@ func compile(text string) (automaton, error) {
 		s.expand(i)
 	}
 	if s.err != nil {
-		return automaton{}, s.err
+		return automaton{}, s.work, s.err
 	}
-	return s.out.trim(), nil
+	return s.out.trim(), s.work, nil
 }
 
 // subsets makes a state of each set of instructions that a text can lead to.

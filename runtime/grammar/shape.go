@@ -11,6 +11,7 @@ type shape struct {
 	kinds  kinds
 	fixed  bool     // only consts
 	consts []*value // from enum and const
+	bare   bool     // it says no more than its kinds and consts
 
 	low, high *bound // of numbers; nil: none
 
@@ -50,6 +51,7 @@ func anything() shape {
 func (a shape) meet(b shape) shape {
 	out := a
 	out.kinds &= b.kinds
+	out.bare = false
 	out.fixed, out.consts = a.fixed || b.fixed, bothConsts(a, b)
 	out.low, out.high = higher(a.low, b.low), lower(a.high, b.high)
 	if b.least > a.least {

@@ -124,6 +124,7 @@ func TestStrict(t *testing.T) {
 			"{\"a\":1}\n{\"b\":2}\n{\"a\":1,\"b\":2}", "{}"},
 		{`{"oneOf": [{"type": "string"}, {"type": "integer"}]}`, "1\n\"a\"", "null"},
 		{`{"oneOf": [{"const": 1}, {"const": 2}]}`, "1\n2", "3"},
+		{`{"oneOf": [{"const": "a", "title": "A"}, {"type": "string", "enum": ["b"]}, {"const": "c"}, {"type": "null"}]}`, "\"a\"\n\"b\"\n\"c\"\nnull", "\"d\""},
 		{`{"oneOf": [{"type": "object", "properties": {"kind": {"const": "a"}, "x": {"type": "integer"}}, "required": ["kind", "x"], "additionalProperties": false},
 		             {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"], "additionalProperties": false}]}`,
 			"{\"kind\":\"a\",\"x\":1}\n{\"kind\":\"b\"}", "{\"kind\":\"b\",\"x\":1}\n{\"kind\":\"a\"}"},

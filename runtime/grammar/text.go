@@ -29,7 +29,7 @@ func (c *converter) automaton(s shape) (m automaton, some bool) {
 			c.loosen(p.up, "pattern", err.Error())
 			continue
 		}
-		if !some {
+		if c.spend(len(m.states)); !some {
 			m, some = n, true
 		} else if both, ok := m.meet(n); ok {
 			m = both
@@ -38,7 +38,8 @@ func (c *converter) automaton(s shape) (m automaton, some bool) {
 		}
 	}
 	if some && (s.least > 0 || s.most != unlimited) {
-		if both, ok := m.limit(s.least, s.most); ok {
+		both, ok := m.limit(s.least, s.most)
+		if c.spend(min(max(s.least, s.most), maxPlaces) / 4); ok {
 			m = both
 		} else {
 			for _, by := range []*value{s.leastBy, s.mostBy} {
