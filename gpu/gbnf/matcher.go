@@ -9,7 +9,7 @@ import (
 // Bounds on what a matcher holds. A JSON grammar takes some hundred states of
 // under ten stacks.
 const (
-	maxStacks = 1 << 8  // in one state
+	maxStacks = 1 << 8  // in one state, a multiple of 64
 	maxWork   = 1 << 20 // stacks looked at between two Accepts
 	maxStates = 1 << 15
 	maxNodes  = 1 << 20
@@ -54,6 +54,13 @@ type state struct {
 	stacks []int32
 	ascii  *[utf8.RuneSelf]int32 // successors; 0: not known yet
 	wide   map[rune]int32
+	by     []way // successors by the stacks that take the character
+}
+
+// way is the state that some of a state's stacks lead to, a bit for each.
+type way struct {
+	taking [maxStacks / 64]uint64
+	to     int32
 }
 
 // dead is the state without stacks: nothing matches any more.
@@ -160,18 +167,34 @@ func (m *Matcher) known(from int32, r rune) int32 {
 	return s.wide[r]
 }
 
-// transition computes the state after r; 0 where that would take too much.
+// transition computes the state after r; 0 where that would take too much. Characters
+// that the same stacks take, as most letters do within a string, lead to one state.
 func (m *Matcher) transition(from int32, r rune) int32 {
 	if m.work > maxWork || m.full() {
 		return 0
 	}
-	for _, stack := range m.states[from].stacks {
+	stacks := m.states[from].stacks
+	var taking [maxStacks / 64]uint64
+	for i, stack := range stacks {
 		if stack != 0 && m.top(stack).has(r) {
+			taking[i/64] |= 1 << (i % 64)
+		}
+	}
+	for _, w := range m.states[from].by {
+		if w.taking == taking {
+			m.work++
+			return w.to
+		}
+	}
+	for i, stack := range stacks {
+		if taking[i/64]>>(i%64)&1 == 1 {
 			n := m.nodes[stack]
 			m.expand(m.push(n.at+1, n.below))
 		}
 	}
-	return m.intern()
+	to := m.intern()
+	m.states[from].by = append(m.states[from].by, way{taking, to})
+	return to
 }
 
 // top is the character set on top of a stack.

@@ -1,6 +1,7 @@
 package gbnf
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -137,6 +138,20 @@ func TestAmbiguity(t *testing.T) {
 	}
 	if n < 5 {
 		t.Errorf("given up after %d letters", n)
+	}
+}
+
+// Of many stacks each character leaves some.
+func TestManyStacks(t *testing.T) {
+	var words []string
+	for i := range 200 {
+		words = append(words, fmt.Sprintf(`"a%d."`, i))
+	}
+	g := compile(t, "root ::= "+strings.Join(words, " | "))
+	for i := range 210 {
+		if got := matches(g, fmt.Sprintf("a%d.", i)); got != (i < 200) {
+			t.Errorf("a%d. matches: %v", i, got)
+		}
 	}
 }
 

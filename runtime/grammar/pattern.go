@@ -113,27 +113,31 @@ func (s *subsets) expand(i int) {
 
 	// Characters between two cuts are all alike.
 	var cuts []rune
-	for _, pc := range now {
-		for _, r := range s.spans(pc) {
+	takes := make([][]span, len(now)) // what each instruction takes, from the cut on
+	for k, pc := range now {
+		takes[k] = s.spans(pc)
+		for _, r := range takes[k] {
 			cuts = append(cuts, r.first, r.last+1)
 		}
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
 	edges := map[int]int{} // which edge goes to a state
-	for k := 0; k+1 < len(cuts); k++ {
+	for c := 0; c+1 < len(cuts); c++ {
+		if s.work += len(now); s.work > maxPatternWork {
+			s.err = errors.New("it is too large")
+			return
+		}
 		var next []uint32
-		for _, pc := range now {
-			spans := s.spans(pc)
-			if s.work += len(spans); s.work > maxPatternWork {
-				s.err = errors.New("it is too large")
-				return
+		for k, pc := range now {
+			for len(takes[k]) > 0 && takes[k][0].last < cuts[c] {
+				takes[k] = takes[k][1:]
 			}
-			if has(spans, cuts[k]) {
+			if len(takes[k]) > 0 && takes[k][0].first <= cuts[c] {
 				next = append(next, s.prog.Inst[pc].Out)
 			}
 		}
-		on := common([]span{{cuts[k], cuts[k+1] - 1}}, every)
+		on := common([]span{{cuts[c], cuts[c+1] - 1}}, every)
 		if len(next) == 0 || len(on) == 0 {
 			continue
 		}
@@ -144,7 +148,10 @@ func (s *subsets) expand(i int) {
 			edges[to] = e
 			p.edges = append(p.edges, edge{to: to})
 		}
-		p.edges[e].on = tidy(append(p.edges[e].on, on...))
+		p.edges[e].on = append(p.edges[e].on, on...)
+	}
+	for e := range p.edges {
+		p.edges[e].on = tidy(p.edges[e].on)
 	}
 	if s.out.states = append(s.out.states, p); len(s.todo) > maxPlaces {
 		s.err = errors.New("it is too large")
