@@ -9,17 +9,19 @@ const maxWidth = 160
 // bodies is the alternatives of the values of shapes, as expressions, for the named
 // rule.
 func (c *converter) bodies(name string, shapes []shape) (ways []string) {
-	width := 0
+	alike := map[kinds]int{} // in how many ways values of one kind may be read at once
 	for _, s := range shapes {
 		for _, p := range c.parts(name, s) {
 			if !slices.Contains(ways, p.way) {
 				ways = append(ways, p.way)
-				width += p.width
+				alike[p.kind] += p.width
 			}
 			c.demands[name] = append(c.demands[name], p.demands)
 		}
 	}
-	c.widths[name] = width
+	for _, width := range alike {
+		c.widths[name] = max(c.widths[name], width)
+	}
 	return ways
 }
 
@@ -40,40 +42,41 @@ func open(shapes []shape) (ways []string) {
 	return ways
 }
 
-// part is the values of a shape that are of one kind.
+// part is the values of a shape that are of one kind: their first character tells.
 type part struct {
+	kind    kinds
 	way     string
 	width   int      // in how many ways at once it may be read
 	demands []string // rules that each of its values has within it
 }
 
 func (c *converter) parts(name string, s shape) (out []part) {
-	simple := func(way string, ok bool) {
-		if ok {
-			out = append(out, part{way: way, width: 1})
+	add := func(kind kinds, p part, ok bool) {
+		if p.kind = kind; ok {
+			out = append(out, p)
 		}
 	}
+	simple := func(kind kinds, way string, ok bool) { add(kind, part{way: way, width: 1}, ok) }
 	if s.fixed {
 		return c.constant(name, s)
 	}
-	simple("null", s.kinds&isNull != 0)
-	simple("boolean", s.kinds&isBoolean != 0)
+	simple(isNull, "null", s.kinds&isNull != 0)
+	simple(isBoolean, "boolean", s.kinds&isBoolean != 0)
 	if s.kinds&isNumber != 0 {
 		way, ok := group(c.number(s))
-		simple(way, ok)
+		simple(isNumber, way, ok)
 	}
 	if s.kinds&isString != 0 {
-		simple(c.text(name+"-string", s))
+		way, ok := c.text(name+"-string", s)
+		simple(isString, way, ok)
 	}
 	if s.kinds&isArray != 0 {
-		if p, ok := c.array(name, s); ok {
-			out = append(out, p)
-		}
+		p, ok := c.array(name, s)
+		add(isArray, p, ok)
 	}
 	if s.kinds&isObject != 0 {
-		if p, ok := c.object(name, s); ok {
-			out = append(out, p)
-		}
+		p, ok := c.object(name, s)
+		add(isObject, p, ok)
 	}
 	return out
 }

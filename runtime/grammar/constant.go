@@ -18,7 +18,7 @@ func (c *converter) constant(name string, s shape) []part {
 		}
 		switch v.kind {
 		case isArray, isObject:
-			out = append(out, part{way: c.spell(v), width: 1})
+			out = append(out, part{kind: v.kind, way: c.spell(v), width: 1})
 		default:
 			texts = append(texts, ending{text: scalar(v)})
 			if v.kind == isInteger && len(v.text) < freeDigits { // 1.0 is 1 as well
@@ -29,7 +29,7 @@ func (c *converter) constant(name string, s shape) []part {
 	if len(texts) > 0 {
 		slices.SortFunc(texts, func(a, b ending) int { return cmp.Compare(a.text, b.text) })
 		texts = slices.Compact(texts)
-		out = append(out, part{way: c.trie(name+"-enum", texts), width: 1})
+		out = append(out, part{kind: isString, way: c.trie(name+"-enum", texts), width: 1})
 	}
 	return out
 }

@@ -98,7 +98,8 @@ func (c *converter) rule(a all) (name string, possible bool) {
 	bodies := c.bodies(name, shapes)
 	c.path = path
 	if c.widths[name] > maxWidth {
-		c.loosen(a[0], choice(a[0]), "too many of its alternatives begin alike")
+		v, keyword := choice(a)
+		c.loosen(v, keyword, "too many of its alternatives begin alike")
 		bodies, c.widths[name], c.demands[name] = open(shapes), 1, [][]string{nil}
 	}
 	if len(bodies) == 0 {
@@ -130,14 +131,16 @@ func (c *converter) aims(a all) all {
 	return all(nil).and(out...)
 }
 
-// choice is the keyword that makes alternatives of a schema.
-func choice(v *value) string {
-	for _, keyword := range []string{"anyOf", "oneOf", "allOf", "$ref"} {
-		if v.field(keyword) != nil {
-			return keyword
+// choice is the keyword that makes alternatives, and the schema that has it.
+func choice(a all) (v *value, keyword string) {
+	for _, keyword := range []string{"anyOf", "oneOf", "allOf", "$ref", "enum"} {
+		for _, v := range a {
+			if v.field(keyword) != nil {
+				return v, keyword
+			}
 		}
 	}
-	return "type"
+	panic("grammar: alternatives from no keyword at " + a[0].at())
 }
 
 // wish is a name for the rule of a: that of the property, mostly.
