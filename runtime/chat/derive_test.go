@@ -20,7 +20,7 @@ var manners = map[string]struct{ before, call, between, after string }{
 	"tags in tags":       {"<seed:tool_call>\n", "<tool_name>{{ c.name }}</tool_name>\n<parameters>{{ c.arguments | tojson }}</parameters>\n", "", "</seed:tool_call>"},
 	"names without ends": {"", "<tool_call>{{ c.name }}\n{% for k, v in c.arguments.items() %}<arg_key>{{ k }}</arg_key>\n<arg_value>{{ v if v is string else v | tojson }}</arg_value>\n{% endfor %}</tool_call>", "\n", ""},
 	"attributes":         {"<minimax:tool_call>\n", "<invoke name=\"{{ c.name }}\">\n{% for k, v in c.arguments.items() %}<parameter name=\"{{ k }}\">{{ v if v is string else v | tojson }}</parameter>\n{% endfor %}</invoke>\n", "", "</minimax:tool_call>"},
-	"an object alone":    {"", `{"function": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, "\n", ""},
+	"an object alone":    {"", `{"function": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, "; ", ""},
 }
 
 func mannerTemplate(manner string) string {
