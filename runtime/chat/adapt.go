@@ -16,7 +16,7 @@ type abilities struct {
 	tools   bool // the tools
 	calls   bool // an assistant's tool calls
 	results bool // tool messages
-	text    bool // it needs a text, if an empty one, beside calls
+	wants   wants
 }
 
 // probe finds out what the template shows. It fails when the template shows not
@@ -39,10 +39,14 @@ func (t *Template) probe() (can abilities, err error) {
 	}
 	can.system = shows(word, nil, Message{Role: "system", Content: word}, user)
 	can.tools = shows(word, []string{tool}, user)
-	if can.calls = shows(word, nil, user, call, result); !can.calls {
-		call.noNull = true
-		can.calls = shows(word, nil, user, call, result)
-		can.text = can.calls
+	for _, w := range []wants{{}, {text: true}} {
+		if call.wants = w; shows(word, nil, user, call, result) {
+			can.calls, can.wants = true, w
+			break
+		}
+	}
+	if shows("{'a': 1}", nil, user, call, result) { // as Python writes it: the template takes them for text
+		can.wants.texts = true
 	}
 	can.results = shows("result", nil, user, call, result)
 	return can, nil
@@ -73,18 +77,15 @@ func (can abilities) adapt(in input) input {
 	if !can.system {
 		in.messages = mapRole(in.messages, "system", "")
 	}
-	in.messages = can.noNull(in.messages)
+	in.messages = can.give(in.messages)
 	return in
 }
 
-// noNull gives messages with calls the text that the template needs.
-func (can abilities) noNull(messages []Message) []Message {
-	if !can.text {
-		return messages
-	}
+// give makes messages as the template wants them.
+func (can abilities) give(messages []Message) []Message {
 	messages = append([]Message(nil), messages...)
 	for i := range messages {
-		messages[i].noNull = true
+		messages[i].wants = can.wants
 	}
 	return messages
 }

@@ -88,7 +88,7 @@ func (d *deriver) render(generation bool, fields map[string]string, messages ...
 		return "", false
 	}
 	values := make([]jinja.Value, len(messages))
-	for i, m := range t.can.noNull(messages) {
+	for i, m := range t.can.give(messages) {
 		values[i] = m.value(g.protect)
 	}
 	for name, text := range fields {
@@ -221,17 +221,19 @@ func (d *deriver) calls(reasoning markers) (form callForm, ok bool) {
 	form = first.form
 	form.exact.before, form.exact.after = one[:first.from], one[first.to:]
 	two, ok := d.withCalls(reasoning, telltales[0].call(), telltales[1].call())
+	afterTwo := ""
 	if ok {
 		if a, okA := findCore(two, telltales[0]); okA {
 			if b, okB := findCore(two[a.to:], telltales[1]); okB {
 				form.exact.between = two[a.to : a.to+b.from]
+				afterTwo = two[a.to+b.to:]
 			}
 		}
 	}
 	if form.shape == taggedShape {
 		d.jsonClose(&form, reasoning)
 	}
-	form.cutParts()
+	form.cutParts(afterTwo)
 	if !form.sound() || !form.reads(one, 1) || form.exact.between != "" && !form.reads(two, 2) {
 		return callForm{}, false
 	}
@@ -381,8 +383,9 @@ func (d *deriver) jsonClose(form *callForm, reasoning markers) {
 	}
 }
 
-// cutParts takes the markers from the exact texts.
-func (f *callForm) cutParts() {
+// cutParts takes the markers from the exact texts, and from what stands behind two calls:
+// DeepSeek R1's template closes a row of calls only there.
+func (f *callForm) cutParts(afterTwo string) {
 	e := &f.exact
 	before, after := e.before, e.after
 	for _, w := range telltales {
@@ -403,11 +406,17 @@ func (f *callForm) cutParts() {
 			}
 		}
 	}
+	for _, part := range parts(strings.TrimPrefix(afterTwo, e.after)) {
+		if !slices.Contains(f.closings, part) && part != "]" {
+			f.closings = append(f.closings, part)
+		}
+	}
 	if strings.Trim(e.before, whiteSpace) == "" && f.shape == objectShape {
 		e.before = ""
 		own := ownForm()
 		f.openings, f.closings, f.list = own.openings, append(f.closings, own.closings...), true
 	}
+	f.row = f.shape == objectShape && !f.list && e.between != "" && strings.Trim(e.between, whiteSpace+",;") == ""
 }
 
 // sound refuses forms with markers that could be any text.

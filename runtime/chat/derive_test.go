@@ -15,12 +15,13 @@ import (
 var manners = map[string]struct{ before, call, between, after string }{
 	"a list in tags":     {"<TOOLCALL>[", `{"name": "{{ c.name }}", "arguments": {{ c.arguments | tojson }}}`, ", ", "]</TOOLCALL>"},
 	"other keys":         {"<|START_ACTION|>[\n", `    {"tool_call_id": "{{ call.id }}", "tool_name": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, ",\n", "\n]<|END_ACTION|>"},
+	"a row in tags":      {"<tool_calls>\n", "{\"name\": \"{{ c.name }}\", \"arguments\": {{ c.arguments | tojson }}}\n", "", "</tool_calls>"},
 	"a code block":       {"<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ c.name }}\n```json\n{{ c.arguments | tojson }}\n```<｜tool▁call▁end｜>", "\n", "<｜tool▁calls▁end｜>"},
 	"names in tags":      {"", `<function={{ c.name }}>{{ c.arguments | tojson }}</function>`, "\n", ""},
 	"tags in tags":       {"<seed:tool_call>\n", "<tool_name>{{ c.name }}</tool_name>\n<parameters>{{ c.arguments | tojson }}</parameters>\n", "", "</seed:tool_call>"},
 	"names without ends": {"", "<tool_call>{{ c.name }}\n{% for k, v in c.arguments.items() %}<arg_key>{{ k }}</arg_key>\n<arg_value>{{ v if v is string else v | tojson }}</arg_value>\n{% endfor %}</tool_call>", "\n", ""},
 	"attributes":         {"<minimax:tool_call>\n", "<invoke name=\"{{ c.name }}\">\n{% for k, v in c.arguments.items() %}<parameter name=\"{{ k }}\">{{ v if v is string else v | tojson }}</parameter>\n{% endfor %}</invoke>\n", "", "</minimax:tool_call>"},
-	"an object alone":    {"", `{"function": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, "\n", ""},
+	"an object alone":    {"", `{"function": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, "; ", ""},
 }
 
 func mannerTemplate(manner string) string {
@@ -143,6 +144,7 @@ func TestDerivedMarkers(t *testing.T) {
 		"channels":           {markers{"<|channel|>analysis<|message|>", "<|end|>"}, false, "to=functions.", "<|call|>"},
 		"smollm2":            {markers{}, false, "<|python_tag|> ```json ```", "```"},
 		"a list in tags":     {markers{}, false, "<TOOLCALL>", "</TOOLCALL>"},
+		"a row in tags":      {markers{}, false, "<tool_calls>", "</tool_calls>"},
 		"other keys":         {markers{}, false, "<|START_ACTION|>", "<|END_ACTION|>"},
 		"a code block":       {markers{}, false, "<｜tool▁calls▁begin｜> <｜tool▁call▁begin｜>function <｜tool▁sep｜>", "``` <｜tool▁call▁end｜> <｜tool▁calls▁end｜>"},
 		"names in tags":      {markers{}, false, "<function=", "</function>"},

@@ -32,7 +32,8 @@ type callForm struct {
 	shape    shape
 	openings []string // in their order; an answer may leave out some, but not all if there are any
 	closings []string // in any order, and an answer may leave out all
-	list     bool     // an object form: the objects may be in a list
+	list     bool     // of the object form: the objects may be in a list
+	row      bool     // of the object form: they may follow each other as they are
 
 	nameKey, argumentsKey string // of the object form
 

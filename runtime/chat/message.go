@@ -18,7 +18,13 @@ type Message struct {
 	ToolCallID string // of a tool's message: the call that it answers
 	Calls      []Call // of an assistant's message
 
-	noNull bool // a content that is not there is empty, not none
+	wants // of the template
+}
+
+// wants are what some templates want of messages with calls.
+type wants struct {
+	text  bool // a text, if an empty one
+	texts bool // arguments as text
 }
 
 // Call is a tool call that an assistant's message makes.
@@ -52,7 +58,7 @@ func (m Message) value(guard func(string) string) jinja.Value {
 	d := v.AsDict()
 	d.Set("role", jinja.NewString(m.Role))
 	switch {
-	case m.Content == "" && len(m.Calls) > 0 && !m.noNull:
+	case m.Content == "" && len(m.Calls) > 0 && !m.text:
 		d.Set("content", jinja.None())
 	default:
 		d.Set("content", jinja.NewString(guard(m.Content)))
@@ -66,7 +72,7 @@ func (m Message) value(guard func(string) string) jinja.Value {
 	if len(m.Calls) > 0 {
 		calls := make([]jinja.Value, len(m.Calls))
 		for i, c := range m.Calls {
-			calls[i] = c.value(guard)
+			calls[i] = c.value(guard, m.texts)
 		}
 		d.Set("tool_calls", jinja.NewList(calls))
 	}
@@ -75,9 +81,9 @@ func (m Message) value(guard func(string) string) jinja.Value {
 
 // value is the call as templates see it: arguments are an object where they can
 // be read as one, since most templates write them as JSON themselves.
-func (c Call) value(guard func(string) string) jinja.Value {
+func (c Call) value(guard func(string) string, text bool) jinja.Value {
 	arguments, err := decode(c.Arguments, guard)
-	if err != nil {
+	if err != nil || text {
 		arguments = jinja.NewString(guard(c.Arguments))
 	}
 	function := dict("name", jinja.NewString(guard(c.Name)), "arguments", arguments)

@@ -48,7 +48,7 @@ type Reader struct {
 	// Of a call that is being read:
 	source   []byte // what it is written as so far, from its opening on
 	opened   int    // openings, then middles, that have been read
-	inList   bool
+	inList   bool   // more calls may follow without an opening
 	call     openCall
 	object   object
 	argument argument
@@ -281,6 +281,7 @@ func (r *Reader) opening() bool {
 	switch {
 	case f.shape == objectShape && r.rest[0] == '{':
 		r.object, r.place = object{}, inObject
+		r.inList = r.inList || f.row
 	case f.shape == objectShape && f.list && !r.inList && r.rest[0] == '[':
 		r.take(1)
 		r.inList = true
@@ -366,7 +367,7 @@ func (r *Reader) behind() bool {
 		r.call, r.object, r.place = openCall{}, object{}, inObject
 	case again && (b == ',' || b == ';') && len(r.source) == 0:
 		r.take(1)
-	case r.inList && b == ']' && len(r.source) == 0:
+	case r.inList && f.list && b == ']' && len(r.source) == 0:
 		r.rest = r.rest[1:]
 		r.inList = false
 	default:

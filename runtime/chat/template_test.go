@@ -63,6 +63,25 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
+// TestWhatTemplatesWantBesideCalls shows templates that fail, or write what is no JSON, when
+// they get calls as others like them.
+func TestWhatTemplatesWantBesideCalls(t *testing.T) {
+	for source, want := range map[string]string{
+		"{{ m.content.split('!')[-1] }}{% for c in m.tool_calls %}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}": `look{"a": 1}`,
+		"{{ m.content or '' }}{% for c in m.tool_calls %}{{ c.function.name + c.function.arguments }}{% endfor %}":                      `look{"a": 1}`,
+	} {
+		template := compile(t, "{% for m in messages %}<|im_start|>{{ m.role }}\n"+source+"<|im_end|>\n{% endfor %}")
+		r, err := template.render(input{messages: []Message{
+			{Role: "user", Content: "Q"},
+			{Role: "assistant", Calls: []Call{{ID: "1", Name: "look", Arguments: `{"a": 1}`}}},
+			{Role: "tool", Content: "R"},
+		}}, beginning{})
+		if err != nil || !strings.Contains(r.text, "assistant\n"+want+"<|im_end|>") {
+			t.Errorf("%s gives %q, %v", source, r.text, err)
+		}
+	}
+}
+
 // TestAdaptedMessages shows what a template gets that knows neither tools nor
 // system messages.
 func TestAdaptedMessages(t *testing.T) {
