@@ -318,6 +318,22 @@ func TestResponsesPrevious(t *testing.T) {
 	}
 }
 
+// A program that was begun anew has none of the instructions that it had before.
+func TestResponsesInstructionsOfAProgramBegunAnew(t *testing.T) {
+	script, _, url := serveResponses(t, map[string]scriptedAnswer{"one": text("1"), "two": text("2")})
+	for _, body := range []string{
+		`{"input":"one","instructions":"Count."}`, `{"input":"one"}`, `{"input":"two","previous_response_id":"resp_named-2","instructions":"Count."}`,
+	} {
+		if a, answer := post(t, url+"/v1/responses", body, "X-Interlude-Program", "named"); a.StatusCode != 200 {
+			t.Fatalf("%s: %s", body, answer)
+		}
+	}
+	want := []sdk.Message{sdk.System("Count."), sdk.User("two")}
+	if got := script.taken()[2]; got.Turn != 3 || !reflect.DeepEqual(got.Messages, want) {
+		t.Errorf("turn 3: %+v", got)
+	}
+}
+
 func TestResponsesRetrieveCancelDelete(t *testing.T) {
 	held := text("Thin", "king")
 	held.hold = make(chan struct{})
