@@ -188,7 +188,11 @@ func noPrevious(id string) error {
 
 // instructed notes which instructions stand in a program's conversation.
 func (g *Gateway) instructed(a *ask, q *responsesRequest, program string) {
-	if d := instructionsDigest(orZero(q.Instructions)); d != "" {
+	d := instructionsDigest(orZero(q.Instructions))
+	if d == "" && (a.previous != nil || a.program == "") {
+		return // those that stand still do, or none ever did
+	}
+	if noted, _ := g.ledger.recent.Get(key(a.tenant, instructed, program)); noted != d || d == "" {
 		g.note(a, entry{instructed, program, d})
 	}
 }

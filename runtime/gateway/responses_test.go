@@ -318,6 +318,22 @@ func TestResponsesPrevious(t *testing.T) {
 	}
 }
 
+// A program that was begun anew has none of the instructions that it had before.
+func TestResponsesInstructionsOfAProgramBegunAnew(t *testing.T) {
+	script, _, url := serveResponses(t, map[string]scriptedAnswer{"one": text("1"), "two": text("2")})
+	for _, body := range []string{
+		`{"input":"one","instructions":"Count."}`, `{"input":"one"}`, `{"input":"two","previous_response_id":"resp_named-2","instructions":"Count."}`,
+	} {
+		if a, answer := post(t, url+"/v1/responses", body, "X-Interlude-Program", "named"); a.StatusCode != 200 {
+			t.Fatalf("%s: %s", body, answer)
+		}
+	}
+	want := []sdk.Message{sdk.System("Count."), sdk.User("two")}
+	if got := script.taken()[2]; got.Turn != 3 || !reflect.DeepEqual(got.Messages, want) {
+		t.Errorf("turn 3: %+v", got)
+	}
+}
+
 func TestResponsesRetrieveCancelDelete(t *testing.T) {
 	held := text("Thin", "king")
 	held.hold = make(chan struct{})
@@ -414,12 +430,12 @@ func second[T any](_ T, err error) error { return err }
 
 // A client that goes away cancels its response, unless it is in the background.
 func TestResponsesClientGoesAway(t *testing.T) {
-	held := text("Thinking")
-	held.hold = make(chan struct{})
-	_, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
 	for _, background := range []bool{false, true} {
+		held := text("Think", "ing")
+		held.hold = make(chan struct{})
+		script, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
 		ctx, cancel := context.WithCancel(t.Context())
-		stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held"), Background: param.NewOpt(background), Temperature: param.NewOpt(0.5)})
+		stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held"), Background: param.NewOpt(background)})
 		var id string
 		for stream.Next() {
 			id = cmp.Or(id, stream.Current().Response.ID)
@@ -429,16 +445,37 @@ func TestResponsesClientGoesAway(t *testing.T) {
 		}
 		cancel()
 		_ = stream.Close()
-		// Cancelled is what a reader hears; one in the background can still be cancelled.
-		reader := client.Responses.GetStreaming(t.Context(), id, responses.ResponseGetParams{})
+		<-script.handled // the gateway knows that it is gone
+
+		want := "cancelled"
 		if background {
-			if got, err := client.Responses.Cancel(t.Context(), id); err != nil || got.Status != "cancelled" {
-				t.Errorf("in the background: %v, %v", got, err)
-			}
+			want = "completed"
+			close(held.hold)
 		}
-		if got, _ := collected(t, reader); got.Status != "cancelled" {
+		got, _ := collected(t, client.Responses.GetStreaming(t.Context(), id, responses.ResponseGetParams{}))
+		if string(got.Status) != want || background && got.OutputText() != "Thinking" {
 			t.Errorf("background %v: %s", background, got.RawJSON())
 		}
+	}
+}
+
+// The same request again, when the first was just given up, is not answered with its end.
+func TestResponsesAgainAfterGivingUp(t *testing.T) {
+	held := text("Think", "ing")
+	held.hold = make(chan struct{})
+	script, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
+	ctx, cancel := context.WithCancel(t.Context())
+	stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held")})
+	if !stream.Next() {
+		t.Fatal(stream.Err())
+	}
+	cancel()
+	_ = stream.Close()
+	<-script.handled
+	close(held.hold)
+	got, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("held")})
+	if err != nil || got.Status != "completed" {
+		t.Errorf("again: %v, %v", got, err)
 	}
 }
 

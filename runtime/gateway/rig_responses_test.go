@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 // scripted answers turns in a node's place: by what their last message says.
 type scripted struct {
 	answers map[string]scriptedAnswer
+	handled chan string // the requests that the gateway has done with, as METHOD /path
 
 	mu    sync.Mutex
 	turns []wire.Turn // that came, in their order
@@ -114,7 +116,7 @@ func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted,
 	}
 	t.Cleanup(conn.Close)
 
-	script := &scripted{answers: answers}
+	script := &scripted{answers: answers, handled: make(chan string, 256)}
 	server, err := turns.New(context.Background(), node, turns.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +135,10 @@ func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted,
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(g)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.ServeHTTP(w, r)
+		script.handled <- r.Method + " " + r.URL.Path
+	}))
 	t.Cleanup(func() {
 		g.Close()
 		web.Close()
