@@ -254,7 +254,7 @@ func (c *chatAnswer) stream(ctx context.Context, e *events, flights []*flight, w
 			e.send("", refused(err).openAI()) // clients take a stream that just ends for a success
 			return
 		}
-		r, err := f.outcome()
+		r, err := f.streamed()
 		if err != nil {
 			e.send("", refused(err).openAI())
 			return

@@ -22,6 +22,7 @@ type flight struct {
 	result  *sdk.Result // once it is over; may be nil where err is set
 	err     error
 	over    bool
+	torn    bool          // the result is not what the pieces say: a node died, and another one said something else
 	changed chan struct{} // closed and made anew when something has come
 	readers int
 	alone   bool // it goes on without readers
@@ -99,6 +100,21 @@ func (f *flight) outcome() (*sdk.Result, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.result, f.err
+}
+
+// streamed is how it ended for a reader who was shown the pieces.
+func (f *flight) streamed() (*sdk.Result, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.torn && f.err == nil {
+		return f.result, errTorn
+	}
+	return f.result, f.err
+}
+
+// errTorn ends a stream that cannot go on as it began.
+var errTorn = &sdk.Error{
+	Code: wire.CodeUnavailable, Message: "a node died, and the answer that another one gave is not the one that was begun here", Hint: "send the request again: it has that answer", Retryable: true,
 }
 
 // landed is a flight that was over before anybody here knew of it.

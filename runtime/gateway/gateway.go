@@ -105,14 +105,8 @@ func (g *Gateway) client(tenant string) (*sdk.Client, error) {
 // takeoff finds the flight that answers a request, or starts it, and joins it. It returns
 // once the turn is accepted.
 func (g *Gateway) takeoff(ctx context.Context, a *ask) (*flight, error) {
-	if a.retry || a.key != "" {
-		s, ok, err := g.ledger.spot(ctx, a.tenant, requested, a.requestDigest())
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			return g.again(ctx, a, s)
-		}
+	if f, err := g.resent(ctx, a); f != nil || err != nil {
+		return f, err
 	}
 	d := a.digest()
 	f, first := g.enter(d, a)
@@ -147,22 +141,61 @@ func (g *Gateway) enter(d digest, a *ask) (f *flight, first bool) {
 	return f, true
 }
 
-// again finds the turn of a request that is sent once more: under way here, under way
-// elsewhere, or over.
-func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
-	if f := g.underway(a.tenant, s); f != nil {
+// resent finds the flight of a request that is sent once more; nil where there was none, or
+// where it came to nothing. The gateway that had it may have died, so what it could not note
+// any more is noted here.
+func (g *Gateway) resent(ctx context.Context, a *ask) (*flight, error) {
+	if !a.retry && a.key == "" {
+		return nil, nil
+	}
+	s, ok, err := g.ledger.spot(ctx, a.tenant, requested, a.requestDigest())
+	if !ok || err != nil {
+		return nil, err
+	}
+	f, err := g.again(ctx, a.tenant, s)
+	switch {
+	case errors.Is(err, sdk.ErrNotFound): // the nodes have forgotten it
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	_, over, _ := f.look(0)
+	if !over {
+		return f, nil // it is noted when it lands
+	}
+	chain := a.chain()
+	p := place{spot: s, before: chain[0], asked: chain[len(chain)-1]}
+	if a.previous != nil {
+		p.mode, p.after = sdk.Append, a.previous.turn
+	}
+	result, err := f.outcome()
+	if err == nil {
+		g.note(a, progressed(s), at(asked, p.asked, s), at(answered, p.asked.then(said(result)), s))
 		return f, nil
 	}
-	c, err := g.client(a.tenant)
+	f.leave()
+	g.note(a, failed(a, p)...)
+	return nil, nil
+}
+
+// again finds a turn that was accepted before: under way here, under way elsewhere, or over.
+func (g *Gateway) again(ctx context.Context, tenant string, s spot) (*flight, error) {
+	c, err := g.client(tenant)
 	if err != nil {
 		return nil, err
 	}
+	heard := time.Now()
 	for {
+		if f := g.underway(tenant, s); f != nil {
+			return f, nil
+		}
 		r, err := c.Result(ctx, s.program, s.turn)
 		switch {
 		case err == nil:
 			return landed(s, r), nil
-		case !errors.Is(err, sdk.ErrNotFinished):
+		case errors.Is(err, sdk.ErrNotFinished):
+			heard = time.Now()
+		case ctx.Err() != nil, errors.Is(err, sdk.ErrNotFound), time.Since(heard) > silence:
 			return nil, err
 		}
 		select {
@@ -173,6 +206,13 @@ func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
 	}
 }
 
+// A turn that runs, and was not sent by this gateway, is asked for so often; and given up when
+// no node has said anything of it for so long.
+const (
+	askAgain = 300 * time.Millisecond
+	silence  = 30 * time.Second
+)
+
 // underway joins the flight of a turn that this gateway follows; nil where it follows none.
 func (g *Gateway) underway(tenant string, s spot) *flight {
 	g.mu.Lock()
@@ -182,9 +222,6 @@ func (g *Gateway) underway(tenant string, s spot) *flight {
 	}
 	return nil
 }
-
-// askAgain is how often a turn is asked for that runs, and was not sent by this gateway.
-const askAgain = 300 * time.Millisecond
 
 // fly has a request's turn accepted, follows it to its end, and notes what the ledger is to
 // know before anybody hears of the end: the next request may come at once.
@@ -218,10 +255,14 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		answer.Close() // the turn goes on
 		f.cancel()
 	})()
-	g.note(a, at(asked, p.asked, p.spot), at(requested, a.requestDigest(), p.spot), progressed(p.spot))
+	// The first entry first: with it alone, a retry finds the turn and notes the others.
+	g.note(a, at(requested, a.requestDigest(), p.spot), progressed(p.spot), at(asked, p.asked, p.spot))
 	for piece, err := range answer.Pieces() {
-		if err == nil {
+		switch {
+		case err == nil:
 			f.change(func() { f.pieces = append(f.pieces, piece) })
+		case errors.Is(err, sdk.ErrDiverged):
+			f.change(func() { f.torn = true })
 		}
 	}
 	result, err := answer.Result(f.ctx)
@@ -230,12 +271,20 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		err = errDraining
 	case result != nil && result.Outcome == wire.Completed:
 		g.note(a, at(answered, p.asked.then(said(result)), p.spot))
-	case p.mode == sdk.Append && p.after > 0: // what was said before stands, behind this turn
-		g.note(a, entry{kind: asked, name: p.asked.String()}, at(answered, p.before, p.spot))
 	default:
-		g.note(a, entry{kind: asked, name: p.asked.String()})
+		g.note(a, failed(a, p)...)
 	}
 	f.end(result, err)
+}
+
+// failed is what the ledger is told of a turn that came to nothing: whoever asks for the same
+// again has another turn, and what was said before stands, behind this one.
+func failed(a *ask, p place) []entry {
+	entries := []entry{notAt(requested, a.requestDigest(), p.spot), notAt(asked, p.asked, p.spot)}
+	if p.mode == sdk.Append && p.after > 0 {
+		entries = append(entries, at(answered, p.before, p.spot))
+	}
+	return append(entries, progressed(p.spot))
 }
 
 // submit finds a place for a request and has its turn accepted.
@@ -258,19 +307,25 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 			Last: a.last, ToolHint: a.hint, Cache: a.cache, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
 		})
 		switch {
-		case err == nil && answer.Duplicate && tried != p.spot && a.previous == nil:
-			// The turn was there: sent by this gateway, or by another one for the same words
-			// said before. The ledger knows which.
+		case err == nil && answer.Duplicate && !a.retry && tried != p.spot && a.previous == nil:
+			// The turn was there: sent by this gateway, when a reply was lost, or by another one for
+			// the same words, which has noted it by now or will not.
 			answer.Close()
-		case !errors.Is(err, sdk.ErrConflict) && !errors.Is(err, sdk.ErrOutOfOrder):
+			tried = p.spot
+			continue
+		case errors.Is(err, sdk.ErrConflict):
+			if a.previous != nil {
+				return p, nil, errSuperseded
+			}
+			// Another gateway, or another client, has gone on with the program.
+			g.note(a, progressed(p.spot))
+		case errors.Is(err, sdk.ErrOutOfOrder): // the ledger knows of turns that the nodes have forgotten
+			if a.previous != nil {
+				return p, nil, errSuperseded
+			}
+		default:
 			return p, answer, err
 		}
-		tried = p.spot
-		if a.previous != nil {
-			return p, nil, errSuperseded
-		}
-		// Another gateway, or another client, has gone on with the program.
-		g.ledger.refresh(a.tenant, p.program)
 		if attempt > 0 {
 			b := *a
 			b.apart, b.program, b.key = true, "", ""

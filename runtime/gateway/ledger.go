@@ -8,27 +8,21 @@ import (
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // ledger knows which program stands behind which conversation. It is kept in a JetStream
-// bucket, so that gateways agree and a restart forgets nothing; what was used last is in
-// memory as well. Any goroutine may use it.
+// bucket, so that gateways agree and a restart forgets nothing. Nothing of it is in memory:
+// another gateway may have gone on with a conversation a moment ago, and a look costs less than
+// a millisecond. Any goroutine may use it.
 //
 //	tenant.a.digest   the turn whose answer a conversation ends with
 //	tenant.q.digest   the turn that a conversation was the prompt of
 //	tenant.r.digest   the turn that a request became
 //	tenant.p.program  the number of the program's last turn
 //	tenant.i.program  the instructions that stand in the program's conversation, as a digest
-type ledger struct {
-	bucket jetstream.KeyValue
-	recent *lru.Cache[string, string]
-}
-
-// recentEntries of about 150 bytes are kept in memory.
-const recentEntries = 200_000
+type ledger struct{ bucket jetstream.KeyValue }
 
 // bucketName is where the ledgers of all gateways on a NATS server are.
 const bucketName = "INTERLUDE_CONVERSATIONS"
@@ -44,11 +38,7 @@ func openLedger(ctx context.Context, conn *nats.Conn, keep time.Duration) (*ledg
 	if err != nil {
 		return nil, fmt.Errorf("gateway: the bucket of conversations: %w", err)
 	}
-	recent, err := lru.New[string, string](recentEntries)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
-	return &ledger{bucket, recent}, nil
+	return &ledger{bucket}, nil
 }
 
 // kind is what an entry is about.
@@ -76,21 +66,23 @@ func (l *ledger) spot(ctx context.Context, tenant string, k kind, d digest) (s s
 
 // last is the number of a program's last turn; 0 where none is known.
 func (l *ledger) last(ctx context.Context, tenant, program string) (int64, error) {
-	value, ok, err := l.get(ctx, key(tenant, progress, program))
-	if !ok || err != nil {
+	value, _, err := l.get(ctx, key(tenant, progress, program))
+	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(value, 10, 64)
+	return number(value), nil
+}
+
+// number is 0 for what is none.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, nil
+		return 0
 	}
-	return n, nil
+	return n
 }
 
 func (l *ledger) get(ctx context.Context, key string) (value string, ok bool, err error) {
-	if value, ok := l.recent.Get(key); ok {
-		return value, true, nil
-	}
 	e, err := l.bucket.Get(ctx, key)
 	switch {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
@@ -98,28 +90,15 @@ func (l *ledger) get(ctx context.Context, key string) (value string, ok bool, er
 	case err != nil:
 		return "", false, fmt.Errorf("look a conversation up: %w", err)
 	}
-	value = string(e.Value())
-	l.recent.Add(key, value)
-	return value, true, nil
+	return string(e.Value()), true, nil
 }
 
-// refresh forgets what memory has of a program, which another gateway may have gone on with.
-func (l *ledger) refresh(tenant, program string) { l.recent.Remove(key(tenant, progress, program)) }
-
-// note writes entries down.
+// note writes entries down, in their order: whoever reads while it is not done, or after a
+// gateway died over it, sees the first ones.
 func (l *ledger) note(ctx context.Context, tenant string, entries ...entry) error {
 	var failed error
 	for _, e := range entries {
-		k, value := key(tenant, e.kind, e.name), e.value
-		if value == "" {
-			l.recent.Remove(k)
-			if err := l.bucket.Delete(ctx, k); err != nil && failed == nil {
-				failed = err
-			}
-			continue
-		}
-		l.recent.Add(k, value)
-		if _, err := l.bucket.PutString(ctx, k, value); err != nil && failed == nil {
+		if err := l.write(ctx, tenant, e); err != nil && failed == nil {
 			failed = err
 		}
 	}
@@ -129,17 +108,71 @@ func (l *ledger) note(ctx context.Context, tenant string, entries ...entry) erro
 	return nil
 }
 
+func (l *ledger) write(ctx context.Context, tenant string, e entry) (err error) {
+	k := key(tenant, e.kind, e.name)
+	switch {
+	case e.gone:
+		err = l.remove(ctx, k, e.value)
+	case e.value == "":
+		err = l.bucket.Delete(ctx, k)
+	case e.kind == progress:
+		err = l.advance(ctx, k, e.value)
+	default:
+		_, err = l.bucket.PutString(ctx, k, e.value)
+	}
+	return err
+}
+
+// advance raises a number, which never falls: news of an earlier turn may be late.
+func (l *ledger) advance(ctx context.Context, key, value string) error {
+	for {
+		was, err := l.bucket.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+			_, err = l.bucket.Create(ctx, key, []byte(value))
+		case err != nil:
+		case number(string(was.Value())) >= number(value):
+			return nil
+		default:
+			_, err = l.bucket.Update(ctx, key, []byte(value), was.Revision())
+		}
+		if !errors.Is(err, jetstream.ErrKeyExists) { // which says that another one wrote meanwhile
+			return err
+		}
+	}
+}
+
+// remove takes an entry out that has this value: another gateway may have written it anew.
+func (l *ledger) remove(ctx context.Context, key, value string) error {
+	e, err := l.bucket.Get(ctx, key)
+	if err == nil && string(e.Value()) == value {
+		err = l.bucket.Delete(ctx, key, jetstream.LastRevision(e.Revision()))
+	}
+	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrKeyExists) { // gone, or written anew just now
+		return nil
+	}
+	return err
+}
+
 // entry is one of the ledger's; an empty value takes it out.
 type entry struct {
 	kind  kind
 	name  string
 	value string
+	gone  bool // it is taken out, if this is its value
 }
 
-func at(k kind, d digest, s spot) entry { return entry{k, d.String(), s.String()} }
+func at(k kind, d digest, s spot) entry { return entry{kind: k, name: d.String(), value: s.String()} }
+
+// notAt takes out what at has put in.
+func notAt(k kind, d digest, s spot) entry {
+	e := at(k, d, s)
+	e.gone = true
+	return e
+}
 
 func progressed(s spot) entry {
-	return entry{progress, s.program, strconv.FormatInt(s.turn, 10)}
+	return entry{kind: progress, name: s.program, value: strconv.FormatInt(s.turn, 10)}
 }
 
 // String is what parseSpot reads.

@@ -211,7 +211,7 @@ func (m *messageAnswer) stream(ctx context.Context, w http.ResponseWriter, f *fl
 	err := follow(ctx, e, f, b.add)
 	var r *sdk.Result
 	if err == nil {
-		r, err = f.outcome()
+		r, err = f.streamed()
 	}
 	if err != nil {
 		e.send("error", refused(err).anthropic(m.requestID)) // clients take a stream that just ends for a success

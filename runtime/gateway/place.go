@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
-	"strings"
+	"strconv"
 
 	"github.com/interlude-run/interlude/sdk"
 )
@@ -34,10 +32,7 @@ func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
 	if a.previous != nil {
 		return l.behind(ctx, a)
 	}
-	chain := []digest{beginning(a)}
-	for _, m := range a.messages {
-		chain = append(chain, chain[len(chain)-1].then(m))
-	}
+	chain := a.chain()
 	end := len(a.messages)
 	p := place{asked: chain[end], messages: a.messages, parent: a.parent}
 	for n := end; n > 0 && !a.apart; n-- {
@@ -61,7 +56,19 @@ func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
 			}
 		}
 	}
-	return l.begin(ctx, a, p)
+	return l.begin(ctx, a, p, spot{})
+}
+
+// chain has the conversation after each of the request's messages, and before the first.
+func (a *ask) chain() []digest {
+	chain := []digest{beginning(a)}
+	if a.previous != nil {
+		chain[0] = sum([]byte("behind"), a.tenant, a.previous.String())
+	}
+	for _, m := range a.messages {
+		chain = append(chain, chain[len(chain)-1].then(m))
+	}
+	return chain
 }
 
 // extend goes on from an answer.
@@ -88,7 +95,7 @@ func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, e
 		if p.parent == "" {
 			p.parent = s.program
 		}
-		return l.begin(ctx, a, p)
+		return l.begin(ctx, a, p, s)
 	}
 	p.spot, p.mode = spot{s.program, max(last, s.turn) + 1}, sdk.Replace
 	return p, nil
@@ -96,8 +103,8 @@ func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, e
 
 // behind goes on from a turn that the client names.
 func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
-	before := sum([]byte("behind"), a.tenant, a.previous.String())
-	stands, failed, err := l.spot(ctx, a.tenant, answered, before)
+	chain := a.chain()
+	stands, failed, err := l.spot(ctx, a.tenant, answered, chain[0])
 	if err != nil {
 		return place{}, err
 	}
@@ -111,14 +118,10 @@ func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
 	if last > stands.turn {
 		return place{}, errSuperseded
 	}
-	p := place{
+	return place{
 		spot: spot{stands.program, stands.turn + 1}, mode: sdk.Append, messages: a.messages,
-		before: before, after: stands.turn, asked: before,
-	}
-	for _, m := range a.messages {
-		p.asked = p.asked.then(m)
-	}
-	return p, nil
+		before: chain[0], after: stands.turn, asked: chain[len(a.messages)],
+	}, nil
 }
 
 var errSuperseded = &sdk.Error{
@@ -126,21 +129,20 @@ var errSuperseded = &sdk.Error{
 	Hint: "go on from the last response, or send the whole conversation as input",
 }
 
-// begin makes a new program, or begins the one that the client names anew.
-func (l *ledger) begin(ctx context.Context, a *ask, p place) (place, error) {
-	p.mode = sdk.Replace
-	switch {
-	case a.program != "":
-		last, err := l.last(ctx, a.tenant, a.program)
-		if err != nil {
-			return place{}, err
-		}
-		p.spot = spot{a.program, last + 1}
-	case a.key != "":
-		p.spot = spot{fmt.Sprintf("h-%s", a.requestDigest()), 1} // gateways that do not know of each other agree
-	default:
-		p.spot = spot{"h-" + strings.ToLower(rand.Text()), 1}
+// begin makes a new program, or begins the one that the client names anew. A new one's name
+// follows from the request and from the turn that it branches off. So gateways that do not know
+// of each other agree on it, and a turn that was accepted and then not noted, because a reply was
+// lost or a gateway died, is found by whoever sends the request once more.
+func (l *ledger) begin(ctx context.Context, a *ask, p place, off spot) (place, error) {
+	program := a.program
+	if program == "" {
+		program = "h-" + sum([]byte("program"), a.requestDigest().String(), off.String(), strconv.FormatBool(a.apart)).String()
 	}
+	last, err := l.last(ctx, a.tenant, program)
+	if err != nil {
+		return place{}, err
+	}
+	p.spot, p.mode = spot{program, last + 1}, sdk.Replace // the name has been used where an answer to these words failed
 	return p, nil
 }
 

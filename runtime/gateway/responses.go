@@ -72,7 +72,7 @@ func (g *Gateway) createResponse(w http.ResponseWriter, r *http.Request, tenant 
 		return err
 	}
 	defer f.leave()
-	g.instructed(a, &q, f.program)
+	g.instructed(r.Context(), a, &q, f.program)
 	told(w.Header(), f)
 	answer := g.responseOf(f.spot, time.Now())
 	answer.asked(&q, tools)
@@ -187,13 +187,13 @@ func noPrevious(id string) error {
 }
 
 // instructed notes which instructions stand in a program's conversation.
-func (g *Gateway) instructed(a *ask, q *responsesRequest, program string) {
+func (g *Gateway) instructed(ctx context.Context, a *ask, q *responsesRequest, program string) {
 	d := instructionsDigest(orZero(q.Instructions))
 	if d == "" && (a.previous != nil || a.program == "") {
 		return // those that stand still do, or none ever did
 	}
-	if noted, _ := g.ledger.recent.Get(key(a.tenant, instructed, program)); noted != d || d == "" {
-		g.note(a, entry{instructed, program, d})
+	if noted, _, err := g.ledger.get(ctx, key(a.tenant, instructed, program)); err != nil || noted != d {
+		g.note(a, entry{kind: instructed, name: program, value: d})
 	}
 }
 
@@ -258,7 +258,7 @@ func (g *Gateway) replay(w http.ResponseWriter, r *http.Request, tenant string, 
 		}
 		after = n
 	}
-	f, err := g.again(r.Context(), &ask{tenant: tenant}, s)
+	f, err := g.again(r.Context(), tenant, s)
 	if errors.Is(err, sdk.ErrNotFound) {
 		return noResponse(responseID(s))
 	}

@@ -40,7 +40,7 @@ func (a *responseAnswer) stream(ctx context.Context, e *events, f *flight, after
 	if err := followEach(ctx, e, f, a.piece); err != nil {
 		return // nobody is there
 	}
-	a.end(f.outcome())
+	a.end(f.streamed())
 }
 
 // whole is the response at its end.
