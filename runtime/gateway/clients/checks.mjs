@@ -92,18 +92,18 @@ const checks = {
   },
   "anthropic (js)": {
     async streaming() {
-      const answer = await anthropic().messages.stream({ model, max_tokens: 20, temperature: 0, messages: ask("Say hello.") }).finalMessage();
+      const answer = await anthropic().messages.stream({ model, max_tokens: 20, messages: ask("Say hello.") }).finalMessage();
       assert.ok(answer.content[0].text);
     },
     async tools() {
       const answer = await anthropic().messages.stream({
-        model, max_tokens: 80, temperature: 0, messages: ask("Weather in Paris?"), tool_choice: { type: "any" },
+        model, max_tokens: 80, messages: ask("Weather in Paris?"), tool_choice: { type: "any" },
         tools: [{ name: "weather", input_schema: weatherSchema }],
       }).finalMessage();
       assert.ok(answer.content.find((b) => b.type === "tool_use").input.city);
     },
     async retry() {
-      assert.ok((await anthropic(FLAKY).messages.create({ model, max_tokens: 10, temperature: 0, messages: ask("Say hi to a nephew.") })).content);
+      assert.ok((await anthropic(FLAKY).messages.create({ model, max_tokens: 10, messages: ask("Say hi to a nephew.") })).content);
     },
   },
   "AI SDK": {

@@ -208,7 +208,7 @@ ANTHROPIC_TOOL = [{"name": "weather", "description": "The weather of a city.", "
 
 
 def anthropic_streaming():
-    with anthropic_client().messages.stream(model=MODEL, max_tokens=20, temperature=0, messages=[{"role": "user", "content": "Say hello."}]) as stream:
+    with anthropic_client().messages.stream(model=MODEL, max_tokens=20, messages=[{"role": "user", "content": "Say hello."}]) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
     assert text and final.stop_reason in ("end_turn", "max_tokens") and final.usage.output_tokens > 0, final
@@ -218,7 +218,7 @@ def anthropic_tools():
     c = anthropic_client()
     messages = [{"role": "user", "content": "How is the weather in Paris for 3 days?"}]
     first = c.messages.create(
-        model=MODEL, max_tokens=80, temperature=0, messages=messages, tools=ANTHROPIC_TOOL, tool_choice={"type": "any", "disable_parallel_tool_use": True}
+        model=MODEL, max_tokens=80, messages=messages, tools=ANTHROPIC_TOOL, tool_choice={"type": "any", "disable_parallel_tool_use": True}
     )
     call = next(b for b in first.content if b.type == "tool_use")
     assert first.stop_reason == "tool_use" and call.input["city"] in ("Paris", "Rome"), first
@@ -226,13 +226,13 @@ def anthropic_tools():
         {"role": "assistant", "content": first.content},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}]},
     ]
-    second = c.messages.create(model=MODEL, max_tokens=20, temperature=0, messages=messages, tools=ANTHROPIC_TOOL)
+    second = c.messages.create(model=MODEL, max_tokens=20, messages=messages, tools=ANTHROPIC_TOOL)
     assert second.usage.cache_read_input_tokens > 0, second.usage
 
 
 def anthropic_parallel():
     with anthropic_client().messages.stream(
-        model=MODEL, max_tokens=200, temperature=0, tools=ANTHROPIC_TOOL, tool_choice={"type": "any"},
+        model=MODEL, max_tokens=200, tools=ANTHROPIC_TOOL, tool_choice={"type": "any"},
         messages=[{"role": "user", "content": "The weather in Paris and in Rome, please."}],
     ) as stream:
         calls = [b for b in stream.get_final_message().content if b.type == "tool_use"]
@@ -245,7 +245,7 @@ def anthropic_structured():
 
 
 def anthropic_retry():
-    answer = anthropic_client(FLAKY).messages.create(model=MODEL, max_tokens=10, temperature=0, messages=[{"role": "user", "content": "Say hi to an aunt."}])
+    answer = anthropic_client(FLAKY).messages.create(model=MODEL, max_tokens=10, messages=[{"role": "user", "content": "Say hi to an aunt."}])
     assert answer.content
 
 
