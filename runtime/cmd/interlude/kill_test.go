@@ -115,15 +115,18 @@ func readAgain(ctx context.Context, client *sdk.Client, program string, turn int
 
 const loads = 4
 
+// talks are what is asked.
+var talks = [loads][]string{
+	{"Name three rivers.", "Which of them is the longest?", "Where does it end?"},
+	{"Write a line of a poem about rain.", "Another line.", "And a last one."},
+	{"What is a compiler?", "Name one.", "Who uses it?"},
+	{"Count from one to five.", "Now backwards.", "And in French?"},
+}
+
 // converse has a conversation of a few turns and returns the answers.
 func converse(ctx context.Context, client *sdk.Client, program string, kind int) (texts []string, err error) {
-	questions := [loads][]string{
-		{"Name three rivers.", "Which of them is the longest?", "Where does it end?"},
-		{"Write a line of a poem about rain.", "Another line.", "And a last one."},
-		{"What is a compiler?", "Name one.", "Who uses it?"},
-		{"Count from one to five.", "Now backwards.", "And in French?"},
-	}[kind]
 	p := client.Program(program)
+	questions := talks[kind]
 	for i, q := range questions {
 		a, err := p.Turn(ctx, sdk.Turn{
 			Messages: []sdk.Message{sdk.User(q)},

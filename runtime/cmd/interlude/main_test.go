@@ -20,7 +20,11 @@ import (
 // A test that needs the binary runs itself as the binary.
 const beInterlude = "INTERLUDE_TEST_IS_BINARY"
 
-var kills = flag.Int("kills", 10, "how often TestKill kills the node")
+var (
+	kills        = flag.Int("kills", 10, "how often TestKill kills the node")
+	nodeKills    = flag.Int("node-kills", 3, "how often TestKillHTTP kills a node")
+	gatewayKills = flag.Int("gateway-kills", 2, "how often TestKillHTTP kills a gateway")
+)
 
 // A test that needs a NATS server in a process of its own runs itself as one, with the store
 // in this folder; it listens as long as its input is open.
@@ -82,7 +86,7 @@ func brokerApart(t *testing.T) string {
 	return strings.TrimSpace(url)
 }
 
-// served is a node in a process of its own.
+// served is a node, or a gateway, in a process of its own.
 type served struct {
 	cmd  *exec.Cmd
 	url  string
@@ -100,11 +104,16 @@ func serve(t *testing.T, args ...string) *served {
 }
 
 func tryServe(args ...string) (*served, error) {
+	return tryStart(append([]string{"serve", "--http=127.0.0.1:0"}, args...)...)
+}
+
+// tryStart runs a command of the binary and returns when it listens.
+func tryStart(args ...string) (*served, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &served{cmd: exec.Command(self, append([]string{"serve", "--http=127.0.0.1:0"}, args...)...), logs: &tail{}}
+	s := &served{cmd: exec.Command(self, args...), logs: &tail{}}
 	s.cmd.Env = append(os.Environ(), beInterlude+"=1")
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
@@ -120,7 +129,7 @@ func tryServe(args ...string) (*served, error) {
 		return s, nil
 	case <-time.After(2 * time.Minute):
 		s.kill()
-		return nil, fmt.Errorf("the node does not listen:\n%s", s.logs)
+		return nil, fmt.Errorf("it does not listen:\n%s", s.logs)
 	}
 }
 
