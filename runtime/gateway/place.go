@@ -22,7 +22,7 @@ type place struct {
 // find decides which program a request goes on with. Without a name for one, it is the
 // program whose conversation the request extends:
 //
-//   - it extends the last answer: the next turn, of what is new;
+//   - it extends a last answer: the next turn, of what is new;
 //   - it says the last question once more, or goes on from it with another answer, or from
 //     the answer before: the next turn, which replaces the conversation;
 //   - it goes on from further back: a program of its own, whose parent that one is, since
@@ -35,28 +35,39 @@ func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
 	chain := a.chain()
 	end := len(a.messages)
 	p := place{asked: chain[end], messages: a.messages, parent: a.parent}
+	var taken spot // the nearest turn whose place the request could take
 	for n := end; n > 0 && !a.apart; n-- {
-		if n == end || a.messages[n].Role == "assistant" {
-			s, ok, err := l.spot(ctx, a.tenant, asked, chain[n])
+		if taken == (spot{}) && (n == end || a.messages[n].Role == "assistant") {
+			s, _, err := l.spot(ctx, a.tenant, asked, chain[n])
 			if err != nil {
 				return place{}, err
 			}
-			if ok {
-				return l.instead(ctx, a, p, s)
-			}
+			taken = s
 		}
 		if n < end && a.messages[n-1].Role == "assistant" {
 			s, ok, err := l.spot(ctx, a.tenant, answered, chain[n])
 			if err != nil {
 				return place{}, err
 			}
-			if ok {
-				p.before = chain[n]
-				return l.extend(ctx, a, p, s, a.messages[n:])
+			if !ok {
+				continue
 			}
+			next := spot{s.program, s.turn + 1}
+			if last, err := l.last(ctx, a.tenant, s.program); err != nil || last <= s.turn {
+				p.spot, p.mode, p.messages = next, sdk.Append, a.messages[n:]
+				p.before, p.after = chain[n], s.turn
+				return p, err
+			}
+			if taken == (spot{}) {
+				taken = next
+			}
+			break
 		}
 	}
-	return l.begin(ctx, a, p, spot{})
+	if taken == (spot{}) {
+		return l.begin(ctx, a, p, taken)
+	}
+	return l.instead(ctx, a, p, taken)
 }
 
 // chain has the conversation after each of the request's messages, and before the first.
@@ -71,20 +82,6 @@ func (a *ask) chain() []digest {
 	return chain
 }
 
-// extend goes on from an answer.
-func (l *ledger) extend(ctx context.Context, a *ask, p place, s spot, fresh []sdk.Message) (place, error) {
-	last, err := l.last(ctx, a.tenant, s.program)
-	if err != nil {
-		return place{}, err
-	}
-	if last > s.turn {
-		return l.instead(ctx, a, p, spot{s.program, s.turn + 1})
-	}
-	p.spot, p.after = spot{s.program, s.turn + 1}, s.turn
-	p.mode, p.messages = sdk.Append, fresh
-	return p, nil
-}
-
 // instead says something else in the place of a turn.
 func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, error) {
 	last, err := l.last(ctx, a.tenant, s.program)
@@ -92,9 +89,6 @@ func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, e
 		return place{}, err
 	}
 	if last > s.turn && a.program == "" {
-		if p.parent == "" {
-			p.parent = s.program
-		}
 		return l.begin(ctx, a, p, s)
 	}
 	p.spot, p.mode = spot{s.program, max(last, s.turn) + 1}, sdk.Replace
@@ -134,6 +128,9 @@ var errSuperseded = &sdk.Error{
 // of each other agree on it, and a turn that was accepted and then not noted, because a reply was
 // lost or a gateway died, is found by whoever sends the request once more.
 func (l *ledger) begin(ctx context.Context, a *ask, p place, off spot) (place, error) {
+	if p.parent == "" {
+		p.parent = off.program
+	}
 	program := a.program
 	if program == "" {
 		program = "h-" + sum([]byte("program"), a.requestDigest().String(), off.String(), strconv.FormatBool(a.apart)).String()

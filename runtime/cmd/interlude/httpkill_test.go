@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/interlude-run/interlude/runtime/broker"
 	"github.com/interlude-run/interlude/sdk"
@@ -80,8 +81,9 @@ func TestKillHTTP(t *testing.T) {
 
 	failed := judgeStored(ctx, t, b, held)
 	answers, again := 0, 0
+	calm := fleet.undisturbed(ctx, t, held)
 	for _, k := range held {
-		k.judge(t, fleet.undisturbed(ctx, t, k))
+		k.judge(t, calm[k.words()])
 		answers, again = answers+len(k.answers), again+k.again
 	}
 	if len(held) == 0 {
@@ -99,16 +101,15 @@ type fleet struct {
 	members [4]*served // nodes, then gateways
 	args    [4][]string
 	fronts  [2]string // the gateways' addresses
-	calm    map[string][]string
 }
 
 func startFleet(t *testing.T, url string) *fleet {
 	t.Helper()
-	f := &fleet{fronts: [2]string{freePort(t), freePort(t)}, calm: map[string][]string{}}
+	f := &fleet{fronts: [2]string{freePort(t), freePort(t)}}
 	for i := range f.args {
 		f.args[i] = []string{
 			"serve", "--nats", url, "--http", "none", "--deterministic", "--device", "cpu",
-			"--kv-bytes", "64MiB", "--context", "1024", "--ack-wait", "700ms", "--log-level", "warn",
+			"--kv-bytes", "64MiB", "--context", "1024", "--ack-wait", "700ms", "--threads", "1", "--log-level", "warn",
 		}
 		if i >= 2 {
 			f.args[i] = []string{"gateway", "--nats", url, "--http", f.fronts[i-2], "--log-level", "warn"}
@@ -180,22 +181,33 @@ func (e either) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// undisturbed gives the answers of a dialogue when nothing dies.
-func (f *fleet) undisturbed(ctx context.Context, t *testing.T, k *dialogue) []string {
+// undisturbed has each dialogue once more, when nothing dies and nothing is reused, and gives the
+// answers by what the dialogue says.
+func (f *fleet) undisturbed(ctx context.Context, t *testing.T, held []*dialogue) map[string][]string {
 	t.Helper()
-	words := k.system + strings.Join(k.questions, "\n")
-	if f.calm[words] == nil {
-		calm := *k
-		calm.name, calm.answers, calm.headers = "calm-"+k.name, nil, map[string]string{"X-Session-Id": "calm-" + k.name}
-		calm.extra = append(calm.extra, option.WithJSONSet("interlude.cache", "none"))
-		if err := calm.hold(ctx); err != nil {
-			t.Fatalf("%s: %v", calm.name, err)
+	calm := map[string]*dialogue{}
+	var workers errgroup.Group
+	workers.SetLimit(loads)
+	for _, k := range held {
+		if calm[k.words()] != nil {
+			continue
 		}
-		for _, a := range calm.answers {
-			f.calm[words] = append(f.calm[words], a.text)
+		c := *k
+		c.name, c.answers, c.headers = "calm-"+k.name, nil, map[string]string{"X-Session-Id": "calm-" + k.name}
+		c.extra = []option.RequestOption{option.WithJSONSet("interlude.cache", "none")}
+		calm[k.words()] = &c
+		workers.Go(func() error { return c.hold(ctx) })
+	}
+	if err := workers.Wait(); err != nil {
+		t.Fatalf("undisturbed: %v", err)
+	}
+	texts := map[string][]string{}
+	for words, c := range calm {
+		for _, a := range c.answers {
+			texts[words] = append(texts[words], a.text)
 		}
 	}
-	return f.calm[words]
+	return texts
 }
 
 // dialogue is a conversation.
@@ -237,6 +249,9 @@ func newDialogue(client *openai.Client, worker, round int) *dialogue {
 	}
 	return k
 }
+
+// words are what the user says in it.
+func (k *dialogue) words() string { return k.system + strings.Join(k.questions, "\n") }
 
 // hold asks the questions, each with all that was said before.
 func (k *dialogue) hold(ctx context.Context) error {
