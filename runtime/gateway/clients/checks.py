@@ -141,7 +141,7 @@ RESPONSE_TOOL = [{"type": "function", "name": "weather", "description": "The wea
 
 
 def responses_streaming():
-    with openai_client().responses.stream(model=MODEL, input="Say hello.", max_output_tokens=20, temperature=0) as stream:
+    with openai_client().responses.stream(model=MODEL, input="Say hello.", max_output_tokens=400, temperature=0) as stream:
         kinds = [e.type for e in stream]
         final = stream.get_final_response()
     assert kinds[0] == "response.created" and final.output_text, kinds
