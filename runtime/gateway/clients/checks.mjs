@@ -136,7 +136,7 @@ const checks = {
       const weather = agentTool({ name: "weather", description: "The weather of a city.", parameters: z.object({ city: z.string() }), execute: async () => (asked++, "sunny") });
       const agent = new Agent({
         name: "w", instructions: "Answer briefly.", tools: [weather], model: new OpenAIResponsesModel(openai(), model),
-        modelSettings: { toolChoice: "required", temperature: 0, maxTokens: 80 },
+        modelSettings: { toolChoice: "required", temperature: 0, maxTokens: 400 },
       });
       await run(agent, "Weather in Paris?", { maxTurns: 4 });
       assert.ok(asked > 0);
