@@ -52,7 +52,7 @@
 // other documents; oneOf that may overlap; minProperties of 2 and more above the required
 // ones where members need no name of the schema, since one could be written twice; counts of
 // many members; lengths together with a pattern where both make too many states; anyOf
-// with more than 64 alternatives, or that begin alike in more than 160 ways.
+// with more than 64 alternatives, or that begin alike in more than some 200 ways.
 //
 // A format is an annotation: others than those held say nothing, not even strictly. So do
 // keywords that nobody knows.
