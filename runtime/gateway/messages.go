@@ -70,7 +70,7 @@ type anthropicTool struct {
 type anthropicChoice struct {
 	Type                   string `json:"type"`
 	Name                   string `json:"name"`
-	DisableParallelToolUse bool   `json:"disable_parallel_tool_use"`
+	DisableParallelToolUse *bool  `json:"disable_parallel_tool_use"`
 }
 
 type anthropicFormat struct {
@@ -362,7 +362,7 @@ func (t *anthropicChoice) choice() (c sdk.Choice, err error) {
 	if t == nil {
 		return c, nil
 	}
-	c.Single = t.DisableParallelToolUse
+	c.Single = t.DisableParallelToolUse != nil && *t.DisableParallelToolUse || t.DisableParallelToolUse == nil && t.Type == "any" // as toolChoice
 	switch t.Type {
 	case "auto":
 		c.Mode = wire.ToolsAuto

@@ -15,6 +15,10 @@ const (
 
 // Builder collects the rules of one grammar: those of schemas and the caller's own.
 type Builder struct {
+	// Closed is for models: objects whose schema lists properties, and says nothing of others,
+	// have no others. JSON Schema allows any there, and small models make use of it.
+	Closed bool
+
 	rules   []rule
 	names   map[string]int    // where in rules
 	byBody  map[string]string // the name of the rule with that body

@@ -34,7 +34,8 @@ func (c *converter) object(name string, s shape) (p part, ok bool) {
 		}
 		o.add(m, rule)
 	}
-	if rule, possible := c.rule(s.others); possible {
+	closed := c.Closed && s.listed && len(s.others) == 0
+	if rule, possible := c.rule(s.others); possible && !closed {
 		key := "string"
 		if len(names) > 0 {
 			slices.Sort(names)

@@ -252,3 +252,30 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestClosed(t *testing.T) {
+	for schema, c := range map[string]struct{ accepted, refused string }{
+		`{"type": "object", "properties": {"a": {"const": 1}}}`:                                                   {`{"a":1}`, `{"a":1,"b":2}`},
+		`{"type": "object", "properties": {}}`:                                                                    {`{}`, `{"b":2}`},
+		`{"type": "object"}`:                                                                                      {`{"b":2}`, `1`},
+		`{"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": true}`:                     {`{"a":1,"b":2}`, `1`},
+		`{"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "type": "object"}`: {`{"a":1,"b":2}`, `{"a":1,"b":2,"c":3}`},
+	} {
+		b := grammar.New()
+		b.Closed = true
+		rule, _, err := b.Schema([]byte(schema), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := gbnf.Compile(b.Grammar(rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range map[string]bool{c.accepted: true, c.refused: false} {
+			m := g.Matcher()
+			if got := m.Accept([]byte(text)) && m.Done(); got != want {
+				t.Errorf("%s accepts %s: %t", schema, text, got)
+			}
+		}
+	}
+}

@@ -49,7 +49,7 @@ const checks = {
     },
     async parallel() {
       const stream = openai().chat.completions.stream({
-        model, messages: ask("The weather in Paris and in Rome."), tools: chatTool, tool_choice: "required", max_tokens: 200, temperature: 0,
+        model, messages: ask("The weather in Paris and in Rome."), tools: chatTool, tool_choice: "required", parallel_tool_calls: true, max_tokens: 200, temperature: 0,
       });
       const calls = (await stream.finalChatCompletion()).choices[0].message.tool_calls;
       assert.equal(new Set(calls.map((c) => c.id)).size, calls.length);

@@ -90,7 +90,7 @@ def openai_tools():
 def openai_parallel():
     stream = openai_client().chat.completions.create(
         model=MODEL, messages=[{"role": "user", "content": "The weather in Paris and in Rome, please."}], tools=CHAT_TOOL,
-        tool_choice="required", max_tokens=200, temperature=0, stream=True,
+        tool_choice="required", parallel_tool_calls=True, max_tokens=200, temperature=0, stream=True,
     )
     ids, arguments = {}, {}
     for c in stream:
@@ -162,7 +162,8 @@ def responses_tools():
 
 def responses_parallel():
     answer = openai_client().responses.create(
-        model=MODEL, input="The weather in Paris and in Rome, please.", tools=RESPONSE_TOOL, tool_choice="required", max_output_tokens=200, temperature=0
+        model=MODEL, input="The weather in Paris and in Rome, please.", tools=RESPONSE_TOOL, tool_choice="required", parallel_tool_calls=True,
+        max_output_tokens=200, temperature=0,
     )
     calls = [i for i in answer.output if i.type == "function_call"]
     assert calls and len({i.call_id for i in calls}) == len(calls), answer.output
@@ -232,7 +233,7 @@ def anthropic_tools():
 
 def anthropic_parallel():
     with anthropic_client().messages.stream(
-        model=MODEL, max_tokens=200, tools=ANTHROPIC_TOOL, tool_choice={"type": "any"},
+        model=MODEL, max_tokens=200, tools=ANTHROPIC_TOOL, tool_choice={"type": "any", "disable_parallel_tool_use": False},
         messages=[{"role": "user", "content": "The weather in Paris and in Rome, please."}],
     ) as stream:
         calls = [b for b in stream.get_final_message().content if b.type == "tool_use"]

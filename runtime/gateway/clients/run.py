@@ -137,7 +137,7 @@ def langchain(folder, env):
     if sys.argv[1:] and not any(w in "langchain-tests" for w in sys.argv[1:]):
         return True
     command = [
-        folder / "venv/bin/python", "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", "--allow-hosts=127.0.0.1", "--tb=line",
+        folder / "venv/bin/python", "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-o", "asyncio_default_test_loop_scope=session", "-p", "no:cacheprovider", "--allow-hosts=127.0.0.1", "--tb=line",
         HERE / "test_langchain.py",
     ]
     return subprocess.run(command, env=env).returncode == 0
