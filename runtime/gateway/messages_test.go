@@ -27,6 +27,9 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the expected files anew")
 
+// hopeless is after how long a test that waits for what does not come fails.
+const hopeless = 20 * time.Second
+
 // asking is a request of the official client.
 func asking(messages ...anthropic.MessageParam) anthropic.MessageNewParams {
 	return anthropic.MessageNewParams{Model: "claude-opus-5-5", MaxTokens: 1000, Messages: messages}
@@ -265,6 +268,17 @@ func TestMessagesDoNotCountTokens(t *testing.T) {
 	if tries != 1 {
 		t.Errorf("it was tried %d times", tries)
 	}
+	r, err := http.Post(s.url+"/messages/count_tokens", "application/json", nil) // by clients that put a version into the base URL, and were given none
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var body struct {
+		Type string `json:"type"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Type != "error" || r.StatusCode != http.StatusNotImplemented {
+		t.Errorf("without /v1, it answers %d with the type %q, %v", r.StatusCode, body.Type, err)
+	}
 }
 
 func TestMessagesAreCancelledByLeaving(t *testing.T) {
@@ -274,7 +288,8 @@ func TestMessagesAreCancelledByLeaving(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMessagesRig(t, messagesScript{pieces: []wire.Piece{textPiece("So")}, hangs: true})
-			ctx, leave := context.WithCancel(t.Context())
+			ctx, leave := context.WithTimeout(t.Context(), hopeless)
+			defer leave()
 			gone := make(chan struct{})
 			go func() {
 				defer close(gone)
@@ -291,7 +306,11 @@ func TestMessagesAreCancelledByLeaving(t *testing.T) {
 			<-s.started
 			leave()
 			<-gone
-			<-s.dropped
+			select {
+			case <-s.dropped:
+			case <-time.After(hopeless):
+				t.Error("the turn goes on")
+			}
 		})
 	}
 }
@@ -344,7 +363,9 @@ func TestMessagesEvents(t *testing.T) {
 	go func() { steps <- struct{}{} }() // the stream begins with the first piece
 	const body = `{"max_tokens":99,"stream":true,"cache_control":{"type":"ephemeral","ttl":"1h"},"messages":[{"role":"user","content":"Which version?"}],
 		"tools":[{"name":"read","input_schema":{"type":"object"}},{"name":"list","input_schema":{"type":"object"}}]}`
-	lines := bufio.NewScanner(s.post(t, t.Context(), body, "X-Interlude-Program", "golden").Body)
+	ctx, cancel := context.WithTimeout(t.Context(), hopeless)
+	defer cancel()
+	lines := bufio.NewScanner(s.post(t, ctx, body, "X-Interlude-Program", "golden").Body)
 	var got strings.Builder
 	read := func(until string) {
 		seen := until == ""
@@ -429,7 +450,7 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 				letters := []rune(string(arguments))
 				cut := rapid.IntRange(0, len(letters)).Draw(t, "cut")
 				first, second := callPiece(index, "c", "read", string(letters[:cut])), callPiece(index, "", "", string(letters[cut:]))
-				first.Done = false
+				first.Done, second.Done = false, rapid.IntRange(0, 3).Draw(t, "complete") > 0
 				pieces = append(pieces, first, second)
 				index++
 			}
