@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -497,8 +498,15 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 		if len(got.Content) != len(want.Content) {
 			t.Fatalf("streamed\n%s\nwhole\n%s", stream.Body, whole.Body)
 		}
+		var words, reasoning string
+		var inputs []string
 		for i := range got.Content {
 			a, b := got.Content[i], want.Content[i]
+			words += b.Text
+			reasoning += b.Thinking
+			if b.Type == "tool_use" {
+				inputs = append(inputs, string(b.Input))
+			}
 			if !json.Valid(a.Input) { // as the client does with a call that was cut short
 				a.Input = b.Input
 				if string(b.Input) != "{}" && b.Type == "tool_use" {
@@ -511,6 +519,18 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 			if b.Type == "text" && strings.TrimSpace(b.Text) == "" {
 				t.Errorf("a block of white space: %s", whole.Body)
 			}
+		}
+		var called []string
+		for _, p := range r.Pieces {
+			switch {
+			case p.Kind == wire.PieceToolCall && json.Valid([]byte(p.Text)):
+				called = append(called, p.Text)
+			case p.Kind == wire.PieceToolCall:
+				called = append(called, "{}")
+			}
+		}
+		if strings.TrimSpace(words) != strings.TrimSpace(r.Said()) || reasoning != r.Reasoning() || !slices.Equal(inputs, called) {
+			t.Errorf("of %+v\nthe whole answer is\n%s", r.Pieces, whole.Body)
 		}
 	})
 }
