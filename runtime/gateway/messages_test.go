@@ -564,6 +564,7 @@ func TestMessagesRead(t *testing.T) {
 	}{
 		"text":           {`{"system":"S",` + hi + `}`, []sdk.Message{sdk.System("S"), sdk.User("Hi")}},
 		"blocks":         {`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}`, []sdk.Message{sdk.User("a\n\nb")}},
+		"user in two":    {`{"messages":[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]}]}`, []sdk.Message{sdk.User("a\n\nb")}},
 		"system between": {`{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"}]}`, []sdk.Message{sdk.User("a"), sdk.System("b"), sdk.User("c")}},
 		"volatile lines": {`{"system":[{"type":"text","text":"x-anthropic-a: 1\nS"},{"type":"text","text":"x-anthropic-b: 2"}],` + hi + `}`, []sdk.Message{sdk.System("S"), sdk.User("Hi")}},
 		"assistant in two": {
