@@ -508,12 +508,36 @@ func TestResponsesErrors(t *testing.T) {
 		"logprobs":      {`{"input":"x","top_logprobs":3}`, "top_logprobs"},
 		"format":        {`{"input":"x","text":{"format":{"type":"poem"}}}`, "text.format"},
 		"odd text":      {`{"input":"x","text":7}`, "text"},
+		"odd format":    {`{"input":"x","text":{"format":7}}`, "text.format"},
 		"choice":        {`{"input":"x","tool_choice":{"type":"web_search"}}`, "tool_choice"},
 	} {
 		a, body := post(t, url+"/v1/responses", c.body)
 		var e struct{ Error struct{ Param, Type string } }
 		if err := json.Unmarshal([]byte(body), &e); err != nil || a.StatusCode != 400 || e.Error.Param != c.param || e.Error.Type != "invalid_request_error" {
 			t.Errorf("%s: %d %s", name, a.StatusCode, body)
+		}
+	}
+}
+
+// What the request said is in the answer, with the fields that are there in any case.
+func TestResponsesSayTheRequestAgain(t *testing.T) {
+	_, _, url := serveResponses(t, map[string]scriptedAnswer{"hi": text("{}")})
+	for _, c := range []struct{ body, text, reasoning, metadata string }{
+		{`{"store":true}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":null,"reasoning":null,"metadata":null}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":{"verbosity":"low"},"reasoning":{"effort":"low"},"metadata":{"a":"b"}}`,
+			`{"format":{"type":"text"},"verbosity":"low"}`, `{"effort":"low","summary":null}`, `{"a":"b"}`},
+		{`{"text":{"format":{"type":"json_schema","name":"n","schema":{},"strict":true}}}`,
+			`{"format":{"description":null,"name":"n","schema":{},"strict":true,"type":"json_schema"}}`, `null`, `{}`},
+		{`{"text":{"format":{"type":"json_object"}}}`, `{"format":{"type":"json_object"}}`, `null`, `{}`},
+	} {
+		_, body := post(t, url+"/v1/responses", `{"input":"hi",`+strings.TrimPrefix(c.body, "{"))
+		var got struct{ Text, Reasoning, Metadata json.RawMessage }
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		if string(got.Text) != c.text || string(got.Reasoning) != c.reasoning || string(got.Metadata) != c.metadata {
+			t.Errorf("%s: %s", c.body, body)
 		}
 	}
 }
