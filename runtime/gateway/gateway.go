@@ -230,6 +230,11 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		err = errDraining
 	case result != nil && result.Outcome == wire.Completed:
 		g.note(a, at(answered, p.asked.then(said(result)), p.spot))
+		if a.standing != nil {
+			if e := (entry{instructed, p.program, *a.standing}); !g.ledger.has(a.tenant, e) {
+				g.note(a, e)
+			}
+		}
 	case p.mode == sdk.Append && p.after > 0: // what was said before stands, behind this turn
 		g.note(a, entry{kind: asked, name: p.asked.String()}, at(answered, p.before, p.spot))
 	default:

@@ -70,7 +70,6 @@ func (g *Gateway) createResponse(w http.ResponseWriter, r *http.Request, tenant 
 		return err
 	}
 	defer f.leave()
-	g.instructed(a, &q, f.program)
 	told(w.Header(), f)
 	answer := g.responseOf(f.spot, time.Now())
 	answer.asked(&q, tools)
@@ -148,7 +147,11 @@ func (g *Gateway) responsesAsk(h http.Header, r *http.Request, q *responsesReque
 // out, and others are a system message behind the conversation.
 func (g *Gateway) goOn(ctx context.Context, h http.Header, a *ask, q *responsesRequest) (instructions string, err error) {
 	instructions = orZero(q.Instructions)
+	standing := instructionsDigest(instructions)
 	if q.PreviousResponseID == "" {
+		if standing != "" || a.program != "" { // which may have had others
+			a.standing = &standing
+		}
 		return instructions, nil
 	}
 	s, ok := responseSpot(q.PreviousResponseID)
@@ -169,10 +172,13 @@ func (g *Gateway) goOn(ctx context.Context, h http.Header, a *ask, q *responsesR
 	switch {
 	case err != nil:
 		return "", err
-	case before == instructionsDigest(instructions):
+	case standing == before:
 		return "", nil
-	case before != "":
-		warn(h, "the instructions of the response before stay in the conversation; others are said behind it")
+	case standing != "":
+		a.standing = &standing
+	}
+	if before != "" {
+		warn(h, "the instructions of the response before stay in the conversation; others are said behind them")
 	}
 	return instructions, nil
 }
@@ -180,17 +186,6 @@ func (g *Gateway) goOn(ctx context.Context, h http.Header, a *ask, q *responsesR
 func noPrevious(id string) error {
 	return &refusal{status: http.StatusNotFound, code: "previous_response_not_found", param: "previous_response_id",
 		message: fmt.Sprintf("there is no response %q, or it is forgotten; send the whole conversation as input", id)}
-}
-
-// instructed notes which instructions stand in a program's conversation.
-func (g *Gateway) instructed(a *ask, q *responsesRequest, program string) {
-	d := instructionsDigest(orZero(q.Instructions))
-	if d == "" && (a.previous != nil || a.program == "") {
-		return // those that stand still do, or none ever did
-	}
-	if noted, _ := g.ledger.recent.Get(key(a.tenant, instructed, program)); noted != d || d == "" {
-		g.note(a, entry{instructed, program, d})
-	}
 }
 
 // instructionsDigest is empty where there are none.
@@ -213,4 +208,3 @@ func orZero[T any](p *T) (v T) {
 	}
 	return v
 }
-

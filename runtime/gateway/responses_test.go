@@ -286,6 +286,9 @@ func TestResponsesPrevious(t *testing.T) {
 	if second.PreviousResponseID != first.ID {
 		t.Errorf("previous_response_id is %q", second.PreviousResponseID)
 	}
+	if _, err := ask(second.ID, "Count backwards.", "fail"); err == nil {
+		t.Fatal("it did not fail")
+	}
 	third, err := ask(second.ID, "Count backwards.", "three")
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +298,8 @@ func TestResponsesPrevious(t *testing.T) {
 		{sdk.System("Count."), sdk.User("one")},
 		{sdk.User("fail")}, // the instructions stand in the conversation
 		{sdk.User("two")},
-		{sdk.System("Count backwards."), sdk.User("three")},
+		{sdk.System("Count backwards."), sdk.User("fail")},
+		{sdk.System("Count backwards."), sdk.User("three")}, // what failed did not say them
 	} {
 		got := taken[i]
 		if !reflect.DeepEqual(got.Messages, want) || got.Program != taken[0].Program || got.Turn != int64(i+1) || (got.Mode == wire.ModeAppend) != (i > 0) {

@@ -157,4 +157,3 @@ func (g *Gateway) resultOf(ctx context.Context, tenant string, s spot) (*sdk.Res
 func noResponse(id string) error {
 	return &refusal{status: http.StatusNotFound, code: "response_not_found", message: fmt.Sprintf("there is no response %q, or it is forgotten", id)}
 }
-
