@@ -235,10 +235,11 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 				g.note(a, e)
 			}
 		}
-	case p.mode == sdk.Append && p.after > 0: // what was said before stands, behind this turn
-		g.note(a, entry{kind: asked, name: p.asked.String()}, at(answered, p.before, p.spot))
-	default:
-		g.note(a, entry{kind: asked, name: p.asked.String()})
+	default: // it came to nothing: what asks for it once more is tried once more
+		g.note(a, entry{kind: asked, name: p.asked.String()}, entry{kind: requested, name: a.requestDigest().String()})
+		if p.mode == sdk.Append && p.after > 0 { // what was said before stands, behind this turn
+			g.note(a, at(answered, p.before, p.spot))
+		}
 	}
 	f.end(result, err)
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/responses"
@@ -480,6 +481,25 @@ func TestResponsesAgainAfterGivingUp(t *testing.T) {
 	got, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("held")})
 	if err != nil || got.Status != "completed" {
 		t.Errorf("again: %v, %v", got, err)
+	}
+}
+
+// OpenAI's clients send once more what failed and may succeed. It is then tried once more.
+func TestResponsesRetryAfterAFailure(t *testing.T) {
+	flaky := text("Now.")
+	flaky.once = &wire.Error{Code: wire.CodeOverloaded, Message: "too much waits", Retryable: true, RetryAfterMS: 1}
+	script, client, _ := serveResponses(t, map[string]scriptedAnswer{"go": flaky})
+	r, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithMaxRetries(1))
+	if err != nil || r.OutputText() != "Now." {
+		t.Errorf("got %v, %v", r, err)
+	}
+	if n := len(script.taken()); n != 2 {
+		t.Errorf("%d turns", n)
+	}
+	// What succeeded is not computed twice.
+	again, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithHeader("X-Stainless-Retry-Count", "1"))
+	if err != nil || again.ID != r.ID || len(script.taken()) != 2 {
+		t.Errorf("once more: %v, %v", again, err)
 	}
 }
 

@@ -77,8 +77,8 @@ func (g *Gateway) replay(w http.ResponseWriter, r *http.Request, tenant string, 
 	defer f.leave()
 	told(w.Header(), f)
 	answer := g.responseOf(s, time.Now())
-	if r, _ := f.outcome(); r != nil {
-		answer.accepted(r)
+	if result, _ := f.outcome(); result != nil {
+		answer.accepted(result)
 	}
 	answer.stream(r.Context(), newEvents(w), f, after)
 	return nil
