@@ -25,6 +25,7 @@ type flight struct {
 	changed chan struct{} // closed and made anew when something has come
 	readers int
 	alone   bool // it goes on without readers
+	givenUp bool // nobody wanted it any longer
 }
 
 // newFlight has one reader: who made it.
@@ -45,19 +46,27 @@ func (f *flight) change(what func()) {
 	f.changed = make(chan struct{})
 }
 
-// join adds a reader; leave ends what it began.
-func (f *flight) join() {
+// join adds a reader; leave ends what it began. A flight that was given up has no more
+// readers: its end is not what they asked for. One that is joined by somebody who does not
+// stay goes on without readers.
+func (f *flight) join(alone bool) (ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.givenUp {
+		return false
+	}
 	f.readers++
+	f.alone = f.alone || alone
+	return true
 }
 
 func (f *flight) leave() {
 	f.mu.Lock()
 	f.readers--
-	unwanted := f.readers == 0 && !f.alone && !f.over
+	f.givenUp = f.readers == 0 && !f.alone && !f.over
+	givenUp := f.givenUp
 	f.mu.Unlock()
-	if unwanted {
+	if givenUp {
 		f.cancel()
 	}
 }

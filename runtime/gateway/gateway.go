@@ -137,8 +137,7 @@ func (g *Gateway) takeoff(ctx context.Context, a *ask) (*flight, error) {
 func (g *Gateway) enter(d digest, a *ask) (f *flight, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if f = g.flights[d]; f != nil {
-		f.join()
+	if f = g.flights[d]; f != nil && f.join(a.background) {
 		return f, false
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -178,11 +177,10 @@ func (g *Gateway) again(ctx context.Context, a *ask, s spot) (*flight, error) {
 func (g *Gateway) underway(tenant string, s spot) *flight {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f := g.byTurn[tenant+"/"+s.String()]
-	if f != nil {
-		f.join()
+	if f := g.byTurn[tenant+"/"+s.String()]; f != nil && f.join(false) {
+		return f
 	}
-	return f
+	return nil
 }
 
 // askAgain is how often a turn is asked for that runs, and was not sent by this gateway.
@@ -196,7 +194,9 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		delete(g.flights, d)
+		if g.flights[d] == f {
+			delete(g.flights, d)
+		}
 		delete(g.byTurn, a.tenant+"/"+f.spot.String())
 	}()
 	p, answer, err := g.submit(f.ctx, a)
@@ -230,10 +230,16 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		err = errDraining
 	case result != nil && result.Outcome == wire.Completed:
 		g.note(a, at(answered, p.asked.then(said(result)), p.spot))
-	case p.mode == sdk.Append && p.after > 0: // what was said before stands, behind this turn
-		g.note(a, entry{kind: asked, name: p.asked.String()}, at(answered, p.before, p.spot))
-	default:
-		g.note(a, entry{kind: asked, name: p.asked.String()})
+		if a.standing != nil {
+			if e := (entry{instructed, p.program, *a.standing}); !g.ledger.has(a.tenant, e) {
+				g.note(a, e)
+			}
+		}
+	default: // it came to nothing: what asks for it once more is tried once more
+		g.note(a, entry{kind: asked, name: p.asked.String()}, entry{kind: requested, name: a.requestDigest().String()})
+		if p.mode == sdk.Append && p.after > 0 { // what was said before stands, behind this turn
+			g.note(a, at(answered, p.before, p.spot))
+		}
 	}
 	f.end(result, err)
 }

@@ -106,6 +106,12 @@ func (l *ledger) get(ctx context.Context, key string) (value string, ok bool, er
 // refresh forgets what memory has of a program, which another gateway may have gone on with.
 func (l *ledger) refresh(tenant, program string) { l.recent.Remove(key(tenant, progress, program)) }
 
+// has tells whether an entry is known to be there.
+func (l *ledger) has(tenant string, e entry) bool {
+	value, ok := l.recent.Get(key(tenant, e.kind, e.name))
+	return ok && value == e.value
+}
+
 // note writes entries down.
 func (l *ledger) note(ctx context.Context, tenant string, entries ...entry) error {
 	var failed error

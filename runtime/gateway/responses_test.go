@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/responses"
@@ -286,6 +287,9 @@ func TestResponsesPrevious(t *testing.T) {
 	if second.PreviousResponseID != first.ID {
 		t.Errorf("previous_response_id is %q", second.PreviousResponseID)
 	}
+	if _, err := ask(second.ID, "Count backwards.", "fail"); err == nil {
+		t.Fatal("it did not fail")
+	}
 	third, err := ask(second.ID, "Count backwards.", "three")
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +299,8 @@ func TestResponsesPrevious(t *testing.T) {
 		{sdk.System("Count."), sdk.User("one")},
 		{sdk.User("fail")}, // the instructions stand in the conversation
 		{sdk.User("two")},
-		{sdk.System("Count backwards."), sdk.User("three")},
+		{sdk.System("Count backwards."), sdk.User("fail")},
+		{sdk.System("Count backwards."), sdk.User("three")}, // what failed did not say them
 	} {
 		got := taken[i]
 		if !reflect.DeepEqual(got.Messages, want) || got.Program != taken[0].Program || got.Turn != int64(i+1) || (got.Mode == wire.ModeAppend) != (i > 0) {
@@ -315,6 +320,22 @@ func TestResponsesPrevious(t *testing.T) {
 	}
 	if third.OutputText() != "3" {
 		t.Errorf("got %s", third.RawJSON())
+	}
+}
+
+// A program that was begun anew has none of the instructions that it had before.
+func TestResponsesInstructionsOfAProgramBegunAnew(t *testing.T) {
+	script, _, url := serveResponses(t, map[string]scriptedAnswer{"one": text("1"), "two": text("2")})
+	for _, body := range []string{
+		`{"input":"one","instructions":"Count."}`, `{"input":"one"}`, `{"input":"two","previous_response_id":"resp_named-2","instructions":"Count."}`,
+	} {
+		if a, answer := post(t, url+"/v1/responses", body, "X-Interlude-Program", "named"); a.StatusCode != 200 {
+			t.Fatalf("%s: %s", body, answer)
+		}
+	}
+	want := []sdk.Message{sdk.System("Count."), sdk.User("two")}
+	if got := script.taken()[2]; got.Turn != 3 || !reflect.DeepEqual(got.Messages, want) {
+		t.Errorf("turn 3: %+v", got)
 	}
 }
 
@@ -414,12 +435,12 @@ func second[T any](_ T, err error) error { return err }
 
 // A client that goes away cancels its response, unless it is in the background.
 func TestResponsesClientGoesAway(t *testing.T) {
-	held := text("Thinking")
-	held.hold = make(chan struct{})
-	_, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
 	for _, background := range []bool{false, true} {
+		held := text("Think", "ing")
+		held.hold = make(chan struct{})
+		script, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
 		ctx, cancel := context.WithCancel(t.Context())
-		stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held"), Background: param.NewOpt(background), Temperature: param.NewOpt(0.5)})
+		stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held"), Background: param.NewOpt(background)})
 		var id string
 		for stream.Next() {
 			id = cmp.Or(id, stream.Current().Response.ID)
@@ -429,16 +450,56 @@ func TestResponsesClientGoesAway(t *testing.T) {
 		}
 		cancel()
 		_ = stream.Close()
-		// Cancelled is what a reader hears; one in the background can still be cancelled.
-		reader := client.Responses.GetStreaming(t.Context(), id, responses.ResponseGetParams{})
+		<-script.handled // the gateway knows that it is gone
+
+		want := "cancelled"
 		if background {
-			if got, err := client.Responses.Cancel(t.Context(), id); err != nil || got.Status != "cancelled" {
-				t.Errorf("in the background: %v, %v", got, err)
-			}
+			want = "completed"
+			close(held.hold)
 		}
-		if got, _ := collected(t, reader); got.Status != "cancelled" {
+		got, _ := collected(t, client.Responses.GetStreaming(t.Context(), id, responses.ResponseGetParams{}))
+		if string(got.Status) != want || background && got.OutputText() != "Thinking" {
 			t.Errorf("background %v: %s", background, got.RawJSON())
 		}
+	}
+}
+
+// The same request again, when the first was just given up, is not answered with its end.
+func TestResponsesAgainAfterGivingUp(t *testing.T) {
+	held := text("Think", "ing")
+	held.hold = make(chan struct{})
+	script, client, _ := serveResponses(t, map[string]scriptedAnswer{"held": held})
+	ctx, cancel := context.WithCancel(t.Context())
+	stream := client.Responses.NewStreaming(ctx, responses.ResponseNewParams{Input: input("held")})
+	if !stream.Next() {
+		t.Fatal(stream.Err())
+	}
+	cancel()
+	_ = stream.Close()
+	<-script.handled
+	close(held.hold)
+	got, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("held")})
+	if err != nil || got.Status != "completed" {
+		t.Errorf("again: %v, %v", got, err)
+	}
+}
+
+// OpenAI's clients send once more what failed and may succeed. It is then tried once more.
+func TestResponsesRetryAfterAFailure(t *testing.T) {
+	flaky := text("Now.")
+	flaky.once = &wire.Error{Code: wire.CodeOverloaded, Message: "too much waits", Retryable: true, RetryAfterMS: 1}
+	script, client, _ := serveResponses(t, map[string]scriptedAnswer{"go": flaky})
+	r, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithMaxRetries(1))
+	if err != nil || r.OutputText() != "Now." {
+		t.Errorf("got %v, %v", r, err)
+	}
+	if n := len(script.taken()); n != 2 {
+		t.Errorf("%d turns", n)
+	}
+	// What succeeded is not computed twice.
+	again, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithHeader("X-Stainless-Retry-Count", "1"))
+	if err != nil || again.ID != r.ID || len(script.taken()) != 2 {
+		t.Errorf("once more: %v, %v", again, err)
 	}
 }
 
@@ -471,12 +532,36 @@ func TestResponsesErrors(t *testing.T) {
 		"logprobs":      {`{"input":"x","top_logprobs":3}`, "top_logprobs"},
 		"format":        {`{"input":"x","text":{"format":{"type":"poem"}}}`, "text.format"},
 		"odd text":      {`{"input":"x","text":7}`, "text"},
+		"odd format":    {`{"input":"x","text":{"format":7}}`, "text.format"},
 		"choice":        {`{"input":"x","tool_choice":{"type":"web_search"}}`, "tool_choice"},
 	} {
 		a, body := post(t, url+"/v1/responses", c.body)
 		var e struct{ Error struct{ Param, Type string } }
 		if err := json.Unmarshal([]byte(body), &e); err != nil || a.StatusCode != 400 || e.Error.Param != c.param || e.Error.Type != "invalid_request_error" {
 			t.Errorf("%s: %d %s", name, a.StatusCode, body)
+		}
+	}
+}
+
+// What the request said is in the answer, with the fields that are there in any case.
+func TestResponsesSayTheRequestAgain(t *testing.T) {
+	_, _, url := serveResponses(t, map[string]scriptedAnswer{"hi": text("{}")})
+	for _, c := range []struct{ body, text, reasoning, metadata string }{
+		{`{"store":true}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":null,"reasoning":null,"metadata":null}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":{"verbosity":"low"},"reasoning":{"effort":"low"},"metadata":{"a":"b"}}`,
+			`{"format":{"type":"text"},"verbosity":"low"}`, `{"effort":"low","summary":null}`, `{"a":"b"}`},
+		{`{"text":{"format":{"type":"json_schema","name":"n","schema":{},"strict":true}}}`,
+			`{"format":{"description":null,"name":"n","schema":{},"strict":true,"type":"json_schema"}}`, `null`, `{}`},
+		{`{"text":{"format":{"type":"json_object"}}}`, `{"format":{"type":"json_object"}}`, `null`, `{}`},
+	} {
+		_, body := post(t, url+"/v1/responses", `{"input":"hi",`+strings.TrimPrefix(c.body, "{"))
+		var got struct{ Text, Reasoning, Metadata json.RawMessage }
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		if string(got.Text) != c.text || string(got.Reasoning) != c.reasoning || string(got.Metadata) != c.metadata {
+			t.Errorf("%s: %s", c.body, body)
 		}
 	}
 }

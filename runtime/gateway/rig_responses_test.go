@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 // scripted answers turns in a node's place: by what their last message says.
 type scripted struct {
 	answers map[string]scriptedAnswer
+	handled chan string // the requests that the gateway has done with, as METHOD /path
 
 	mu    sync.Mutex
 	turns []wire.Turn // that came, in their order
@@ -28,6 +30,7 @@ type scriptedAnswer struct {
 	hold   chan struct{} // if any: the end waits until it is closed, or until the turn is cancelled
 	finish wire.FinishReason
 	err    *wire.Error // if any: it fails with it, behind the pieces
+	once   *wire.Error // if any: the same, the first time
 }
 
 // text is an answer of a text in pieces, and call one of a call of a tool.
@@ -75,6 +78,9 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 			return
 		}
 	}
+	if a.once != nil && s.came(string(turn.Messages[len(turn.Messages)-1].Content)) == 1 {
+		a.err = a.once
+	}
 	if a.finish != "" {
 		r.FinishReason = a.finish
 	}
@@ -85,6 +91,16 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 		}
 	}
 	_ = job.Finish(ctx, r)
+}
+
+// came is how many turns ended with a message.
+func (s *scripted) came(last string) (n int) {
+	for _, turn := range s.taken() {
+		if string(turn.Messages[len(turn.Messages)-1].Content) == last {
+			n++
+		}
+	}
+	return n
 }
 
 // taken are the turns that came.
@@ -114,7 +130,7 @@ func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted,
 	}
 	t.Cleanup(conn.Close)
 
-	script := &scripted{answers: answers}
+	script := &scripted{answers: answers, handled: make(chan string, 256)}
 	server, err := turns.New(context.Background(), node, turns.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +149,10 @@ func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted,
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(g)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.ServeHTTP(w, r)
+		script.handled <- r.Method + " " + r.URL.Path
+	}))
 	t.Cleanup(func() {
 		g.Close()
 		web.Close()
