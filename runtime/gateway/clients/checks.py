@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -37,10 +37,19 @@ def post(path, body, headers=None):
         return e.code, e.headers, json.load(e)
 
 
-def was_cancelled(path, body):
-    """The turn of a request whose client went away has ended as cancelled: sent once more it says so."""
-    status, _, answer = post(path, body, {"x-stainless-retry-count": "1"})
-    assert status == 499, (status, answer)
+def was_cancelled(path, body, program):
+    """The turn of a request whose client went away came to nothing: sent once more, it is another one."""
+    deadline = time.time() + 20
+    while True:
+        request = urllib.request.Request(
+            BASE + path, json.dumps({**body, "stream": True}).encode(), {"content-type": "application/json", "x-stainless-retry-count": "1"}
+        )
+        with urllib.request.urlopen(request) as r:
+            now = r.headers["x-interlude-program"]
+        if now != program:
+            return
+        assert time.time() < deadline, "the turn goes on"
+        time.sleep(0.2)
 
 
 # --- openai -----------------------------------------------------------------------------
@@ -132,7 +141,7 @@ def openai_cancel():
     stream = openai_client().chat.completions.create(**body)
     next(iter(stream))
     stream.close()
-    was_cancelled("/v1/chat/completions", {**body, "stream": False})
+    was_cancelled("/v1/chat/completions", body, stream.response.headers["x-interlude-program"])
 
 
 # --- openai, Responses ------------------------------------------------------------------
@@ -193,7 +202,7 @@ def responses_cancel():
         if e.type == "response.output_text.delta":
             break
     stream.close()
-    was_cancelled("/v1/responses", {**body, "stream": False})
+    was_cancelled("/v1/responses", body, stream.response.headers["x-interlude-program"])
 
 
 # --- anthropic --------------------------------------------------------------------------
@@ -255,7 +264,7 @@ def anthropic_cancel():
     with anthropic_client().messages.stream(**body) as stream:
         for _ in stream.text_stream:
             break
-    was_cancelled("/v1/messages", {**body})
+    was_cancelled("/v1/messages", body, stream.response.headers["x-interlude-program"])
 
 
 # --- litellm ----------------------------------------------------------------------------
