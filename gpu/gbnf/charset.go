@@ -75,6 +75,10 @@ func (p partial) completions() span {
 	bits := 6 * p.left
 	first := p.value << bits
 	last := first | (1<<bits - 1)
+	const firstSurrogate, lastSurrogate = 0xd800, 0xdfff // no characters, half of the 3 bytes from 0xed on
+	if firstSurrogate <= first && last <= lastSurrogate {
+		return span{0, -1}
+	}
 	least := [...]rune{2: 0x80, 3: 0x800, 4: 0x10000}[p.size] // those before have a shorter encoding
 	return span{max(first, least), min(last, utf8.MaxRune)}
 }

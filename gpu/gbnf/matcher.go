@@ -9,7 +9,7 @@ import (
 // Bounds on what a matcher holds. A JSON grammar takes some hundred states of
 // under ten stacks.
 const (
-	maxStacks = 1 << 8  // in one state
+	maxStacks = 1 << 8  // in one state, a multiple of 64
 	maxWork   = 1 << 20 // stacks looked at between two Accepts
 	maxStates = 1 << 15
 	maxNodes  = 1 << 20
@@ -54,6 +54,13 @@ type state struct {
 	stacks []int32
 	ascii  *[utf8.RuneSelf]int32 // successors; 0: not known yet
 	wide   map[rune]int32
+	by     []way // successors by the stacks that take the character
+}
+
+// way is the state that some of a state's stacks lead to, a bit for each.
+type way struct {
+	taking [maxStacks / 64]uint64
+	to     int32
 }
 
 // dead is the state without stacks: nothing matches any more.
@@ -118,7 +125,7 @@ func (m *Matcher) Accept(piece []byte) bool {
 		}
 	}
 	m.here, m.work = c, 0
-	if m.full() {
+	if m.crowded() {
 		m.rebuild()
 	}
 	return true
@@ -160,18 +167,34 @@ func (m *Matcher) known(from int32, r rune) int32 {
 	return s.wide[r]
 }
 
-// transition computes the state after r; 0 where that would take too much.
+// transition computes the state after r; 0 where that would take too much. Characters
+// that the same stacks take, as most letters do within a string, lead to one state.
 func (m *Matcher) transition(from int32, r rune) int32 {
 	if m.work > maxWork || m.full() {
 		return 0
 	}
-	for _, stack := range m.states[from].stacks {
+	stacks := m.states[from].stacks
+	var taking [maxStacks / 64]uint64
+	for i, stack := range stacks {
 		if stack != 0 && m.top(stack).has(r) {
+			taking[i/64] |= 1 << (i % 64)
+		}
+	}
+	for _, w := range m.states[from].by {
+		if w.taking == taking {
+			m.work++
+			return w.to
+		}
+	}
+	for i, stack := range stacks {
+		if taking[i/64]>>(i%64)&1 == 1 {
 			n := m.nodes[stack]
 			m.expand(m.push(n.at+1, n.below))
 		}
 	}
-	return m.intern()
+	to := m.intern()
+	m.states[from].by = append(m.states[from].by, way{taking, to})
+	return to
 }
 
 // top is the character set on top of a stack.
@@ -246,6 +269,12 @@ func (m *Matcher) intern() int32 {
 
 func (m *Matcher) full() bool {
 	return len(m.states) >= maxStates || len(m.nodes) >= maxNodes || m.cells >= maxCells
+}
+
+// crowded tells whether the tables may be full before the next Accept has made room:
+// what is looked up behind that is refused.
+func (m *Matcher) crowded() bool {
+	return len(m.states) >= maxStates/2 || len(m.nodes) >= maxNodes/2 || m.cells >= maxCells/2
 }
 
 // rebuild begins new tables with the state that the text is in.

@@ -1,6 +1,7 @@
 package gbnf
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -111,6 +112,16 @@ func TestOnlyUTF8(t *testing.T) {
 	}
 }
 
+// What begins no character is no beginning of one.
+func TestNoSurrogates(t *testing.T) {
+	g := compile(t, `root ::= [^"]*`)
+	for beginning, want := range map[string]bool{"\xed\x9f": true, "\xed\xa0": false, "\xed\xbf": false, "\xee\x80": true} {
+		if got := g.Matcher().Accept([]byte(beginning)); got != want {
+			t.Errorf("%x: %v, want %v", beginning, got, want)
+		}
+	}
+}
+
 // Grammars with exponentially many ways to read a text.
 func TestAmbiguity(t *testing.T) {
 	overlap := compile(t, `root ::= ([a-z] | [a-z0-9] | "a" | "aa")* "!"`).Matcher()
@@ -127,6 +138,31 @@ func TestAmbiguity(t *testing.T) {
 	}
 	if n < 5 {
 		t.Errorf("given up after %d letters", n)
+	}
+}
+
+// Of many stacks each character leaves some.
+func TestManyStacks(t *testing.T) {
+	var words []string
+	for i := range 200 {
+		words = append(words, fmt.Sprintf(`"a%d."`, i))
+	}
+	g := compile(t, "root ::= "+strings.Join(words, " | "))
+	for i := range 210 {
+		if got := matches(g, fmt.Sprintf("a%d.", i)); got != (i < 200) {
+			t.Errorf("a%d. matches: %v", i, got)
+		}
+	}
+}
+
+// However far a text has come, there is room for the next piece.
+func TestRoomForPieces(t *testing.T) {
+	m := compile(t, "root ::= \"(\" root? \")\"").Matcher()
+	const piece = "((((((("
+	for i := range 3 * maxStates / len(piece) {
+		if !m.Accept([]byte(piece)) {
+			t.Fatalf("%s is refused after %d", piece, i)
+		}
 	}
 }
 

@@ -8,14 +8,16 @@ import (
 // maxShapes bounds the alternatives of one value, and maxWork those of all that are looked at.
 const (
 	maxShapes = 64
-	maxWork   = 50_000
+	maxWork   = 100_000
+	maxOneOf  = 300 // alternatives that are compared with one another
 )
 
 // shapes is what all of a say together, as alternatives.
 func (c *converter) shapes(a all) []shape {
 	out := []shape{anything()}
 	for _, v := range a {
-		out = c.product(out, c.alternatives(v))
+		_, keyword := choice(all{v})
+		out = c.choose(v, keyword, out, c.alternatives(v))
 	}
 	return out
 }
@@ -43,23 +45,23 @@ func (c *converter) alternatives(v *value) []shape {
 	out := []shape{c.own(v)}
 	if v.field("$ref") != nil {
 		if target := c.target(v); target != nil {
-			out = c.product(out, c.alternatives(target))
+			out = c.choose(v, "$ref", out, c.alternatives(target))
 		}
 	}
 	if list := v.field("allOf"); list != nil {
 		for _, part := range c.list(list) {
-			out = c.product(out, c.alternatives(part))
+			out = c.choose(v, "allOf", out, c.alternatives(part))
 		}
 	}
 	if list := v.field("anyOf"); list != nil {
-		out = c.choose(v, "anyOf", out, c.union(list))
+		out = c.choose(v, "anyOf", out, slices.Concat(c.union(list)...))
 	}
 	if list := v.field("oneOf"); list != nil {
 		parts := c.union(list)
 		if !c.disjoint(out, parts) {
 			c.loosen(v, "oneOf", "its alternatives overlap, or it cannot be told that they do not")
 		}
-		out = c.choose(v, "oneOf", out, parts)
+		out = c.choose(v, "oneOf", out, slices.Concat(parts...))
 	}
 	return out
 }
@@ -75,9 +77,9 @@ func (c *converter) union(list *value) (out [][]shape) {
 	return out
 }
 
-// choose is shapes together with any of the parts.
-func (c *converter) choose(v *value, keyword string, shapes []shape, parts [][]shape) []shape {
-	both := c.product(shapes, slices.Concat(parts...))
+// choose is shapes together with any of the alternatives, which a keyword of v makes.
+func (c *converter) choose(v *value, keyword string, shapes, alternatives []shape) []shape {
+	both := c.product(shapes, gather(alternatives))
 	if len(both) > maxShapes {
 		c.loosen(v, keyword, "it makes too many alternatives")
 		return shapes
@@ -85,19 +87,48 @@ func (c *converter) choose(v *value, keyword string, shapes []shape, parts [][]s
 	return both
 }
 
+// gather makes one of the alternatives that are constants and nothing else.
+func gather(shapes []shape) (out []shape) {
+	at := map[kinds]int{}
+	for _, s := range shapes {
+		if !s.bare {
+			out = append(out, s)
+			continue
+		}
+		i, ok := at[s.kinds]
+		if !ok {
+			i = len(out)
+			at[s.kinds] = i
+			out = append(out, s)
+			continue
+		}
+		out[i].consts = slices.Concat(out[i].consts, s.consts)
+	}
+	return out
+}
+
 // product is what both lists of alternatives say together.
 func (c *converter) product(a, b []shape) (out []shape) {
 	for _, s := range a {
 		for _, t := range b {
-			if c.spend(1 + (len(s.members)*len(t.members)+len(s.consts)*len(t.consts))/64); c.err != nil {
+			both := c.meet(s, t)
+			if c.err != nil {
 				return nil
 			}
-			if both := s.meet(t); both.kinds != 0 && (!both.fixed || len(both.consts) > 0) {
+			if both.kinds != 0 && (!both.fixed || len(both.consts) > 0) {
 				out = append(out, both)
 			}
 		}
 	}
 	return out
+}
+
+// meet is what both shapes say together.
+func (c *converter) meet(s, t shape) shape {
+	if c.spend(1 + (len(s.members)*len(t.members)+len(s.consts)*len(t.consts))/64); c.err != nil {
+		return shape{}
+	}
+	return s.meet(t)
 }
 
 // spend bounds what is looked at.
@@ -109,11 +140,14 @@ func (c *converter) spend(work int) {
 
 // disjoint tells whether no value that is in one of the shapes is in two of the parts.
 func (c *converter) disjoint(shapes []shape, parts [][]shape) bool {
+	if len(parts) > maxOneOf {
+		return false
+	}
 	for i, part := range parts {
 		for _, s := range c.product(shapes, part) {
 			for _, other := range parts[i+1:] {
 				for _, t := range other {
-					if c.spend(1); c.err != nil || c.overlap(s, t, 2) {
+					if c.err != nil || c.overlap(s, t, 2) {
 						return false
 					}
 				}
@@ -126,7 +160,7 @@ func (c *converter) disjoint(shapes []shape, parts [][]shape) bool {
 // overlap tells whether a value may be in both shapes, as far as that is seen from
 // their kinds, constants, bounds and required members.
 func (c *converter) overlap(a, b shape, depth int) bool {
-	both := a.meet(b)
+	both := c.meet(a, b)
 	if both.fixed {
 		return slices.ContainsFunc(both.consts, func(v *value) bool { return c.admits(both, v, depth) })
 	}

@@ -80,6 +80,15 @@ func (m automaton) meet(n automaton) (automaton, bool) {
 	return out.trim(), true
 }
 
+// limit is the automaton of those of its texts that have as many characters; false
+// where it would be too large.
+func (m automaton) limit(least, most int) (automaton, bool) {
+	if max(least, most) > maxPlaces {
+		return automaton{}, false
+	}
+	return m.meet(lengths(least, most))
+}
+
 // trim leaves out the states that no text ends behind.
 func (m automaton) trim() automaton {
 	into := make([][]int, len(m.states)) // from which states

@@ -2,24 +2,22 @@ package grammar
 
 import "slices"
 
-// maxWidth bounds in how many ways at once a text may be read: what package gbnf
-// follows, with room for what is around a schema's value.
-const maxWidth = 160
-
 // bodies is the alternatives of the values of shapes, as expressions, for the named
 // rule.
 func (c *converter) bodies(name string, shapes []shape) (ways []string) {
-	width := 0
+	var parts []part
 	for _, s := range shapes {
 		for _, p := range c.parts(name, s) {
 			if !slices.Contains(ways, p.way) {
-				ways = append(ways, p.way)
-				width += p.width
+				ways, parts = append(ways, p.way), append(parts, p)
 			}
 			c.demands[name] = append(c.demands[name], p.demands)
 		}
 	}
-	c.widths[name] = width
+	c.widths[name] = together(parts)
+	if len(shapes) == 1 && shapes[0].fixed && len(shapes[0].consts) == 1 {
+		c.tags[name] = ways
+	}
 	return ways
 }
 
@@ -40,40 +38,42 @@ func open(shapes []shape) (ways []string) {
 	return ways
 }
 
-// part is the values of a shape that are of one kind.
+// part is the values of a shape that are of one kind: their first character tells.
 type part struct {
+	kind    kinds
 	way     string
-	width   int      // in how many ways at once it may be read
-	demands []string // rules that each of its values has within it
+	width   width
+	tag     [2]string // the first member that all have, and its value if that is a constant
+	demands []string  // rules that each of its values has within it
 }
 
 func (c *converter) parts(name string, s shape) (out []part) {
-	simple := func(way string, ok bool) {
-		if ok {
-			out = append(out, part{way: way, width: 1})
+	add := func(kind kinds, p part, ok bool) {
+		if p.kind = kind; ok {
+			out = append(out, p)
 		}
 	}
+	simple := func(kind kinds, way string, ok bool, w width) { add(kind, part{way: way, width: w}, ok) }
 	if s.fixed {
 		return c.constant(name, s)
 	}
-	simple("null", s.kinds&isNull != 0)
-	simple("boolean", s.kinds&isBoolean != 0)
+	simple(isNull, "null", s.kinds&isNull != 0, narrow)
+	simple(isBoolean, "boolean", s.kinds&isBoolean != 0, width{2, 2})
 	if s.kinds&isNumber != 0 {
 		way, ok := group(c.number(s))
-		simple(way, ok)
+		simple(isNumber, way, ok, numeric)
 	}
 	if s.kinds&isString != 0 {
-		simple(c.text(name+"-string", s))
+		way, w, ok := c.text(name+"-string", s)
+		simple(isString, way, ok, w)
 	}
 	if s.kinds&isArray != 0 {
-		if p, ok := c.array(name, s); ok {
-			out = append(out, p)
-		}
+		p, ok := c.array(name, s)
+		add(isArray, p, ok)
 	}
 	if s.kinds&isObject != 0 {
-		if p, ok := c.object(name, s); ok {
-			out = append(out, p)
-		}
+		p, ok := c.object(name, s)
+		add(isObject, p, ok)
 	}
 	return out
 }

@@ -9,6 +9,9 @@ var formats = map[string]string{
 	"uuid":      `^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`,
 }
 
+// longFormat is more characters than any of them has.
+const longFormat = 64
+
 const (
 	date = `(\d{4}-(` +
 		`(01|03|05|07|08|10|12)-(0[1-9]|[12]\d|3[01])|` +

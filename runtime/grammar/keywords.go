@@ -151,6 +151,10 @@ func (c *converter) constants(v *value, s *shape) {
 		fixed.fixed, fixed.consts = true, []*value{only}
 		*s = s.meet(fixed)
 	}
+	s.bare = s.fixed
+	for _, name := range v.names {
+		s.bare = s.bare && (name == "type" || name == "enum" || name == "const" || slices.Contains(annotations, name))
+	}
 }
 
 func (c *converter) numbers(v *value, s *shape) {
@@ -184,6 +188,7 @@ func (c *converter) limit(v *value, keyword string) *bound {
 
 func (c *converter) strings(v *value, s *shape) {
 	s.least, s.most = c.size(v, "minLength", 0), c.size(v, "maxLength", unlimited)
+	s.leastBy, s.mostBy = v.field("minLength"), v.field("maxLength")
 	if p := v.field("pattern"); p != nil {
 		if p.kind != isString {
 			c.fail(p, "expected a string")

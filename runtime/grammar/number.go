@@ -150,9 +150,20 @@ func (r *between) digit(i int, low, high bool) (way string, ok bool) {
 	if low {
 		n = len(r.low)
 	}
+	if low && r.lowTail == "" && !r.openLow && strings.Trim(r.low[i:], "0") == "" {
+		low = false // whatever comes is no less
+	}
+	if high && r.whole && strings.Trim(r.high[i:], "9") == "" {
+		high = false // nor more
+	}
 	if !low && !high {
+		first := ""
+		if i == 0 && n > 1 {
+			first = "[1-9]"
+			i++
+		}
 		rest, ok := r.point(false, false)
-		return join(r.c.exactly("digit", n-i), rest), ok
+		return join(first, r.c.exactly("digit", n-i), rest), ok
 	}
 	if i == n {
 		return r.point(low, high)

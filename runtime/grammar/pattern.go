@@ -22,7 +22,8 @@ func (c *converter) pattern(text string) (automaton, error) {
 	if known, ok := c.patterns[text]; ok {
 		return known.automaton, known.err
 	}
-	m, err := compile(text)
+	m, work, err := compile(text)
+	c.spend(1 + work/30)
 	if c.patterns == nil {
 		c.patterns = map[string]compiled{}
 	}
@@ -37,24 +38,24 @@ type compiled struct {
 
 // compile follows all ways through Go's program for the expression at once (the
 // subset construction).
-func compile(text string) (automaton, error) {
+func compile(text string) (m automaton, work int, err error) {
 	if len(text) > maxPattern {
-		return automaton{}, fmt.Errorf("%d bytes; the most is %d", len(text), maxPattern)
+		return automaton{}, 0, fmt.Errorf("%d bytes; the most is %d", len(text), maxPattern)
 	}
-	text, err := fromECMA(text)
+	text, err = fromECMA(text)
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	re, err := syntax.Parse(`(?s:.*)(?:`+text+`)`, syntax.Perl)
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
-		return automaton{}, err
+		return automaton{}, 0, err
 	}
 	if len(prog.Inst) > maxInstructions {
-		return automaton{}, errors.New("it is too large")
+		return automaton{}, len(prog.Inst), errors.New("it is too large")
 	}
 	s := &subsets{prog: prog, ids: map[string]int{}, mark: make([]int, len(prog.Inst))}
 	s.todo = [][]uint32{{uint32(prog.Start)}} // only there a text begins, so no set is the same
@@ -62,9 +63,9 @@ func compile(text string) (automaton, error) {
 		s.expand(i)
 	}
 	if s.err != nil {
-		return automaton{}, s.err
+		return automaton{}, s.work, s.err
 	}
-	return s.out.trim(), nil
+	return s.out.trim(), s.work, nil
 }
 
 // subsets makes a state of each set of instructions that a text can lead to.
@@ -112,27 +113,31 @@ func (s *subsets) expand(i int) {
 
 	// Characters between two cuts are all alike.
 	var cuts []rune
-	for _, pc := range now {
-		for _, r := range s.spans(pc) {
+	takes := make([][]span, len(now)) // what each instruction takes, from the cut on
+	for k, pc := range now {
+		takes[k] = s.spans(pc)
+		for _, r := range takes[k] {
 			cuts = append(cuts, r.first, r.last+1)
 		}
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
 	edges := map[int]int{} // which edge goes to a state
-	for k := 0; k+1 < len(cuts); k++ {
+	for c := 0; c+1 < len(cuts); c++ {
+		if s.work += len(now); s.work > maxPatternWork {
+			s.err = errors.New("it is too large")
+			return
+		}
 		var next []uint32
-		for _, pc := range now {
-			spans := s.spans(pc)
-			if s.work += len(spans); s.work > maxPatternWork {
-				s.err = errors.New("it is too large")
-				return
+		for k, pc := range now {
+			for len(takes[k]) > 0 && takes[k][0].last < cuts[c] {
+				takes[k] = takes[k][1:]
 			}
-			if has(spans, cuts[k]) {
+			if len(takes[k]) > 0 && takes[k][0].first <= cuts[c] {
 				next = append(next, s.prog.Inst[pc].Out)
 			}
 		}
-		on := common([]span{{cuts[k], cuts[k+1] - 1}}, every)
+		on := common([]span{{cuts[c], cuts[c+1] - 1}}, every)
 		if len(next) == 0 || len(on) == 0 {
 			continue
 		}
@@ -143,7 +148,10 @@ func (s *subsets) expand(i int) {
 			edges[to] = e
 			p.edges = append(p.edges, edge{to: to})
 		}
-		p.edges[e].on = tidy(append(p.edges[e].on, on...))
+		p.edges[e].on = append(p.edges[e].on, on...)
+	}
+	for e := range p.edges {
+		p.edges[e].on = tidy(p.edges[e].on)
 	}
 	if s.out.states = append(s.out.states, p); len(s.todo) > maxPlaces {
 		s.err = errors.New("it is too large")

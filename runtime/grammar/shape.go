@@ -11,12 +11,14 @@ type shape struct {
 	kinds  kinds
 	fixed  bool     // only consts
 	consts []*value // from enum and const
+	bare   bool     // it says no more than its kinds and consts
 
 	low, high *bound // of numbers; nil: none
 
-	least, most int      // characters of a string
-	patterns    []*value // regular expressions
-	format      *value
+	least, most     int      // characters of a string
+	leastBy, mostBy *value   // minLength and maxLength
+	patterns        []*value // regular expressions
+	format          *value
 
 	prefix              []all // the first items of an array
 	rest                all   // the others
@@ -49,9 +51,15 @@ func anything() shape {
 func (a shape) meet(b shape) shape {
 	out := a
 	out.kinds &= b.kinds
+	out.bare = false
 	out.fixed, out.consts = a.fixed || b.fixed, bothConsts(a, b)
 	out.low, out.high = higher(a.low, b.low), lower(a.high, b.high)
-	out.least, out.most = max(a.least, b.least), fewer(a.most, b.most)
+	if b.least > a.least {
+		out.least, out.leastBy = b.least, b.leastBy
+	}
+	if out.most = fewer(a.most, b.most); out.most != a.most {
+		out.mostBy = b.mostBy
+	}
 	out.patterns = slices.Concat(a.patterns, b.patterns)
 	if out.format == nil {
 		out.format = b.format

@@ -6,62 +6,66 @@ import (
 )
 
 // text is the rule of a string; possible is false where there is none.
-func (c *converter) text(wish string, s shape) (name string, possible bool) {
+func (c *converter) text(wish string, s shape) (name string, w width, possible bool) {
 	if s.most != unlimited && s.least > s.most {
-		return "", false
+		return "", width{}, false
 	}
 	held, some := c.automaton(s)
-	if !some {
-		return c.share(wish, join(`"\""`, c.repeat("char", s.least, s.most), `"\""`)), true
+	switch {
+	case some && len(held.states) == 0:
+		return "", width{}, false
+	case some:
+		return c.follow(wish, held), held.width(), true
+	case s.least == 0 && s.most == unlimited:
+		return "string", narrow, true
 	}
-	if len(held.states) == 0 {
-		return "", false
-	}
-	return c.follow(wish, held), true
+	return c.share(wish, join(`"\""`, c.repeat("char", s.least, s.most), `"\""`)), countable, true
 }
 
-// automaton is what patterns, format and lengths say together, as far as they are
+// automaton is what patterns, lengths and format say together, as far as they are
 // held. Lengths alone need none.
 func (c *converter) automaton(s shape) (m automaton, some bool) {
-	add := func(n automaton) bool {
-		if !some {
-			m, some = n, true
-			return true
-		}
-		both, ok := m.meet(n)
-		if ok {
-			m = both
-		}
-		return ok
-	}
 	for _, p := range s.patterns {
 		n, err := c.pattern(p.text)
 		if err != nil {
 			c.loosen(p.up, "pattern", err.Error())
-		} else if !add(n) {
+			continue
+		}
+		if c.spend(len(m.states)); !some {
+			m, some = n, true
+		} else if both, ok := m.meet(n); ok {
+			m = both
+		} else {
 			c.loosen(p.up, "pattern", "together with others it is too large")
 		}
 	}
-	if s.format != nil && formats[s.format.text] != "" {
-		n, err := c.pattern(formats[s.format.text])
-		if err != nil {
-			panic("grammar: format " + s.format.text + ": " + err.Error())
-		}
-		before, had := m, some
-		if add(n) && len(m.states) == 0 { // a format is an annotation; what contradicts it counts
-			m, some = before, had
-		}
-	}
 	if some && (s.least > 0 || s.most != unlimited) {
-		if bound := max(s.least, s.most); bound > maxPlaces || !add(lengths(s.least, s.most)) {
-			for _, keyword := range []string{"minLength", "maxLength"} {
-				if s.patterns[0].up.field(keyword) != nil {
-					c.loosen(s.patterns[0].up, keyword, "together with the pattern it is too large")
+		both, ok := m.limit(s.least, s.most)
+		if c.spend(min(max(s.least, s.most), maxPlaces) / 4); ok {
+			m = both
+		} else {
+			for _, by := range []*value{s.leastBy, s.mostBy} {
+				if by != nil {
+					c.loosen(by.up, by.step, "together with the pattern it is too large")
 				}
 			}
 		}
 	}
-	return m, some
+	if s.format == nil || formats[s.format.text] == "" {
+		return m, some
+	}
+	n, err := c.pattern(formats[s.format.text])
+	if err != nil {
+		panic("grammar: format " + s.format.text + ": " + err.Error())
+	}
+	n, ok := n.limit(min(s.least, longFormat), fewer(s.most, longFormat))
+	if ok && some {
+		n, ok = m.meet(n)
+	}
+	if !ok || len(n.states) == 0 { // a format is an annotation; what contradicts it counts
+		return m, some
+	}
+	return n, true
 }
 
 // follow is the rule of the strings that an automaton accepts.
