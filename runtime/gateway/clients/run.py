@@ -96,7 +96,7 @@ def main():
             else:
                 sys.exit("the node does not serve:\n" + "".join(log))
             threading.Thread(target=lambda: log.extend(node.stderr), daemon=True).start()
-            env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "FLAKY": f"http://127.0.0.1:{Flaky(port).port}", "OPENAI_API_KEY": "none"}
+            env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "FLAKY": f"http://127.0.0.1:{Flaky(port).port}", "OPENAI_API_KEY": "none", "PYTHONDONTWRITEBYTECODE": "1"}
             ok = report(checks(folder, env))
             ok = langchain(folder, env) and ok
         finally:
