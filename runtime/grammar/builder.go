@@ -21,6 +21,7 @@ type Builder struct {
 
 	rules   []rule
 	names   map[string]int    // where in rules
+	copies  map[string]int    // of a wish, how often it was altered
 	byBody  map[string]string // the name of the rule with that body
 	text    int               // bytes
 	items   int
@@ -31,7 +32,7 @@ type rule struct{ name, body string }
 
 // New begins a grammar.
 func New() *Builder {
-	b := &Builder{names: map[string]int{"root": -1}, byBody: map[string]string{}}
+	b := &Builder{names: map[string]int{"root": -1}, copies: map[string]int{}, byBody: map[string]string{}}
 	for _, r := range plain {
 		b.share(r.name, r.body)
 	}
@@ -91,11 +92,9 @@ func (b *Builder) share(wish, body string) string {
 func (b *Builder) reserve(wish string) string {
 	stem := word(wish)
 	name := stem
-	for i := 2; ; i++ {
-		if _, taken := b.names[name]; !taken {
-			break
-		}
-		name = fmt.Sprintf("%s-%d", stem, i)
+	for _, taken := b.names[name]; taken; _, taken = b.names[name] {
+		b.copies[stem]++
+		name = fmt.Sprintf("%s-%d", stem, b.copies[stem]+1)
 	}
 	b.names[name] = len(b.rules)
 	b.rules = append(b.rules, rule{name: name})

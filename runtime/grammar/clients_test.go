@@ -227,6 +227,9 @@ func TestBuilder(t *testing.T) {
 	if _, _, err := b.Schema([]byte(`{"properties":{"a":{"type":"integer"},"b":{"type":1}}}`), false); err == nil {
 		t.Error("no error")
 	}
+	if name := b.Rule("schema", `"5"`); name != "schema" {
+		t.Errorf("a schema that failed leaves %s", name)
+	}
 	all := b.Rule("all", strings.Join([]string{one, two, root, odd, b.Value(), b.Object(), grammar.Literal("\"\\\n\x00é\t")}, " "))
 	g := compileText(t, b.Grammar(all))
 	if !accepts(g, "1234[1]{\"a\":[]}\"\\\n\x00é\t") || accepts(g, "1234[1][]\"\\\n\x00é\t") {

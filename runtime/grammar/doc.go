@@ -19,7 +19,8 @@
 // error instead. What is valid is accepted if it is written as models write it:
 //
 //   - an object's members are in the order of properties, those that only required
-//     names come next, and others are last;
+//     names come next, and others are last; 24 and more members in a row that may be left
+//     out come in any order, and a matcher does not notice one that comes twice;
 //   - white space is none or one space behind a colon or a comma, or a new line and up to
 //     32 spaces behind a comma, before the first part and before the end of an object or
 //     array. It is bounded, since small models write white space for ever;

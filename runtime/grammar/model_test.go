@@ -64,7 +64,6 @@ func integerModel(t *rapid.T, _ int) model {
 // numberModel has limits with up to three digits behind the point.
 func numberModel(t *rapid.T, _ int) model {
 	digits := rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "digits")
-	scale := []int64{1, 10, 100, 1000}[digits]
 	magnitude := rapid.SampledFrom([]int64{2, 50, 30_000}).Draw(t, "magnitude")
 	low := rapid.Int64Range(-magnitude, magnitude).Draw(t, "low")
 	high := low + rapid.Int64Range(0, magnitude).Draw(t, "more")
@@ -86,7 +85,6 @@ func numberModel(t *rapid.T, _ int) model {
 	case 2:
 		parts = append(parts, `"minimum":`+write(low, digits))
 	}
-	_ = scale
 	return model{"{" + strings.Join(parts, ",") + "}", func(t *rapid.T) string {
 		more := rapid.IntRange(1, 2).Draw(t, "more digits") // than the limits have
 		ten := []int64{1, 10, 100}[more]

@@ -256,7 +256,7 @@ func (r *between) tail(i int, low, high bool) (way string, ok bool) {
 	case !low && !high:
 		return r.c.repeat("digit", least, tailDigits-i), true
 	case high && i >= len(r.highTail): // it is the limit, and only zeros leave it there
-		return fmt.Sprintf(`"0"{%d,%d}`, least, tailDigits-i), !low && !r.openHigh
+		return fmt.Sprintf(`"0"{%d,%d}`, least, tailDigits-i), !r.openHigh
 	case low && !high && i >= len(r.lowTail): // it is the open limit until another digit comes
 		zeros := (tailDigits - i) / 2
 		r.c.items += 4 * zeros
