@@ -108,7 +108,7 @@ func (g *Gateway) responsesAsk(h http.Header, r *http.Request, q *responsesReque
 	if q.Truncation == "auto" {
 		warn(h, "truncation is disabled here: an input that is too long is refused")
 	}
-	messages, err := responsesInput(h, q.Input, tools)
+	messages, err := responsesInput(h, q.Input, tools, g.items(r.Context(), tenant))
 	if err != nil {
 		return nil, nil, err
 	}

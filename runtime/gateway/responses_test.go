@@ -199,6 +199,39 @@ func TestResponsesTools(t *testing.T) {
 	}
 }
 
+// A client that names items by their IDs, as the AI SDK does, goes on like one that sends them.
+func TestResponsesItemReferences(t *testing.T) {
+	script, client, url := serveResponses(t, map[string]scriptedAnswer{
+		"look":  {pieces: slices.Concat([]wire.Piece{{Kind: wire.PieceReasoning, Text: "Hm."}, {Kind: wire.PieceText, Text: "Let me look."}}, call("c1", "ls", "{}"))},
+		"a.txt": text("One file."),
+	})
+	tools := []responses.ToolUnionParam{responses.ToolParamOfFunction("ls", map[string]any{}, false)}
+	first, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("look"), Tools: tools})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []responses.ResponseInputItemUnionParam{userItem("look")}
+	for _, item := range first.Output {
+		list = append(list, responses.ResponseInputItemParamOfItemReference(item.ID))
+	}
+	output := responses.ResponseInputItemParamOfFunctionCallOutput("a.txt")
+	output.OfFunctionCallOutput.CallID = param.NewOpt("c1")
+	if _, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: items(append(list, output)...), Tools: tools}); err != nil {
+		t.Fatal(err)
+	}
+	want := []sdk.Message{sdk.ToolResult("c1", "a.txt")}
+	if got := script.taken()[1]; got.Turn != 2 || got.Mode != wire.ModeAppend || !reflect.DeepEqual(got.Messages, want) {
+		t.Errorf("turn 2: %+v", got)
+	}
+	program := script.taken()[0].Program
+	for _, id := range []string{"", "x", "msg_1", "msg_nobody-1-0", "msg_" + program + "-1-3", "msg_" + program + "-1-2", "msg_" + program + "-1--1", "msg_" + program + "-9-0"} {
+		a, body := post(t, url+"/v1/responses", fmt.Sprintf(`{"input":[{"type":"item_reference","id":%q}]}`, id))
+		if a.StatusCode != 400 || !strings.Contains(body, `"param":"input[0]"`) {
+			t.Errorf("%s: %d %s", id, a.StatusCode, body)
+		}
+	}
+}
+
 // collected reads a stream to its end with the official accumulator.
 func collected(t *testing.T, stream *ssestream.Stream[responses.ResponseStreamEventUnion]) (*responses.Response, responses.ResponseAccumulatorSnapshot) {
 	t.Helper()
@@ -230,6 +263,10 @@ func TestResponsesStreaming(t *testing.T) {
 	_, client, _ := serveResponses(t, map[string]scriptedAnswer{
 		"look": {pieces: slices.Concat([]wire.Piece{{Kind: wire.PieceReasoning, Text: "Hm."}, {Kind: wire.PieceText, Text: "Let me "}, {Kind: wire.PieceText, Text: "look."}}, call("c1", "ls", "{", "}"))},
 		"long": long, "nothing": {},
+		"half": {pieces: []wire.Piece{
+			{Kind: wire.PieceToolCall, ID: "c1", Name: "ls"}, {Kind: wire.PieceToolCall, Text: `{"pa`},
+			{Kind: wire.PieceToolCall, Index: 1, ID: "c2", Name: "ls", Text: `{"`}, {Kind: wire.PieceText, Text: "th"},
+		}},
 		"fail": {pieces: text("half").pieces, err: &wire.Error{Code: wire.CodeEngine, Message: "it broke"}},
 		"big":  {err: &wire.Error{Code: wire.CodeContextTooLong, Message: "9000 tokens, and 8192 fit"}},
 	})
@@ -249,6 +286,11 @@ func TestResponsesStreaming(t *testing.T) {
 	}
 	if r, _ := stream("nothing"); r.Status != "completed" || len(r.Output) != 1 || r.Output[0].Content[0].Type != "output_text" {
 		t.Errorf("nothing: %s", r.RawJSON())
+	}
+	// A call that is not whole is never told as one that can be run.
+	if r, _ := stream("half"); r.Status != "completed" || len(r.Output) != 3 || r.Output[0].Status != "incomplete" || r.Output[0].AsFunctionCall().Arguments != `{"pa` ||
+		r.Output[1].AsFunctionCall().CallID != "c2" || r.Output[1].Status != "incomplete" || r.Output[2].Status != "completed" {
+		t.Errorf("half: %s", r.RawJSON())
 	}
 	if r, _ := stream("fail"); r.Status != "failed" || r.Error.Code != "server_error" || r.Error.Message != "it broke" || r.OutputText() != "half" {
 		t.Errorf("fail: %s", r.RawJSON())
