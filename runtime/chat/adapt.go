@@ -52,8 +52,9 @@ func (t *Template) probe() (can abilities, err error) {
 	return can, nil
 }
 
-// adapt puts into messages what the template would leave out.
-func (can abilities) adapt(in input) input {
+// adapt puts into messages what the template would leave out. Calls are told of in the form
+// that they are read in.
+func (can abilities) adapt(in input, calls *callForm) input {
 	in.messages = append([]Message(nil), in.messages...)
 	for i := range in.messages {
 		if in.messages[i].Role == "developer" {
@@ -61,7 +62,7 @@ func (can abilities) adapt(in input) input {
 		}
 	}
 	if len(in.tools) > 0 && !can.tools {
-		in.messages = withTools(in.messages, in.tools)
+		in.messages = withTools(in.messages, in.tools, calls)
 		in.tools = nil
 	}
 	if !can.calls {
@@ -91,8 +92,8 @@ func (can abilities) give(messages []Message) []Message {
 }
 
 // withTools describes the tools in the system message.
-func withTools(messages []Message, tools []string) []Message {
-	text := "You can call these tools. To call one, answer with a JSON object {\"name\": its name, \"arguments\": {…}} and nothing else.\n" +
+func withTools(messages []Message, tools []string, calls *callForm) []Message {
+	text := "You can call these tools. To call one, answer with " + calls.example() + " and nothing else.\n" +
 		strings.Join(tools, "\n")
 	if len(messages) > 0 && messages[0].Role == "system" {
 		messages[0].Content += "\n\n" + text

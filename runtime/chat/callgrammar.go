@@ -45,8 +45,11 @@ func (f *Format) CallGrammar(b *grammar.Builder, tools []Tool, one bool) (rule s
 		body += " (" + w.literal(w.behindCall(e.between)) + " " + call + ")*"
 	}
 	body += " " + w.literal(w.behindCall(e.after))
-	if r := f.reasoning; r.close != "" && !f.channels {
+	if r := f.reasoning; r.close != "" {
 		thought := w.until(r.close) + ` "\n"*`
+		if f.channels {
+			thought = w.until(r.close) + " " + grammar.Literal(f.said[0])
+		}
 		if !f.inside {
 			thought = "(" + grammar.Literal(r.open) + " " + thought + ")?"
 		}

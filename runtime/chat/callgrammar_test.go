@@ -179,6 +179,34 @@ func wander(t *rapid.T, g *gbnf.Grammar, f *Format) (text string, ok bool) {
 	return "", false
 }
 
+// TestCallGrammarLetsThink accepts reasoning before a call where the model knows some, and
+// no text.
+func TestCallGrammarLetsThink(t *testing.T) {
+	templates := grammarTemplates(t)
+	const call = "<tool_call>\n{\"name\": \"now\", \"arguments\": {}}\n</tool_call>"
+	for _, c := range []struct {
+		family, answer string
+		want           bool
+	}{
+		{"qwen3", call, true},
+		{"qwen3", "<think>\n<b> </ </think\n</think>\n\n" + call, true},
+		{"qwen3", "</think>" + call, false},
+		{"qwen3", "Well. " + call, false},
+		{"qwen3", "<think>\na</think>b</think>\n" + call, false},
+		{"qwen2.5", call, true},
+		{"qwen2.5", "<think>\n</think>\n\n" + call, false},
+		{"opened", "a</think>\n\n<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>", true},
+		{"opened", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>now<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>", false},
+		{"channels", "<|channel|>commentary to=functions.now <|constrain|>json<|message|>{}", true},
+		{"channels", "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary to=functions.now <|constrain|>json<|message|>{}", true},
+		{"channels", "<|channel|>analysis<|message|>a<|end|><|channel|>commentary to=functions.now <|constrain|>json<|message|>{}", false},
+	} {
+		if accepts(compileCalls(t, templates[c.family].Format(), grammarTools, true), c.answer) != c.want {
+			t.Errorf("%s: accepted %v: %q", c.family, !c.want, c.answer)
+		}
+	}
+}
+
 func TestCallGrammarRefuses(t *testing.T) {
 	f := compileMarked(t, read(t, "testdata/templates/tags.jinja")).Format()
 	object := compileMarked(t, read(t, "testdata/templates/qwen3.jinja")).Format()

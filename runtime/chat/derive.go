@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -136,75 +135,6 @@ func (d *deriver) answer(fields map[string]string, message Message) (string, boo
 	return text, true
 }
 
-// Reasoning
-
-// mirrors are the markers of reasoning by the families that have some.
-var mirrors = []markers{
-	{"<think>", "</think>"},
-	{"[THINK]", "[/THINK]"},
-	{"<|START_THINKING|>", "<|END_THINKING|>"},
-	{"<seed:think>", "</seed:think>"},
-}
-
-// reasoning finds the markers of reasoning, and whether prompts end inside it.
-func (d *deriver) reasoning() (m markers, inside bool) {
-	m, ok := d.shownReasoning()
-	if !ok {
-		i := slices.IndexFunc(mirrors, func(m markers) bool {
-			return d.drops(m) || strings.Contains(d.source, m.close) && strings.Contains(d.source, m.open) || d.opened(m)
-		})
-		if i < 0 {
-			return markers{}, false
-		}
-		m = mirrors[i]
-	}
-	return m, d.opened(m)
-}
-
-// opened tells whether a prompt ends with the opening marker.
-func (d *deriver) opened(m markers) bool {
-	return m.open != "" && strings.HasSuffix(strings.TrimRight(d.prompt, whiteSpace), m.open)
-}
-
-// shownReasoning finds the markers by giving the template the reasoning of its last answer,
-// under the names that templates read it by.
-func (d *deriver) shownReasoning() (m markers, ok bool) {
-	const thought, said = "thoughtalpha", "saidalpha"
-	prompt := strings.TrimRight(d.prompt, whiteSpace)
-	for _, field := range []string{"reasoning_content", "reasoning", "thinking"} {
-		text, ok := d.answer(map[string]string{field: thought}, Message{Role: "assistant", Content: said})
-		if !ok {
-			continue
-		}
-		before, behind, ok := strings.Cut(text, thought)
-		between, _, okSaid := strings.Cut(behind, said)
-		m = markers{strings.Trim(before, whiteSpace), strings.Trim(between, whiteSpace)}
-		if !ok || !okSaid || m.close == "" {
-			continue
-		}
-		if m.open == "" { // the prompt has it already
-			m.open = prompt[max(strings.LastIndexByte(prompt, '<'), strings.LastIndexByte(prompt, '['), 0):]
-		}
-		if m.open == prompt || m.open == m.close {
-			continue
-		}
-		return m, true
-	}
-	return markers{}, false
-}
-
-// drops tells whether the template leaves out of a past answer what stands between the
-// markers.
-func (d *deriver) drops(m markers) bool {
-	const thought, said = "thoughtalpha", "saidalpha"
-	text, ok := d.render(true, nil, Message{Role: "user", Content: "question"},
-		Message{Role: "assistant", Content: m.open + "\n" + thought + "\n" + m.close + "\n\n" + said},
-		Message{Role: "user", Content: "another"})
-	return ok && strings.Contains(text, said) && !strings.Contains(text, thought)
-}
-
-// Calls
-
 // calls finds the form of calls, and tries it out.
 func (d *deriver) calls(reasoning markers) (form callForm, ok bool) {
 	if !d.template.can.calls {
@@ -262,113 +192,6 @@ func withoutReasoning(text string, m markers) string {
 		return strings.TrimLeft(behind, whiteSpace)
 	}
 	return text
-}
-
-// core is the part of a text that has a call's name and arguments.
-type core struct {
-	from, to int
-	form     callForm // as far as the core tells it
-}
-
-// findCore finds the first call, which is that of the telltale.
-func findCore(text string, w telltale) (core, bool) {
-	name := strings.Index(text, w.name)
-	if name < 0 {
-		return core{}, false
-	}
-	for at := 0; at < name; at++ {
-		if c, ok := objectCore(text, at, w); ok {
-			return c, true
-		}
-	}
-	behind := name + len(w.name)
-	for at := behind; at < len(text); at++ {
-		if n, ok := argumentsAt(text[at:], w); ok {
-			middle := text[behind:at]
-			c := core{from: name, to: at + n, form: callForm{shape: namedShape}}
-			c.form.exact = exactForm{middle: middle}
-			c.form.middles, c.form.middleID = parts(strings.ReplaceAll(middle, w.id, "\n")), strings.Contains(middle, w.id)
-			return c, true
-		}
-	}
-	return taggedCore(text, name, w)
-}
-
-// objectCore reads a call that is a JSON object at that place.
-func objectCore(text string, at int, w telltale) (core, bool) {
-	n, fields := objectAt(text[at:])
-	c := core{from: at, to: at + n}
-	for key, value := range fields {
-		if string(value) == `"`+w.name+`"` {
-			c.form.nameKey = key
-		}
-		if _, ok := argumentsAt(string(value), w); ok {
-			c.form.argumentsKey = key
-		}
-	}
-	if c.form.nameKey == "" || c.form.argumentsKey == "" {
-		return core{}, false
-	}
-	object := text[at : at+n]
-	name, arguments := strings.Index(object, w.name), strings.Index(object, string(fields[c.form.argumentsKey]))
-	if behind := name + len(w.name); name < arguments {
-		c.form.exact = exactForm{head: object[:name], middle: object[behind:arguments], tail: object[arguments+len(fields[c.form.argumentsKey]):]}
-	} else {
-		c.form.exact = exactForm{head: `{"` + c.form.nameKey + `": "`, middle: `", "` + c.form.argumentsKey + `": `, tail: "}"}
-	}
-	return c, true
-}
-
-// objectAt reads the JSON object that the text begins with.
-func objectAt(text string) (length int, fields map[string]json.RawMessage) {
-	if !strings.HasPrefix(text, "{") {
-		return 0, nil
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	if d.Decode(&fields) != nil {
-		return 0, nil
-	}
-	return int(d.InputOffset()), fields
-}
-
-// argumentsAt reads the telltale's arguments that the text begins with.
-func argumentsAt(text string, w telltale) (length int, ok bool) {
-	n, fields := objectAt(text)
-	for i, key := range w.keys {
-		if string(fields[key]) != `"`+w.values[i]+`"` {
-			return 0, false
-		}
-	}
-	return n, true
-}
-
-// taggedCore reads a call with a marker around each of its arguments:
-//
-//	name >\n<parameter= key >\n value \n</parameter>\n<parameter= key >\n value \n</parameter>\n</function>\n…
-func taggedCore(text string, name int, w telltale) (core, bool) {
-	var gaps [4]string // before the words that follow the name
-	at := name + len(w.name)
-	for i, word := range []string{w.keys[0], w.values[0], w.keys[1], w.values[1]} {
-		n := strings.Index(text[at:], word)
-		if n < 0 {
-			return core{}, false
-		}
-		gaps[i] = text[at : at+n]
-		at += n + len(word)
-	}
-	c := core{from: name, to: at, form: callForm{shape: taggedShape}}
-	f, e := &c.form, &c.form.exact
-	e.keyOpen = gaps[0][afterTag(gaps[0], commonEnd(gaps[0], gaps[2])):]
-	e.middle, e.keyClose, e.jsonClose = strings.TrimSuffix(gaps[0], e.keyOpen), gaps[1], gaps[1]
-	ending := strings.TrimSuffix(gaps[2], e.keyOpen)
-	e.tail = strings.TrimRight(ending, whiteSpace)
-	e.gap = ending[len(e.tail):]
-	keyClose := append(parts(gaps[1]), "")
-	f.key, f.valueStart = markers{strings.Trim(e.keyOpen, whiteSpace), keyClose[0]}, strings.Join(keyClose[1:], "")
-	f.middles = parts(e.middle)
-	f.valueEnd = strings.Trim(ending, whiteSpace)
-	f.lines = strings.HasSuffix(gaps[1], "\n")
-	return c, f.key.open != "" && f.key.close != "" && f.valueEnd != ""
 }
 
 // jsonClose finds out whether the form tells values that are no text, as DeepSeek V3.2 does.
@@ -451,55 +274,4 @@ func (f *callForm) reads(text string, calls int) bool {
 		}
 	}
 	return done == calls
-}
-
-// parts cuts markers that follow each other: at line ends, and where a bracket opens a tag.
-func parts(text string) (parts []string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.Trim(line, whiteSpace)
-		from := 0
-		for at := 1; at <= len(line); at++ {
-			if at == len(line) || line[at] == '<' || line[at] == '[' {
-				if part := strings.Trim(line[from:at], whiteSpace); part != "" {
-					parts = append(parts, part)
-				}
-				from = at
-			}
-		}
-	}
-	return parts
-}
-
-// beforeTag moves a place inside a tag to where the tag begins.
-func beforeTag(text string, at int) int {
-	open := strings.LastIndexAny(text[:at], "<[")
-	if open >= 0 && !strings.ContainsAny(text[open:at], ">]") {
-		return open
-	}
-	return at
-}
-
-// behindTag moves a place inside a tag to where the tag has ended.
-func behindTag(text string, at int) int {
-	if beforeTag(text, at) < at {
-		return at + strings.IndexAny(text[at:], ">]") + 1
-	}
-	return at
-}
-
-// afterTag moves a place to where the next tag begins, if one does.
-func afterTag(text string, at int) int {
-	if n := strings.LastIndexAny(text[at:], "<["); n >= 0 {
-		return at + n
-	}
-	return at
-}
-
-// commonEnd is where in a the end begins that it has in common with b.
-func commonEnd(a, b string) int {
-	n := 0
-	for n < min(len(a), len(b)) && a[len(a)-1-n] == b[len(b)-1-n] {
-		n++
-	}
-	return len(a) - n
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ var manners = map[string]struct{ before, call, between, after string }{
 	"tags in tags":       {"<seed:tool_call>\n", "<tool_name>{{ c.name }}</tool_name>\n<parameters>{{ c.arguments | tojson }}</parameters>\n", "", "</seed:tool_call>"},
 	"names without ends": {"", "<tool_call>{{ c.name }}\n{% for k, v in c.arguments.items() %}<arg_key>{{ k }}</arg_key>\n<arg_value>{{ v if v is string else v | tojson }}</arg_value>\n{% endfor %}</tool_call>", "\n", ""},
 	"attributes":         {"<minimax:tool_call>\n", "<invoke name=\"{{ c.name }}\">\n{% for k, v in c.arguments.items() %}<parameter name=\"{{ k }}\">{{ v if v is string else v | tojson }}</parameter>\n{% endfor %}</invoke>\n", "", "</minimax:tool_call>"},
+	"kinds of values":    {"<｜DSML｜calls>\n", "<｜DSML｜invoke name=\"{{ c.name }}\">\n{% for k, v in c.arguments.items() %}<｜DSML｜parameter name=\"{{ k }}\" string=\"{{ 'true' if v is string else 'false' }}\">{{ v if v is string else v | tojson }}</｜DSML｜parameter>\n{% endfor %}</｜DSML｜invoke>\n", "", "</｜DSML｜calls>"},
 	"an object alone":    {"", `{"function": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}`, "; ", ""},
 }
 
@@ -59,7 +61,7 @@ func TestReaderReadsWhatTemplatesWrite(t *testing.T) {
 				n = rapid.IntRange(1, 3).Draw(t, "calls")
 			}
 			var tools []Tool
-			for range n {
+			for i := range n {
 				arguments := rapid.MapOfN(word, value, 0, 3).Draw(t, "arguments")
 				if name == "qwen3" && message.Content == "" {
 					message.Content = "Then:" // this one fails without
@@ -68,7 +70,7 @@ func TestReaderReadsWhatTemplatesWrite(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				call := Call{ID: "a1b2c3d4e", Name: rapid.StringMatching(`[a-z][a-z0-9_.-]{0,12}`).Draw(t, "name"), Arguments: string(encoded)}
+				call := Call{ID: "a1b2c3d4e", Name: rapid.StringMatching(`[a-z][a-z0-9_.-]{0,12}`).Draw(t, "name") + strconv.Itoa(i), Arguments: string(encoded)}
 				message.Calls = append(message.Calls, call)
 				tools = append(tools, toolFor(call.Name, arguments))
 			}
@@ -150,6 +152,7 @@ func TestDerivedMarkers(t *testing.T) {
 		"names in tags":      {markers{}, false, "<function=", "</function>"},
 		"tags in tags":       {markers{}, false, "<seed:tool_call> <tool_name>", "</parameters> </seed:tool_call>"},
 		"names without ends": {markers{}, false, "<tool_call>", ""},
+		"kinds of values":    {markers{}, false, `<｜DSML｜calls> <｜DSML｜invoke name="`, "</｜DSML｜calls>"},
 		"attributes":         {markers{}, false, `<minimax:tool_call> <invoke name="`, "</minimax:tool_call>"},
 	} {
 		f := formats[name]
@@ -171,6 +174,15 @@ func TestWhatCannotBeDerived(t *testing.T) {
 			t.Errorf("%s: %+v", name, f.calls)
 		}
 	}
+}
+
+// TestKindsOfValues reads values that the answer itself tells to be texts or not.
+func TestKindsOfValues(t *testing.T) {
+	f := compileMarked(t, mannerTemplate("kinds of values")).Format()
+	const answer = "<｜DSML｜calls>\n<｜DSML｜invoke name=\"weather\">\n<｜DSML｜parameter name=\"a\" string=\"true\">42</｜DSML｜parameter>\n<｜DSML｜parameter name=\"b\" string=\"false\">42</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜calls>"
+	want := []Piece{called(0, "weather", `{"a": "42", "b": 42}`)}
+	wantPieces(t, want, readIn(f.Reader([]string{"weather"}), answer))
+	wantPieces(t, want, readIn(f.Reader([]string{"weather"}), strings.Split(answer, "")...))
 }
 
 // TestReasoningThatIsShown derives markers that no list has.

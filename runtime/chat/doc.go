@@ -14,6 +14,13 @@
 //	output := chat.NewOutput(stops)
 //	text, stopped := output.Write(vocabulary.Piece(token))
 //
+// or, split into text, reasoning and calls,
+//
+//	reader := template.Format().ReaderOf(tools)
+//	pieces := reader.Write(text)                       // see Format.Spell for control tokens
+//	…
+//	pieces = reader.Close()
+//
 // # A conversation grows by tokens
 //
 // A turn extends the token sequence of the turn before; the past is not made
@@ -62,4 +69,24 @@
 // Templates drop what they do not know. Tools, tool calls, tool results and
 // system messages that a model's template would drop are said in messages that it
 // shows; adapt.go tells how.
+//
+// # What an answer is made of
+//
+// How a model writes calls and reasoning is read from its template, which writes those of
+// the past: derive.go tells how. One machine, the Reader, splits the answers of all models:
+//
+//   - Where an answer is cut makes no difference to what it is made of.
+//   - Held back is only what could still become a marker, or belong to one.
+//   - Arguments are JSON, and come as the model writes them. A call is done with its last
+//     argument; what the model writes behind that may break.
+//   - Calls are numbered from 0. Only functions that the answer may call are called.
+//   - Nothing is lost: what looks like a call and is none is text.
+//
+// CallGrammar turns the same format around: a model that must call a function is held to
+// write it so.
+//
+// Known to be derived are the formats of Qwen 2.5, 3, 3.5 and Coder, Hermes, Llama 3,
+// Mistral from Nemo on, DeepSeek, Granite 4, GLM, MiniMax M1 and M2, Nemotron, Command R and
+// Seed. gpt-oss has a file of its own, harmony.go. Not derived, so that only an object alone
+// is a call, are those of Gemma 4, Kimi, Apertus and of models that write calls as Python.
 package chat

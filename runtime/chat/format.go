@@ -79,6 +79,22 @@ type exactForm struct {
 	gap       string // from one argument to the next
 }
 
+// example tells a model how to write a call.
+func (c *callForm) example() string {
+	e := &c.exact
+	switch {
+	case c.bare():
+		return `a JSON object {"` + c.nameKey + `": its name, "` + c.argumentsKey + `": {…}}`
+	case c.shape == taggedShape:
+		return e.before + "name" + e.middle + e.keyOpen + "argument" + e.keyClose + "value" + e.after
+	}
+	example := e.before + e.head + "name" + e.middle + "{…}" + e.tail + e.after
+	for _, w := range telltales {
+		example = strings.ReplaceAll(example, w.id, "9 letters")
+	}
+	return example
+}
+
 // Format tells how answers to the template's prompts are written.
 func (t *Template) Format() *Format { return t.format }
 

@@ -103,6 +103,7 @@ var vectors = []vector{
 	{"mistral-nemo", "an unknown function second", `[TOOL_CALLS][{"name": "weather", "arguments": {"city": "Paris"}}, {"name": "sky", "arguments": {}}]`,
 		[]Piece{called(0, "weather", paris), text(`, {"name": "sky", "arguments": {}}]`)}},
 	{"mistral-nemo", "no list", `[TOOL_CALLS]{"name": "weather", "arguments": {"city": "Paris"}}`, []Piece{called(0, "weather", paris)}},
+	{"mistral-nemo", "a bracket that closes nothing", `[TOOL_CALLS]{"name": "weather", "arguments": {}}]`, []Piece{called(0, "weather", "{}"), text("]")}},
 	{"mistral-nemo", "cut off", `[TOOL_CALLS][{"name": "weather", "arguments": {"city": "Paris"}}, {"na`, []Piece{called(0, "weather", paris), text(`, {"na`)}},
 
 	{"args", "a call", `[TOOL_CALLS]weather[ARGS]{"city": "Paris"}`, []Piece{called(0, "weather", paris)}},

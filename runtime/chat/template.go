@@ -96,7 +96,7 @@ func (t *Template) render(in input, known beginning) (rendered, error) {
 			}
 		}
 	}
-	in = t.can.adapt(in)
+	in = t.can.adapt(in, &t.format.calls)
 	if t.tail != nil && known.messages >= beginners {
 		return t.executeTail(in, known)
 	}

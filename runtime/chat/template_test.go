@@ -114,6 +114,22 @@ func TestAdaptedMessages(t *testing.T) {
 	}
 }
 
+// TestToolsAreToldInTheFormOfCalls shows templates that write calls and no tools.
+func TestToolsAreToldInTheFormOfCalls(t *testing.T) {
+	for call, want := range map[string]string{
+		"<call>{{ c.name }}<with>{{ c.arguments | tojson }}</call>":                                              "<call>name<with>{…}</call>",
+		"[CALLS]{\"name\": \"{{ c.name }}\", \"arguments\": {{ c.arguments | tojson }}, \"id\": \"{{ d.id }}\"}": `[CALLS]{"name": "name", "arguments": {…}, "id": "9 letters"}`,
+		"<call={{ c.name }}>{% for k, v in c.arguments.items() %}<key={{ k }}>{{ v }}</key>{% endfor %}</call>":  "<call=name><key=argument>value</key></call>",
+		"{\"name\": \"{{ c.name }}\", \"parameters\": {{ c.arguments | tojson }}}":                               `a JSON object {"name": its name, "parameters": {…}}`,
+	} {
+		template := compile(t, "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content or '' }}{% for d in m.tool_calls %}{% set c = d.function %}"+call+"{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+		r, err := template.render(input{messages: []Message{{Role: "user", Content: "Q"}}, tools: []string{"{}"}}, beginning{})
+		if err != nil || !strings.Contains(r.text, "To call one, answer with "+want+" and nothing else.") {
+			t.Errorf("%s gives %q, %v", call, r.text, err)
+		}
+	}
+}
+
 func TestCompileErrors(t *testing.T) {
 	for source, want := range map[string]string{
 		"":                               "the model has none",

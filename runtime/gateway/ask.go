@@ -25,9 +25,10 @@ type ask struct {
 	left    int // turns that follow; 0: unknown
 	cache   sdk.Cache
 
-	previous *spot  // the turn that the request goes on from, named by the client; messages are what is new
-	key      string // two requests with the same are one; empty: none
-	retry    bool   // the client says that it sends the request once more
+	previous *spot   // the turn that the request goes on from, named by the client; messages are what is new
+	key      string  // two requests with the same are one; empty: none
+	retry    bool    // the client says that it sends the request once more
+	standing *string // a digest of the instructions that stand in the conversation behind this; nil: those that stood before
 
 	choiceIndex int  // of several answers to one prompt
 	apart       bool // it has a program of its own, whatever it extends

@@ -169,13 +169,16 @@ func (g *Gateway) resent(ctx context.Context, a *ask) (*flight, error) {
 		p.mode, p.after = sdk.Append, a.previous.turn
 	}
 	result, err := f.outcome()
-	if err == nil {
-		g.note(a, progressed(s), at(asked, p.asked, s), at(answered, p.asked.then(said(result)), s))
-		return f, nil
+	if err != nil {
+		f.leave()
+		g.note(a, onFailure(a, p)...)
+		return nil, nil
 	}
-	f.leave()
-	g.note(a, failed(a, p)...)
-	return nil, nil
+	_, noted, err := g.ledger.spot(ctx, a.tenant, answered, p.asked.then(said(result)))
+	if err == nil && !noted {
+		g.note(a, append([]entry{progressed(s), at(asked, p.asked, s)}, onAnswer(a, p, result)...)...)
+	}
+	return f, nil
 }
 
 // again finds a turn that was accepted before: under way here, under way elsewhere, or over.
@@ -269,17 +272,33 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	switch {
 	case err != nil && g.ctx.Err() != nil: // its end is for another gateway to hear of
 		err = errDraining
+	case a.retry && errors.Is(err, sdk.ErrCancelled) && f.ctx.Err() == nil:
+		g.note(a, onFailure(a, p)...)
+		err = errGivenUp
 	case result != nil && result.Outcome == wire.Completed:
-		g.note(a, at(answered, p.asked.then(said(result)), p.spot))
+		g.note(a, onAnswer(a, p, result)...)
 	default:
-		g.note(a, failed(a, p)...)
+		g.note(a, onFailure(a, p)...)
 	}
 	f.end(result, err)
 }
 
-// failed is what the ledger is told of a turn that came to nothing: whoever asks for the same
+// errGivenUp is for a request that is sent once more while the gateway that had it first cancels
+// its turn, since its client is gone from there.
+var errGivenUp = &sdk.Error{Code: wire.CodeUnavailable, Message: "the request was given up where it was sent first", Hint: "send it again", Retryable: true, RetryAfterMS: 100}
+
+// onAnswer is what the ledger is told of an answer.
+func onAnswer(a *ask, p place, r *sdk.Result) []entry {
+	entries := []entry{at(answered, p.asked.then(said(r)), p.spot)}
+	if a.standing != nil {
+		entries = append(entries, entry{kind: instructed, name: p.program, value: *a.standing})
+	}
+	return entries
+}
+
+// onFailure is what the ledger is told of a turn that came to nothing: whoever asks for the same
 // again has another turn, and what was said before stands, behind this one.
-func failed(a *ask, p place) []entry {
+func onFailure(a *ask, p place) []entry {
 	entries := []entry{notAt(requested, a.requestDigest(), p.spot), notAt(asked, p.asked, p.spot)}
 	if p.mode == sdk.Append && p.after > 0 {
 		entries = append(entries, at(answered, p.before, p.spot))

@@ -70,7 +70,7 @@ type anthropicTool struct {
 type anthropicChoice struct {
 	Type                   string `json:"type"`
 	Name                   string `json:"name"`
-	DisableParallelToolUse bool   `json:"disable_parallel_tool_use"`
+	DisableParallelToolUse *bool  `json:"disable_parallel_tool_use"`
 }
 
 type anthropicFormat struct {
@@ -186,8 +186,9 @@ func (c *conversation) system(content json.RawMessage) error {
 	return nil
 }
 
-// add reads a message. Parts of one role that follow one another are one message at
-// Anthropic, which matters for the assistant's: what it said is compared as a whole.
+// add reads a message. Those of one role that follow one another are one message at
+// Anthropic: what the assistant said is compared as a whole, and templates want roles to
+// alternate.
 func (c *conversation) add(where string, m anthropicMessage) error {
 	blocks, err := blocksOf(where+".content", m.Content)
 	if err != nil {
@@ -255,9 +256,15 @@ func (c *conversation) addUser(where, role string, blocks []anthropicBlock) erro
 			return notText(where, b)
 		}
 	}
-	if len(texts) > 0 || !results {
-		c.messages = append(c.messages, sdk.Message{Role: role, Content: wire.Content(strings.Join(texts, "\n\n"))})
+	if len(texts) == 0 && results {
+		return nil
 	}
+	text := wire.Content(strings.Join(texts, "\n\n"))
+	if n := len(c.messages); n > 0 && role == "user" && c.messages[n-1].Role == role {
+		c.messages[n-1].Content += "\n\n" + text
+		return nil
+	}
+	c.messages = append(c.messages, sdk.Message{Role: role, Content: text})
 	return nil
 }
 
@@ -362,7 +369,7 @@ func (t *anthropicChoice) choice() (c sdk.Choice, err error) {
 	if t == nil {
 		return c, nil
 	}
-	c.Single = t.DisableParallelToolUse
+	c.Single = t.DisableParallelToolUse != nil && *t.DisableParallelToolUse || t.DisableParallelToolUse == nil && t.Type == "any" // as toolChoice
 	switch t.Type {
 	case "auto":
 		c.Mode = wire.ToolsAuto

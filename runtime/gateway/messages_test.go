@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,9 @@ import (
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the expected files anew")
+
+// hopeless is after how long a test that waits for what does not come fails.
+const hopeless = 20 * time.Second
 
 // asking is a request of the official client.
 func asking(messages ...anthropic.MessageParam) anthropic.MessageNewParams {
@@ -265,6 +269,17 @@ func TestMessagesDoNotCountTokens(t *testing.T) {
 	if tries != 1 {
 		t.Errorf("it was tried %d times", tries)
 	}
+	r, err := http.Post(s.url+"/messages/count_tokens", "application/json", nil) // by clients that put a version into the base URL, and were given none
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var body struct {
+		Type string `json:"type"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Type != "error" || r.StatusCode != http.StatusNotImplemented {
+		t.Errorf("without /v1, it answers %d with the type %q, %v", r.StatusCode, body.Type, err)
+	}
 }
 
 func TestMessagesAreCancelledByLeaving(t *testing.T) {
@@ -274,7 +289,8 @@ func TestMessagesAreCancelledByLeaving(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMessagesRig(t, messagesScript{pieces: []wire.Piece{textPiece("So")}, hangs: true})
-			ctx, leave := context.WithCancel(t.Context())
+			ctx, leave := context.WithTimeout(t.Context(), hopeless)
+			defer leave()
 			gone := make(chan struct{})
 			go func() {
 				defer close(gone)
@@ -291,7 +307,11 @@ func TestMessagesAreCancelledByLeaving(t *testing.T) {
 			<-s.started
 			leave()
 			<-gone
-			<-s.dropped
+			select {
+			case <-s.dropped:
+			case <-time.After(hopeless):
+				t.Error("the turn goes on")
+			}
 		})
 	}
 }
@@ -344,7 +364,9 @@ func TestMessagesEvents(t *testing.T) {
 	go func() { steps <- struct{}{} }() // the stream begins with the first piece
 	const body = `{"max_tokens":99,"stream":true,"cache_control":{"type":"ephemeral","ttl":"1h"},"messages":[{"role":"user","content":"Which version?"}],
 		"tools":[{"name":"read","input_schema":{"type":"object"}},{"name":"list","input_schema":{"type":"object"}}]}`
-	lines := bufio.NewScanner(s.post(t, t.Context(), body, "X-Interlude-Program", "golden").Body)
+	ctx, cancel := context.WithTimeout(t.Context(), hopeless)
+	defer cancel()
+	lines := bufio.NewScanner(s.post(t, ctx, body, "X-Interlude-Program", "golden").Body)
 	var got strings.Builder
 	read := func(until string) {
 		seen := until == ""
@@ -429,7 +451,7 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 				letters := []rune(string(arguments))
 				cut := rapid.IntRange(0, len(letters)).Draw(t, "cut")
 				first, second := callPiece(index, "c", "read", string(letters[:cut])), callPiece(index, "", "", string(letters[cut:]))
-				first.Done = false
+				first.Done, second.Done = false, rapid.IntRange(0, 3).Draw(t, "complete") > 0
 				pieces = append(pieces, first, second)
 				index++
 			}
@@ -476,8 +498,15 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 		if len(got.Content) != len(want.Content) {
 			t.Fatalf("streamed\n%s\nwhole\n%s", stream.Body, whole.Body)
 		}
+		var words, reasoning string
+		var inputs []string
 		for i := range got.Content {
 			a, b := got.Content[i], want.Content[i]
+			words += b.Text
+			reasoning += b.Thinking
+			if b.Type == "tool_use" {
+				inputs = append(inputs, string(b.Input))
+			}
 			if !json.Valid(a.Input) { // as the client does with a call that was cut short
 				a.Input = b.Input
 				if string(b.Input) != "{}" && b.Type == "tool_use" {
@@ -490,6 +519,18 @@ func TestMessagesStreamedAsWhole(t *testing.T) {
 			if b.Type == "text" && strings.TrimSpace(b.Text) == "" {
 				t.Errorf("a block of white space: %s", whole.Body)
 			}
+		}
+		var called []string
+		for _, p := range r.Pieces {
+			switch {
+			case p.Kind == wire.PieceToolCall && json.Valid([]byte(p.Text)):
+				called = append(called, p.Text)
+			case p.Kind == wire.PieceToolCall:
+				called = append(called, "{}")
+			}
+		}
+		if strings.TrimSpace(words) != strings.TrimSpace(r.Said()) || reasoning != r.Reasoning() || !slices.Equal(inputs, called) {
+			t.Errorf("of %+v\nthe whole answer is\n%s", r.Pieces, whole.Body)
 		}
 	})
 }
@@ -523,6 +564,7 @@ func TestMessagesRead(t *testing.T) {
 	}{
 		"text":           {`{"system":"S",` + hi + `}`, []sdk.Message{sdk.System("S"), sdk.User("Hi")}},
 		"blocks":         {`{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]}`, []sdk.Message{sdk.User("a\n\nb")}},
+		"user in two":    {`{"messages":[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]}]}`, []sdk.Message{sdk.User("a\n\nb")}},
 		"system between": {`{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"},{"role":"user","content":"c"}]}`, []sdk.Message{sdk.User("a"), sdk.System("b"), sdk.User("c")}},
 		"volatile lines": {`{"system":[{"type":"text","text":"x-anthropic-a: 1\nS"},{"type":"text","text":"x-anthropic-b: 2"}],` + hi + `}`, []sdk.Message{sdk.System("S"), sdk.User("Hi")}},
 		"assistant in two": {

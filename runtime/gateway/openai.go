@@ -112,9 +112,12 @@ func (f *schemaFormat) format(param string) (sdk.Format, error) {
 	return sdk.Format{}, invalid(param, "the format %q is none of text, json_object and json_schema", f.Type)
 }
 
-// toolChoice reads tool_choice in both shapes.
+// toolChoice reads tool_choice in both shapes. A call that is required is one, unless the
+// client asks for parallel ones: a small model that may go on calling does.
 func toolChoice(data json.RawMessage, parallel *bool) (c sdk.Choice, err error) {
-	c.Single = parallel != nil && !*parallel
+	defer func() {
+		c.Single = c.Single || parallel != nil && !*parallel || parallel == nil && c.Mode == wire.ToolsRequired
+	}()
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || bytes.Equal(data, []byte("null")) {
 		return c, nil

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/packages/ssestream"
 	"github.com/openai/openai-go/v3/responses"
@@ -198,6 +199,39 @@ func TestResponsesTools(t *testing.T) {
 	}
 }
 
+// A client that names items by their IDs, as the AI SDK does, goes on like one that sends them.
+func TestResponsesItemReferences(t *testing.T) {
+	script, client, url := serveResponses(t, map[string]scriptedAnswer{
+		"look":  {pieces: slices.Concat([]wire.Piece{{Kind: wire.PieceReasoning, Text: "Hm."}, {Kind: wire.PieceText, Text: "Let me look."}}, call("c1", "ls", "{}"))},
+		"a.txt": text("One file."),
+	})
+	tools := []responses.ToolUnionParam{responses.ToolParamOfFunction("ls", map[string]any{}, false)}
+	first, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("look"), Tools: tools})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []responses.ResponseInputItemUnionParam{userItem("look")}
+	for _, item := range first.Output {
+		list = append(list, responses.ResponseInputItemParamOfItemReference(item.ID))
+	}
+	output := responses.ResponseInputItemParamOfFunctionCallOutput("a.txt")
+	output.OfFunctionCallOutput.CallID = param.NewOpt("c1")
+	if _, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: items(append(list, output)...), Tools: tools}); err != nil {
+		t.Fatal(err)
+	}
+	want := []sdk.Message{sdk.ToolResult("c1", "a.txt")}
+	if got := script.taken()[1]; got.Turn != 2 || got.Mode != wire.ModeAppend || !reflect.DeepEqual(got.Messages, want) {
+		t.Errorf("turn 2: %+v", got)
+	}
+	program := script.taken()[0].Program
+	for _, id := range []string{"", "x", "msg_1", "msg_nobody-1-0", "msg_" + program + "-1-3", "msg_" + program + "-1-2", "msg_" + program + "-1--1", "msg_" + program + "-9-0"} {
+		a, body := post(t, url+"/v1/responses", fmt.Sprintf(`{"input":[{"type":"item_reference","id":%q}]}`, id))
+		if a.StatusCode != 400 || !strings.Contains(body, `"param":"input[0]"`) {
+			t.Errorf("%s: %d %s", id, a.StatusCode, body)
+		}
+	}
+}
+
 // collected reads a stream to its end with the official accumulator.
 func collected(t *testing.T, stream *ssestream.Stream[responses.ResponseStreamEventUnion]) (*responses.Response, responses.ResponseAccumulatorSnapshot) {
 	t.Helper()
@@ -229,6 +263,10 @@ func TestResponsesStreaming(t *testing.T) {
 	_, client, _ := serveResponses(t, map[string]scriptedAnswer{
 		"look": {pieces: slices.Concat([]wire.Piece{{Kind: wire.PieceReasoning, Text: "Hm."}, {Kind: wire.PieceText, Text: "Let me "}, {Kind: wire.PieceText, Text: "look."}}, call("c1", "ls", "{", "}"))},
 		"long": long, "nothing": {},
+		"half": {pieces: []wire.Piece{
+			{Kind: wire.PieceToolCall, ID: "c1", Name: "ls"}, {Kind: wire.PieceToolCall, Text: `{"pa`},
+			{Kind: wire.PieceToolCall, Index: 1, ID: "c2", Name: "ls", Text: `{"`}, {Kind: wire.PieceText, Text: "th"},
+		}},
 		"fail": {pieces: text("half").pieces, err: &wire.Error{Code: wire.CodeEngine, Message: "it broke"}},
 		"big":  {err: &wire.Error{Code: wire.CodeContextTooLong, Message: "9000 tokens, and 8192 fit"}},
 	})
@@ -248,6 +286,11 @@ func TestResponsesStreaming(t *testing.T) {
 	}
 	if r, _ := stream("nothing"); r.Status != "completed" || len(r.Output) != 1 || r.Output[0].Content[0].Type != "output_text" {
 		t.Errorf("nothing: %s", r.RawJSON())
+	}
+	// A call that is not whole is never told as one that can be run.
+	if r, _ := stream("half"); r.Status != "completed" || len(r.Output) != 3 || r.Output[0].Status != "incomplete" || r.Output[0].AsFunctionCall().Arguments != `{"pa` ||
+		r.Output[1].AsFunctionCall().CallID != "c2" || r.Output[1].Status != "incomplete" || r.Output[2].Status != "completed" {
+		t.Errorf("half: %s", r.RawJSON())
 	}
 	if r, _ := stream("fail"); r.Status != "failed" || r.Error.Code != "server_error" || r.Error.Message != "it broke" || r.OutputText() != "half" {
 		t.Errorf("fail: %s", r.RawJSON())
@@ -286,6 +329,9 @@ func TestResponsesPrevious(t *testing.T) {
 	if second.PreviousResponseID != first.ID {
 		t.Errorf("previous_response_id is %q", second.PreviousResponseID)
 	}
+	if _, err := ask(second.ID, "Count backwards.", "fail"); err == nil {
+		t.Fatal("it did not fail")
+	}
 	third, err := ask(second.ID, "Count backwards.", "three")
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +341,8 @@ func TestResponsesPrevious(t *testing.T) {
 		{sdk.System("Count."), sdk.User("one")},
 		{sdk.User("fail")}, // the instructions stand in the conversation
 		{sdk.User("two")},
-		{sdk.System("Count backwards."), sdk.User("three")},
+		{sdk.System("Count backwards."), sdk.User("fail")},
+		{sdk.System("Count backwards."), sdk.User("three")}, // what failed did not say them
 	} {
 		got := taken[i]
 		if !reflect.DeepEqual(got.Messages, want) || got.Program != taken[0].Program || got.Turn != int64(i+1) || (got.Mode == wire.ModeAppend) != (i > 0) {
@@ -479,6 +526,25 @@ func TestResponsesAgainAfterGivingUp(t *testing.T) {
 	}
 }
 
+// OpenAI's clients send once more what failed and may succeed. It is then tried once more.
+func TestResponsesRetryAfterAFailure(t *testing.T) {
+	flaky := text("Now.")
+	flaky.once = &wire.Error{Code: wire.CodeOverloaded, Message: "too much waits", Retryable: true, RetryAfterMS: 1}
+	script, client, _ := serveResponses(t, map[string]scriptedAnswer{"go": flaky})
+	r, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithMaxRetries(1))
+	if err != nil || r.OutputText() != "Now." {
+		t.Errorf("got %v, %v", r, err)
+	}
+	if n := len(script.taken()); n != 2 {
+		t.Errorf("%d turns", n)
+	}
+	// What succeeded is not computed twice.
+	again, err := client.Responses.New(t.Context(), responses.ResponseNewParams{Input: input("go")}, option.WithHeader("X-Stainless-Retry-Count", "1"))
+	if err != nil || again.ID != r.ID || len(script.taken()) != 2 {
+		t.Errorf("once more: %v, %v", again, err)
+	}
+}
+
 func TestResponsesErrors(t *testing.T) {
 	_, client, url := serveResponses(t, map[string]scriptedAnswer{
 		"big":  {err: &wire.Error{Code: wire.CodeContextTooLong, Message: "9000 tokens, and 8192 fit"}},
@@ -508,12 +574,36 @@ func TestResponsesErrors(t *testing.T) {
 		"logprobs":      {`{"input":"x","top_logprobs":3}`, "top_logprobs"},
 		"format":        {`{"input":"x","text":{"format":{"type":"poem"}}}`, "text.format"},
 		"odd text":      {`{"input":"x","text":7}`, "text"},
+		"odd format":    {`{"input":"x","text":{"format":7}}`, "text.format"},
 		"choice":        {`{"input":"x","tool_choice":{"type":"web_search"}}`, "tool_choice"},
 	} {
 		a, body := post(t, url+"/v1/responses", c.body)
 		var e struct{ Error struct{ Param, Type string } }
 		if err := json.Unmarshal([]byte(body), &e); err != nil || a.StatusCode != 400 || e.Error.Param != c.param || e.Error.Type != "invalid_request_error" {
 			t.Errorf("%s: %d %s", name, a.StatusCode, body)
+		}
+	}
+}
+
+// What the request said is in the answer, with the fields that are there in any case.
+func TestResponsesSayTheRequestAgain(t *testing.T) {
+	_, _, url := serveResponses(t, map[string]scriptedAnswer{"hi": text("{}")})
+	for _, c := range []struct{ body, text, reasoning, metadata string }{
+		{`{"store":true}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":null,"reasoning":null,"metadata":null}`, `{"format":{"type":"text"}}`, `null`, `{}`},
+		{`{"text":{"verbosity":"low"},"reasoning":{"effort":"low"},"metadata":{"a":"b"}}`,
+			`{"format":{"type":"text"},"verbosity":"low"}`, `{"effort":"low","summary":null}`, `{"a":"b"}`},
+		{`{"text":{"format":{"type":"json_schema","name":"n","schema":{},"strict":true}}}`,
+			`{"format":{"description":null,"name":"n","schema":{},"strict":true,"type":"json_schema"}}`, `null`, `{}`},
+		{`{"text":{"format":{"type":"json_object"}}}`, `{"format":{"type":"json_object"}}`, `null`, `{}`},
+	} {
+		_, body := post(t, url+"/v1/responses", `{"input":"hi",`+strings.TrimPrefix(c.body, "{"))
+		var got struct{ Text, Reasoning, Metadata json.RawMessage }
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		if string(got.Text) != c.text || string(got.Reasoning) != c.reasoning || string(got.Metadata) != c.metadata {
+			t.Errorf("%s: %s", c.body, body)
 		}
 	}
 }

@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -17,6 +20,7 @@ import (
 // inputItem is one of the kinds that mean something here.
 type inputItem struct {
 	Type string `json:"type"`
+	ID   string `json:"id"`
 	Role string `json:"role"`
 
 	CallID    string `json:"call_id"`
@@ -29,8 +33,8 @@ type inputItem struct {
 }
 
 // responsesInput reads messages out of input. What an assistant said in one go is several
-// items there, and one message here.
-func responsesInput(h http.Header, input json.RawMessage, tools *toolset) ([]sdk.Message, error) {
+// items there, and one message here. find gives items that the client only names.
+func responsesInput(h http.Header, input json.RawMessage, tools *toolset, find func(id string) (*outputItem, error)) ([]sdk.Message, error) {
 	input = bytes.TrimSpace(input)
 	switch {
 	case !given(input):
@@ -56,8 +60,11 @@ func responsesInput(h http.Header, input json.RawMessage, tools *toolset) ([]sdk
 		if err := json.Unmarshal(data, &item); err != nil {
 			return nil, invalid(where, "it is no item: %v", err)
 		}
-		if item.Type == "" && item.Role != "" {
-			item.Type = "message" // the short form
+		switch { // the short forms
+		case item.Type == "" && item.Role != "":
+			item.Type = "message"
+		case item.Type == "" && item.ID != "":
+			item.Type = "item_reference"
 		}
 		switch item.Type {
 		case "message":
@@ -87,7 +94,14 @@ func responsesInput(h http.Header, input json.RawMessage, tools *toolset) ([]sdk
 			messages = append(messages, sdk.ToolResult(item.CallID, text))
 		case "reasoning": // the model's own: it is in the conversation where the model wants it there
 		case "item_reference":
-			return nil, invalid(where, "items are not kept here under names of their own; send the item itself, or go on by previous_response_id")
+			it, err := find(item.ID)
+			if err != nil {
+				return nil, err
+			}
+			if it == nil {
+				return nil, invalid(where, "there is no item %.128q, or it is forgotten; send the item itself", item.ID)
+			}
+			it.say(&messages)
 		default:
 			if !dropped[item.Type] {
 				warn(h, "input of type %.64q is left out: it means nothing here", item.Type)
@@ -96,6 +110,46 @@ func responsesInput(h http.Header, input json.RawMessage, tools *toolset) ([]sdk
 		}
 	}
 	return messages, nil
+}
+
+// items finds what was said in earlier turns by the IDs of the items, which name the turn.
+func (g *Gateway) items(ctx context.Context, tenant string) func(id string) (*outputItem, error) {
+	said := map[spot][]*outputItem{}
+	return func(id string) (*outputItem, error) {
+		_, rest, _ := strings.Cut(id, "_")
+		cut := max(strings.LastIndexByte(rest, '-'), 0)
+		s, ok := responseSpot("resp_" + rest[:cut])
+		if !ok {
+			return nil, nil
+		}
+		if _, ok := said[s]; !ok {
+			r, err := g.resultOf(ctx, tenant, s)
+			switch {
+			case errors.Is(err, sdk.ErrNotFound), errors.Is(err, sdk.ErrNotFinished):
+				return nil, nil
+			case err != nil:
+				return nil, err
+			}
+			said[s] = g.responseOf(s, time.Now()).whole(r).Output
+		}
+		for _, it := range said[s] {
+			if it.id == id {
+				return it, nil
+			}
+		}
+		return nil, nil
+	}
+}
+
+// say adds what an item said to the conversation.
+func (it *outputItem) say(messages *[]sdk.Message) {
+	switch it.kind {
+	case wire.PieceText:
+		assistant(messages).Content += wire.Content(it.text)
+	case wire.PieceToolCall: // by the name that the model called it: no others are kept
+		m := assistant(messages)
+		m.ToolCalls = append(m.ToolCalls, sdk.ToolCall{ID: it.callID, Type: "function", Function: wire.FunctionCall{Name: it.name.name, Arguments: it.text}})
+	}
 }
 
 // assistant is the last message, if it is an assistant's, or a new one.

@@ -64,7 +64,7 @@ func (a *responseAnswer) soFar(f *flight) *response {
 	}
 	switch {
 	case over:
-		a.end(f.outcome())
+		a.end(f.streamed())
 	case len(pieces) == 0:
 		a.Status = statusQueued
 	}

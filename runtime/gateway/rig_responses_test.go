@@ -30,6 +30,7 @@ type scriptedAnswer struct {
 	hold   chan struct{} // if any: the end waits until it is closed, or until the turn is cancelled
 	finish wire.FinishReason
 	err    *wire.Error // if any: it fails with it, behind the pieces
+	once   *wire.Error // if any: the same, the first time
 }
 
 // text is an answer of a text in pieces, and call one of a call of a tool.
@@ -77,6 +78,9 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 			return
 		}
 	}
+	if a.once != nil && s.came(string(turn.Messages[len(turn.Messages)-1].Content)) == 1 {
+		a.err = a.once
+	}
 	if a.finish != "" {
 		r.FinishReason = a.finish
 	}
@@ -87,6 +91,16 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 		}
 	}
 	_ = job.Finish(ctx, r)
+}
+
+// came is how many turns ended with a message.
+func (s *scripted) came(last string) (n int) {
+	for _, turn := range s.taken() {
+		if string(turn.Messages[len(turn.Messages)-1].Content) == last {
+			n++
+		}
+	}
+	return n
 }
 
 // taken are the turns that came.

@@ -16,7 +16,8 @@ const (
 func (c *converter) shapes(a all) []shape {
 	out := []shape{anything()}
 	for _, v := range a {
-		out = c.product(out, c.alternatives(v))
+		_, keyword := choice(all{v})
+		out = c.choose(v, keyword, out, c.alternatives(v))
 	}
 	return out
 }
@@ -44,23 +45,23 @@ func (c *converter) alternatives(v *value) []shape {
 	out := []shape{c.own(v)}
 	if v.field("$ref") != nil {
 		if target := c.target(v); target != nil {
-			out = c.product(out, c.alternatives(target))
+			out = c.choose(v, "$ref", out, c.alternatives(target))
 		}
 	}
 	if list := v.field("allOf"); list != nil {
 		for _, part := range c.list(list) {
-			out = c.product(out, c.alternatives(part))
+			out = c.choose(v, "allOf", out, c.alternatives(part))
 		}
 	}
 	if list := v.field("anyOf"); list != nil {
-		out = c.choose(v, "anyOf", out, c.union(list))
+		out = c.choose(v, "anyOf", out, slices.Concat(c.union(list)...))
 	}
 	if list := v.field("oneOf"); list != nil {
 		parts := c.union(list)
 		if !c.disjoint(out, parts) {
 			c.loosen(v, "oneOf", "its alternatives overlap, or it cannot be told that they do not")
 		}
-		out = c.choose(v, "oneOf", out, parts)
+		out = c.choose(v, "oneOf", out, slices.Concat(parts...))
 	}
 	return out
 }
@@ -76,9 +77,9 @@ func (c *converter) union(list *value) (out [][]shape) {
 	return out
 }
 
-// choose is shapes together with any of the parts.
-func (c *converter) choose(v *value, keyword string, shapes []shape, parts [][]shape) []shape {
-	both := c.product(shapes, gather(slices.Concat(parts...)))
+// choose is shapes together with any of the alternatives, which a keyword of v makes.
+func (c *converter) choose(v *value, keyword string, shapes, alternatives []shape) []shape {
+	both := c.product(shapes, gather(alternatives))
 	if len(both) > maxShapes {
 		c.loosen(v, keyword, "it makes too many alternatives")
 		return shapes

@@ -32,10 +32,10 @@ func (c *converter) array(name string, s shape) (p part, ok bool) {
 		return part{}, false
 	}
 
-	p = part{width: 1}
+	p = part{width: width{2, 3}}
 	for i, rule := range append(first, rest) {
 		if rule != "" {
-			p.width = max(p.width, c.widths[rule])
+			p.width = p.width.around(c.width(rule), 2)
 		}
 		if rule != "" && i < s.fewItems {
 			p.demands = append(p.demands, rule)

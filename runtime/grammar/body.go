@@ -2,25 +2,21 @@ package grammar
 
 import "slices"
 
-// maxWidth bounds in how many ways at once a text may be read: what package gbnf
-// follows, with room for what is around a schema's value.
-const maxWidth = 160
-
 // bodies is the alternatives of the values of shapes, as expressions, for the named
 // rule.
 func (c *converter) bodies(name string, shapes []shape) (ways []string) {
-	alike := map[kinds]int{} // in how many ways values of one kind may be read at once
+	var parts []part
 	for _, s := range shapes {
 		for _, p := range c.parts(name, s) {
 			if !slices.Contains(ways, p.way) {
-				ways = append(ways, p.way)
-				alike[p.kind] += p.width
+				ways, parts = append(ways, p.way), append(parts, p)
 			}
 			c.demands[name] = append(c.demands[name], p.demands)
 		}
 	}
-	for _, width := range alike {
-		c.widths[name] = max(c.widths[name], width)
+	c.widths[name] = together(parts)
+	if len(shapes) == 1 && shapes[0].fixed && len(shapes[0].consts) == 1 {
+		c.tags[name] = ways
 	}
 	return ways
 }
@@ -46,8 +42,9 @@ func open(shapes []shape) (ways []string) {
 type part struct {
 	kind    kinds
 	way     string
-	width   int      // in how many ways at once it may be read
-	demands []string // rules that each of its values has within it
+	width   width
+	tag     [2]string // the first member that all have, and its value if that is a constant
+	demands []string  // rules that each of its values has within it
 }
 
 func (c *converter) parts(name string, s shape) (out []part) {
@@ -56,19 +53,19 @@ func (c *converter) parts(name string, s shape) (out []part) {
 			out = append(out, p)
 		}
 	}
-	simple := func(kind kinds, way string, ok bool) { add(kind, part{way: way, width: 1}, ok) }
+	simple := func(kind kinds, way string, ok bool, w width) { add(kind, part{way: way, width: w}, ok) }
 	if s.fixed {
 		return c.constant(name, s)
 	}
-	simple(isNull, "null", s.kinds&isNull != 0)
-	simple(isBoolean, "boolean", s.kinds&isBoolean != 0)
+	simple(isNull, "null", s.kinds&isNull != 0, narrow)
+	simple(isBoolean, "boolean", s.kinds&isBoolean != 0, width{2, 2})
 	if s.kinds&isNumber != 0 {
 		way, ok := group(c.number(s))
-		simple(isNumber, way, ok)
+		simple(isNumber, way, ok, numeric)
 	}
 	if s.kinds&isString != 0 {
-		way, ok := c.text(name+"-string", s)
-		simple(isString, way, ok)
+		way, w, ok := c.text(name+"-string", s)
+		simple(isString, way, ok, w)
 	}
 	if s.kinds&isArray != 0 {
 		p, ok := c.array(name, s)

@@ -3,21 +3,25 @@ package grammar
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // Bounds on one grammar. They lie within those of package gbnf, so that what a
 // Builder made compiles.
 const (
 	maxRules = 8000
-	maxText  = 160 << 10 // bytes of the schemas' rules
-	maxItems = 80_000    // characters, references and alternatives, with repetitions written out
+	maxText  = 200 << 10 // bytes of the schemas' rules
+	maxItems = 100_000   // characters, references and alternatives, with repetitions written out
 )
 
 // Builder collects the rules of one grammar: those of schemas and the caller's own.
 type Builder struct {
+	// Closed is for models: objects whose schema lists properties, and says nothing of others,
+	// have no others. JSON Schema allows any there, and small models make use of it.
+	Closed bool
+
 	rules   []rule
 	names   map[string]int    // where in rules
+	copies  map[string]int    // of a wish, how often it was altered
 	byBody  map[string]string // the name of the rule with that body
 	text    int               // bytes
 	items   int
@@ -28,7 +32,7 @@ type rule struct{ name, body string }
 
 // New begins a grammar.
 func New() *Builder {
-	b := &Builder{names: map[string]int{"root": -1}, byBody: map[string]string{}}
+	b := &Builder{names: map[string]int{"root": -1}, copies: map[string]int{}, byBody: map[string]string{}}
 	for _, r := range plain {
 		b.share(r.name, r.body)
 	}
@@ -88,11 +92,9 @@ func (b *Builder) share(wish, body string) string {
 func (b *Builder) reserve(wish string) string {
 	stem := word(wish)
 	name := stem
-	for i := 2; ; i++ {
-		if _, taken := b.names[name]; !taken {
-			break
-		}
-		name = fmt.Sprintf("%s-%d", stem, i)
+	for _, taken := b.names[name]; taken; _, taken = b.names[name] {
+		b.copies[stem]++
+		name = fmt.Sprintf("%s-%d", stem, b.copies[stem]+1)
 	}
 	b.names[name] = len(b.rules)
 	b.rules = append(b.rules, rule{name: name})
@@ -103,10 +105,40 @@ func (b *Builder) reserve(wish string) string {
 func (b *Builder) define(name, body string) {
 	b.rules[b.names[name]].body = body
 	b.text += len(name) + len(body) + len(" ::= \n")
-	b.items += utf8.RuneCountInString(body) // at least what is written in it
+	b.items += itemsOf(body)
 	if len(b.rules) > maxRules || b.text > maxText || b.items > maxItems {
 		b.tooMuch = true
 	}
+}
+
+// itemsOf is how many items a body has, as package gbnf counts them, without
+// repetitions: characters between quotes and brackets, names, alternatives.
+func itemsOf(body string) (n int) {
+	within, named, escaped := rune(0), false, false
+	n = 2
+	for _, r := range body {
+		switch {
+		case within != 0:
+			n++
+			if r == within && !escaped {
+				within = 0
+			}
+			escaped = r == '\\' && !escaped
+			continue
+		case r == '"':
+			within = '"'
+		case r == '[':
+			within = ']'
+		case r == '|' || r == '(':
+			n++
+		}
+		isName := r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if isName && !named {
+			n++
+		}
+		named = isName
+	}
+	return n
 }
 
 // mark is how much of the grammar there is.
@@ -127,7 +159,7 @@ func (b *Builder) back(m mark) {
 
 // word is a rule's name as GBNF allows it: letters, digits and -.
 func word(wish string) string {
-	const longest = 32
+	const longest = 24
 	var out []byte
 	for i := 0; i < len(wish) && len(out) < longest; i++ {
 		c := wish[i]

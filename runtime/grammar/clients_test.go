@@ -192,20 +192,31 @@ func TestLarge(t *testing.T) {
 	alike := func(k int) string {
 		return `{"type":"object","properties":{` + many(40, `"m%d":{"const":`+strconv.Itoa(k)+`%d}`) + `}}`
 	}
-	for name, schema := range map[string]string{
-		"100 alternatives":              `{"anyOf":[` + many(100, `{"type":"object","properties":{"kind":{"const":"k%d"},"v":{"const":%d}}}`) + `]}`,
-		"alternatives that begin alike": `{"anyOf":[` + alike(1) + "," + alike(2) + "," + alike(3) + "," + alike(4) + `]}`,
+	for _, tt := range []struct{ name, schema, loosened, in string }{
+		{"100 alternatives", `{"anyOf":[` + many(100, `{"type":"object","properties":{"kind":{"const":"k%d"},"v":{"const":%d}}}`) + `]}`, "#/anyOf", `{"v":101}`},
+		{"2⁴⁰ alternatives", `{"allOf":[` + many(40, `{"anyOf":[{"required":["a%d"]},{"required":["b%d"]}]}`) + `]}`, "#/allOf", `{` + many(40, `"a%d":%d`) + `}`},
+		{"constants that all begin otherwise", `{"enum":[` + letters(300) + `]}`, "#/enum", `"any"`},
+		{"alternatives that begin alike", `{"anyOf":[` + alike(1) + "," + alike(2) + "," + alike(3) + "," + alike(4) + `]}`, "#/anyOf", `{"m0":7}`},
 	} {
-		t.Run(name, func(t *testing.T) {
-			g, loosened := compile(t, schema, false)
-			if !slices.Equal(loosened, []string{"#/anyOf"}) {
+		t.Run(tt.name, func(t *testing.T) {
+			g, loosened := compile(t, tt.schema, false)
+			if !slices.Equal(loosened, []string{tt.loosened}) {
 				t.Error("loosened", loosened)
 			}
-			if !accepts(g, `{"m0":7}`) {
-				t.Error("an object is refused")
+			if !accepts(g, tt.in) {
+				t.Errorf("%s is refused", tt.in)
 			}
 		})
 	}
+}
+
+// letters is as many constants of a letter.
+func letters(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprintf(`"%c"`, 'ぁ'+i))
+	}
+	return strings.Join(out, ",")
 }
 
 func TestBuilder(t *testing.T) {
@@ -215,6 +226,9 @@ func TestBuilder(t *testing.T) {
 	odd := b.Rule("«ü»", `"4"`)
 	if _, _, err := b.Schema([]byte(`{"properties":{"a":{"type":"integer"},"b":{"type":1}}}`), false); err == nil {
 		t.Error("no error")
+	}
+	if name := b.Rule("schema", `"5"`); name != "schema" {
+		t.Errorf("a schema that failed leaves %s", name)
 	}
 	all := b.Rule("all", strings.Join([]string{one, two, root, odd, b.Value(), b.Object(), grammar.Literal("\"\\\n\x00é\t")}, " "))
 	g := compileText(t, b.Grammar(all))

@@ -18,7 +18,7 @@ func (c *converter) constant(name string, s shape) []part {
 		}
 		switch v.kind {
 		case isArray, isObject:
-			out = append(out, part{kind: v.kind, way: c.spell(v), width: 1})
+			out = append(out, part{kind: v.kind, way: c.spell(v), width: width{1, 3}})
 		default:
 			texts = append(texts, ending{text: scalar(v)})
 			if v.kind == isInteger && len(v.text) < freeDigits { // 1.0 is 1 as well
@@ -29,7 +29,8 @@ func (c *converter) constant(name string, s shape) []part {
 	if len(texts) > 0 {
 		slices.SortFunc(texts, func(a, b ending) int { return cmp.Compare(a.text, b.text) })
 		texts = slices.Compact(texts)
-		out = append(out, part{kind: isString, way: c.trie(name+"-enum", texts), width: 1})
+		way, ways := c.trie(name+"-enum", texts)
+		out = append(out, part{kind: isString, way: way, width: width{ways, ways}})
 	}
 	return out
 }
@@ -101,16 +102,17 @@ func spelling(r rune) string {
 // ending is a text and the expression of what follows it.
 type ending struct{ text, then string }
 
-// trie is the expression of any of the texts.
-func (c *converter) trie(wish string, texts []ending) string {
+// trie is the expression of any of the texts, and in how many ways one may go on at
+// most.
+func (c *converter) trie(wish string, texts []ending) (way string, most int) {
 	slices.SortFunc(texts, func(a, b ending) int { return cmp.Compare(a.text, b.text) })
 	return c.branch(wish, texts, 0)
 }
 
 // branch is what may follow the first from bytes of the texts, which are in order.
-func (c *converter) branch(wish string, texts []ending, from int) string {
+func (c *converter) branch(wish string, texts []ending, from int) (way string, most int) {
 	if len(texts) == 1 {
-		return join(spelled(texts[0].text[from:]), texts[0].then)
+		return join(spelled(texts[0].text[from:]), texts[0].then), 1
 	}
 	// In order, what the first and the last share all share.
 	shared := from + commonLength(texts[0].text[from:], texts[len(texts)-1].text[from:])
@@ -120,9 +122,10 @@ func (c *converter) branch(wish string, texts []ending, from int) string {
 		for len(rest[0].text) > shared && n < len(rest) && commonLength(rest[0].text[shared:], rest[n].text[shared:]) > 0 {
 			n++
 		}
-		ways, rest = append(ways, c.branch(wish, rest[:n], shared)), rest[n:]
+		way, within := c.branch(wish, rest[:n], shared)
+		ways, most, rest = append(ways, way), max(most, within), rest[n:]
 	}
-	return join(spelled(texts[0].text[from:shared]), c.share(wish, either(ways...)))
+	return join(spelled(texts[0].text[from:shared]), c.share(wish, either(ways...))), max(most, len(ways))
 }
 
 func spelled(text string) string {

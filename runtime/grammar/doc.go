@@ -19,7 +19,8 @@
 // error instead. What is valid is accepted if it is written as models write it:
 //
 //   - an object's members are in the order of properties, those that only required
-//     names come next, and others are last;
+//     names come next, and others are last; 24 and more members in a row that may be left
+//     out come in any order, and a matcher does not notice one that comes twice;
 //   - white space is none or one space behind a colon or a comma, or a new line and up to
 //     32 spaces behind a comma, before the first part and before the end of an object or
 //     array. It is bounded, since small models write white space for ever;
@@ -52,7 +53,7 @@
 // other documents; oneOf that may overlap; minProperties of 2 and more above the required
 // ones where members need no name of the schema, since one could be written twice; counts of
 // many members; lengths together with a pattern where both make too many states; anyOf
-// with more than 64 alternatives, or that begin alike in more than 160 ways.
+// with more than 64 alternatives, or that begin alike in more than some 200 ways.
 //
 // A format is an annotation: others than those held say nothing, not even strictly. So do
 // keywords that nobody knows.

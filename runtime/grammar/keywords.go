@@ -254,6 +254,7 @@ func (c *converter) objects(v *value, s *shape) {
 			c.fail(props, "%d properties; the most is %d", len(props.names), maxMembers)
 			return
 		}
+		s.listed = true
 		c.spend(len(props.names) / 16)
 		for _, name := range props.names {
 			s.members = append(s.members, member{name: name, value: all{c.schema(props.fields[name])}})

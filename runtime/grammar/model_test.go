@@ -18,7 +18,7 @@ type model struct {
 func anyModel(t *rapid.T, depth int) model {
 	kinds := []func(*rapid.T, int) model{scalarModel, integerModel, numberModel, stringModel, patternModel, enumModel}
 	if depth > 0 {
-		kinds = append(kinds, objectModel, objectModel, arrayModel, tupleModel, anyOfModel, allOfModel, taggedModel, countedModel)
+		kinds = append(kinds, objectModel, objectModel, arrayModel, tupleModel, anyOfModel, allOfModel, taggedModel, countedModel, alikeModel)
 	}
 	return rapid.SampledFrom(kinds).Draw(t, "kind")(t, depth)
 }
@@ -64,7 +64,6 @@ func integerModel(t *rapid.T, _ int) model {
 // numberModel has limits with up to three digits behind the point.
 func numberModel(t *rapid.T, _ int) model {
 	digits := rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "digits")
-	scale := []int64{1, 10, 100, 1000}[digits]
 	magnitude := rapid.SampledFrom([]int64{2, 50, 30_000}).Draw(t, "magnitude")
 	low := rapid.Int64Range(-magnitude, magnitude).Draw(t, "low")
 	high := low + rapid.Int64Range(0, magnitude).Draw(t, "more")
@@ -86,7 +85,6 @@ func numberModel(t *rapid.T, _ int) model {
 	case 2:
 		parts = append(parts, `"minimum":`+write(low, digits))
 	}
-	_ = scale
 	return model{"{" + strings.Join(parts, ",") + "}", func(t *rapid.T) string {
 		more := rapid.IntRange(1, 2).Draw(t, "more digits") // than the limits have
 		ten := []int64{1, 10, 100}[more]
@@ -98,7 +96,7 @@ func numberModel(t *rapid.T, _ int) model {
 	}}
 }
 
-var letters = []rune("ab\"\\/é😀\n\x01 z")
+var someLetters = []rune("ab\"\\/é😀\n\x01 z")
 
 func stringModel(t *rapid.T, _ int) model {
 	least := rapid.SampledFrom([]int{0, 0, 1, 3, 40}).Draw(t, "least")
@@ -109,7 +107,7 @@ func stringModel(t *rapid.T, _ int) model {
 	}
 	return model{schema, func(t *rapid.T) string {
 		n := rapid.SampledFrom([]int{least, most, (least + most) / 2, min(least+1, most)}).Draw(t, "length")
-		letter := rapid.SampledFrom(letters)
+		letter := rapid.SampledFrom(someLetters)
 		text := make([]rune, n)
 		for i := range text {
 			if i < 10 {
@@ -244,6 +242,33 @@ func anyOfModel(t *rapid.T, depth int) model {
 	a, b := anyModel(t, depth-1), anyModel(t, depth-1)
 	return model{`{"anyOf":[` + a.schema + `,` + b.schema + `]}`, func(t *rapid.T) string {
 		return rapid.SampledFrom([]model{a, b}).Draw(t, "alternative").draw(t)
+	}}
+}
+
+// alikeModel is a choice of objects of the same names.
+func alikeModel(t *rapid.T, depth int) model {
+	n := rapid.IntRange(2, 4).Draw(t, "alternatives")
+	names := memberNames[:rapid.IntRange(1, 5).Draw(t, "names")]
+	values := make([][]model, n)
+	var schemas []string
+	for i := range values {
+		var props []string
+		for _, name := range names {
+			m := anyModel(t, min(depth-1, 1))
+			values[i] = append(values[i], m)
+			props = append(props, plainJSON(name)+":"+m.schema)
+		}
+		schemas = append(schemas, `{"type":"object","properties":{`+strings.Join(props, ",")+`},"additionalProperties":false}`)
+	}
+	return model{`{"anyOf":[` + strings.Join(schemas, ",") + `]}`, func(t *rapid.T) string {
+		i := rapid.IntRange(0, n-1).Draw(t, "alternative")
+		var out []string
+		for k, name := range names {
+			if rapid.Bool().Draw(t, "present") {
+				out = append(out, plainJSON(name)+":"+values[i][k].draw(t))
+			}
+		}
+		return "{" + strings.Join(out, ",") + "}"
 	}}
 }
 

@@ -7,14 +7,16 @@ import (
 
 // otherNames is the rule of the names, in quotes, that are none of the given ones,
 // which are in order and differ. It follows the given names character by character as
-// long as the name is one of their beginnings.
-func (c *converter) otherNames(wish string, names []string) string {
+// long as the name is one of their beginnings, and says in how many ways one may go on
+// at most.
+func (c *converter) otherNames(wish string, names []string) (rule string, most int) {
 	var spelt [][]string
 	for _, name := range names {
 		spelt = append(spelt, units(name))
 	}
 	slices.SortFunc(spelt, slices.Compare)
-	return c.share(wish, `"\"" (`+c.unlike(wish, spelt)+")")
+	way, most := c.unlike(wish, spelt)
+	return c.share(wish, `"\"" (`+way+")"), most
 }
 
 // units is the spellings of the characters of a text.
@@ -27,7 +29,7 @@ func units(text string) (out []string) {
 
 // unlike is what may follow a beginning that the names share, of which these are the
 // rests.
-func (c *converter) unlike(wish string, names [][]string) string {
+func (c *converter) unlike(wish string, names [][]string) (way string, most int) {
 	var ways []string
 	if len(names) == 0 || len(names[0]) > 0 {
 		ways = append(ways, `"\""`)
@@ -45,13 +47,14 @@ func (c *converter) unlike(wish string, names [][]string) string {
 			tails[i] = name[1:]
 		}
 		next = append(next, unit)
-		ways = append(ways, Literal(unit)+" "+c.share(wish, c.unlike(wish, tails)))
+		way, within := c.unlike(wish, tails)
+		ways, most = append(ways, Literal(unit)+" "+c.share(wish, way)), max(most, within)
 		rest = rest[n:]
 	}
 	for _, way := range otherUnits(next) {
 		ways = append(ways, way+` plainly* "\""`)
 	}
-	return either(ways...)
+	return either(ways...), max(most, len(ways))
 }
 
 // otherUnits is the expressions of one character, in any spelling but those.

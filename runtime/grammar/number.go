@@ -150,9 +150,20 @@ func (r *between) digit(i int, low, high bool) (way string, ok bool) {
 	if low {
 		n = len(r.low)
 	}
+	if low && r.lowTail == "" && !r.openLow && strings.Trim(r.low[i:], "0") == "" {
+		low = false // whatever comes is no less
+	}
+	if high && r.whole && strings.Trim(r.high[i:], "9") == "" {
+		high = false // nor more
+	}
 	if !low && !high {
+		first := ""
+		if i == 0 && n > 1 {
+			first = "[1-9]"
+			i++
+		}
 		rest, ok := r.point(false, false)
-		return join(r.c.exactly("digit", n-i), rest), ok
+		return join(first, r.c.exactly("digit", n-i), rest), ok
 	}
 	if i == n {
 		return r.point(low, high)
@@ -245,7 +256,7 @@ func (r *between) tail(i int, low, high bool) (way string, ok bool) {
 	case !low && !high:
 		return r.c.repeat("digit", least, tailDigits-i), true
 	case high && i >= len(r.highTail): // it is the limit, and only zeros leave it there
-		return fmt.Sprintf(`"0"{%d,%d}`, least, tailDigits-i), !low && !r.openHigh
+		return fmt.Sprintf(`"0"{%d,%d}`, least, tailDigits-i), !r.openHigh
 	case low && !high && i >= len(r.lowTail): // it is the open limit until another digit comes
 		zeros := (tailDigits - i) / 2
 		r.c.items += 4 * zeros

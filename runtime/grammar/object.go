@@ -1,11 +1,14 @@
 package grammar
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Bounds on one object.
 const (
 	maxCounts = 600 // members, times how many of them may have been written
-	maxRun    = 48  // optional members in a row of which the first may be any
+	maxRun    = 24  // optional members in a row of which the first may be any
 )
 
 // object is the objects that a shape admits; false where there are none.
@@ -18,7 +21,7 @@ const (
 //	           | rest(i+1, n)             where member i may be left out
 func (c *converter) object(name string, s shape) (p part, ok bool) {
 	o := object{c: c, name: name, least: s.fewNames, most: s.manyNames, memo: map[[2]int]*string{}}
-	o.p.width = 1
+	o.p.width = width{2, 3}
 	var names []string
 	for _, m := range s.members {
 		names = append(names, m.name)
@@ -31,24 +34,25 @@ func (c *converter) object(name string, s shape) (p part, ok bool) {
 		}
 		o.add(m, rule)
 	}
-	if rule, possible := c.rule(s.others); possible {
+	closed := c.Closed && s.listed && len(s.others) == 0
+	if rule, possible := c.rule(s.others); possible && !closed {
 		key := "string"
 		if len(names) > 0 {
 			slices.Sort(names)
-			key = c.otherNames(name+"-name", slices.Compact(names))
+			key, o.names = c.otherNames(name+"-name", names)
 		}
 		o.pair = c.share(name+"-pair", join(key, `":" gap`, rule))
 		if key == "string" && rule == "value" {
 			o.pair = "pair"
 		}
-		o.p.width = max(o.p.width, c.widths[rule])
+		o.p.width = o.p.width.around(c.width(rule), 2)
 	}
 	o.settle(s)
 	if c.err != nil {
 		return part{}, false
 	}
 	if o.pair == "pair" && o.least == 0 && o.most == unlimited {
-		return part{way: "object", width: 1}, true
+		return part{way: "object", width: o.p.width}, true
 	}
 	rest, ok := o.rest(0, 0)
 	o.p.way = `"{" ` + rest
@@ -60,6 +64,7 @@ type object struct {
 	name    string
 	members []written
 	pair    string // the rule of a member that is not named; "": there is none
+	names   int    // in how many ways its name may go on
 	least   int    // members
 	most    int
 	counted int                // members are counted up to it
@@ -78,7 +83,10 @@ func (o *object) add(m member, rule string) {
 	key := quote(m.name) + ":"
 	value := "gap " + rule
 	o.members = append(o.members, written{Literal(key) + " " + value, key, value, m.required})
-	o.p.width = max(o.p.width, o.c.widths[rule])
+	o.p.width = o.p.width.around(o.c.width(rule), 2)
+	if len(o.members) == 1 && m.required {
+		o.p.tag = [2]string{key, strings.Join(o.c.tags[rule], "")}
+	}
 	if m.required {
 		o.p.demands = append(o.p.demands, rule)
 	}
@@ -94,7 +102,9 @@ func (o *object) settle(s shape) {
 		}
 		longest = max(longest, run)
 	}
-	o.p.width = max(o.p.width, min(longest, maxRun)+2)
+	// Each that may be next comes behind a comma, a blank and a new line or none.
+	longest = min(longest, maxRun)
+	o.p.width.most = max(o.p.width.most, 3*(longest+1), longest+o.names)
 	if o.least <= required {
 		o.least = 0 // there are enough
 	}
@@ -107,7 +117,7 @@ func (o *object) settle(s shape) {
 	if o.counted = max(o.least, 1); o.most != unlimited {
 		o.counted = max(o.counted, min(o.most, len(o.members)))
 	}
-	if o.counted == 1 || longest <= maxRun && len(o.members)*o.counted <= maxCounts {
+	if o.counted == 1 || longest < maxRun && len(o.members)*o.counted <= maxCounts {
 		return
 	}
 	if o.least > 0 {
@@ -131,7 +141,7 @@ func (o *object) rest(i, n int) (way string, ok bool) {
 	switch {
 	case i == len(o.members):
 		way, ok = o.c.more(o.name, o.pair, n, o.least, o.most, "}")
-	case o.run(i) > maxRun:
+	case o.run(i) >= maxRun:
 		way, ok = o.anyOrder(i, n)
 	default:
 		way, ok = o.inOrder(i, n)
@@ -180,7 +190,9 @@ func (o *object) anyOrder(i, n int) (way string, ok bool) {
 	for _, m := range o.members[i : i+run] {
 		texts = append(texts, ending{m.key, m.value})
 	}
-	any := o.c.share(o.name+"-any", o.c.trie(o.name+"-any", texts))
+	way, most := o.c.trie(o.name+"-any", texts)
+	any := o.c.share(o.name+"-any", way)
+	o.p.width.most = max(o.p.width.most, most+o.names)
 	next := o.c.share(any+"-next", "comma "+any)
 	var ways []string
 	if tail, ok := o.rest(i+run, 1); ok {

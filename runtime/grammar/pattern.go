@@ -23,7 +23,7 @@ func (c *converter) pattern(text string) (automaton, error) {
 		return known.automaton, known.err
 	}
 	m, work, err := compile(text)
-	c.spend(1 + work/100)
+	c.spend(1 + work/30)
 	if c.patterns == nil {
 		c.patterns = map[string]compiled{}
 	}

@@ -22,7 +22,7 @@ func (b *Builder) Schema(schema []byte, strict bool) (rule string, loosened []st
 		return "", nil, err
 	}
 	before := b.mark()
-	c := &converter{Builder: b, strict: strict, root: document, conjunctions: map[string]string{}, widths: map[string]int{}, demands: map[string][][]string{}}
+	c := &converter{Builder: b, strict: strict, root: document, conjunctions: map[string]string{}, widths: map[string]width{}, tags: map[string][]string{}, demands: map[string][][]string{}}
 	rule, possible := c.rule(all{document})
 	switch {
 	case c.err != nil:
@@ -47,7 +47,8 @@ type converter struct {
 	strict       bool
 	root         *value
 	conjunctions map[string]string     // the rule of schemas that hold together, by their key; "": no value fits
-	widths       map[string]int        // of rules, see width
+	widths       map[string]width      // of rules
+	tags         map[string][]string   // the value of rules of a constant
 	demands      map[string][][]string // of rules, see ends
 	path         []*value              // schemas being expanded into shapes
 	anchors      map[anchor]*value
@@ -97,10 +98,10 @@ func (c *converter) rule(a all) (name string, possible bool) {
 	shapes := c.shapes(a)
 	bodies := c.bodies(name, shapes)
 	c.path = path
-	if c.widths[name] > maxWidth {
+	if c.widths[name].most > maxWidth {
 		v, keyword := choice(a)
 		c.loosen(v, keyword, "too many of its alternatives begin alike")
-		bodies, c.widths[name], c.demands[name] = open(shapes), 1, [][]string{nil}
+		bodies, c.widths[name], c.demands[name] = open(shapes), anyWidth, [][]string{nil}
 	}
 	if len(bodies) == 0 {
 		c.conjunctions[key] = ""
@@ -131,7 +132,8 @@ func (c *converter) aims(a all) all {
 	return all(nil).and(out...)
 }
 
-// choice is the keyword that makes alternatives, and the schema that has it.
+// choice is the keyword that makes alternatives, and the schema that has it. Where
+// none does, there is but one.
 func choice(a all) (v *value, keyword string) {
 	for _, keyword := range []string{"anyOf", "oneOf", "allOf", "$ref", "enum"} {
 		for _, v := range a {
@@ -140,7 +142,7 @@ func choice(a all) (v *value, keyword string) {
 			}
 		}
 	}
-	panic("grammar: alternatives from no keyword at " + a[0].at())
+	return a[0], ""
 }
 
 // wish is a name for the rule of a: that of the property, mostly.

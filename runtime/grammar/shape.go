@@ -25,6 +25,7 @@ type shape struct {
 	fewItems, manyItems int
 	members             []member // of an object, in order
 	others              all      // of the members that are not named
+	listed              bool     // properties are listed
 	fewNames, manyNames int
 	fewBy, manyBy       *value // minProperties and maxProperties
 }
@@ -69,7 +70,7 @@ func (a shape) meet(b shape) shape {
 		out.prefix = append(out.prefix, a.item(i).and(b.item(i)...))
 	}
 	out.fewItems, out.manyItems = max(a.fewItems, b.fewItems), fewer(a.manyItems, b.manyItems)
-	out.members, out.others = bothMembers(a, b), a.others.and(b.others...)
+	out.members, out.others, out.listed = bothMembers(a, b), a.others.and(b.others...), a.listed || b.listed
 	if b.fewNames > a.fewNames {
 		out.fewNames, out.fewBy = b.fewNames, b.fewBy
 	}

@@ -2,6 +2,7 @@ package grammar_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func TestStrict(t *testing.T) {
 		{`{"type": "integer", "minimum": 0.5, "maximum": 2.5}`, "1\n2", "0\n3"},
 		{`{"type": "integer", "minimum": 5, "maximum": 5}`, "5", "4\n6\n55"},
 		{`{"type": "integer", "minimum": 1, "exclusiveMinimum": true}`, "2", "1\n0"},
-		{`{"type": "integer", "multipleOf": 1}`, "2", "1.5"},
+		{`{"type": "number", "multipleOf": 1}`, "2", "1.5"},
 		{`{"type": "number", "minimum": 0, "maximum": 1}`, "0\n0.5\n1\n1.0\n0.0", "1.01\n-0.1\n2\n0.\n1e0"},
 		{`{"type": "number", "exclusiveMinimum": 0}`, "0.1\n0.001\n1\n10.0\n99.9", "0\n0.0\n0.00\n-1"},
 		{`{"type": "number", "exclusiveMinimum": 0.25, "exclusiveMaximum": 0.75}`, "0.26\n0.251\n0.2500001\n0.74\n0.7499\n0.3", "0.25\n0.250\n0.75\n0.1\n0.8\n1\n0"},
@@ -79,7 +80,7 @@ func TestStrict(t *testing.T) {
 		{`{"type": "string", "pattern": "^[a-z]+(-[a-z0-9]+)*$"}`, "\"a\"\n\"ab-c9-d\"", "\"\"\n\"-a\"\n\"a-\"\n\"A\"\n\"a--b\""},
 		{`{"type": "string", "pattern": "b{2}"}`, "\"bb\"\n\"abba\"\n\"a\\n\\\"\\\\bb\\u00e9\"", "\"b\"\n\"bab\""},
 		{`{"type": "string", "pattern": "^a|b$"}`, "\"a\"\n\"ax\"\n\"xb\"\n\"b\"", "\"x\"\n\"xa\"\n\"bx\""},
-		{`{"type": "string", "pattern": "^[^a]$"}`, "\"b\"\n\"\\\"\"\n\"\\\\\"\n\"\\n\"\n\"\\u0001\"\n\"é\"\n\"😀\"", "\"a\"\n\"\"\n\"bb\"\n\"\\u0061\""},
+		{`{"type": "string", "pattern": "^[^a]$"}`, "\"b\"\n\"\\\"\"\n\"\\\\\"\n\"\\n\"\n\"\\u0001\"\n\"\\u001f\"\n\"é\"\n\"😀\"", "\"a\"\n\"\"\n\"bb\"\n\"\\u0061\""},
 		{`{"type": "string", "pattern": "^\\d{3}-\\w\\s\\S.\\.\\/\\u00e9$"}`, "\"123-a\\tbc./é\"\n\"123-_ xx./é\"", "\"123-a bcx/é\""},
 		{`{"type": "string", "pattern": ""}`, "\"\"\n\"x\"", "x"},
 		{`{"type": "string", "pattern": "^$"}`, "\"\"", "\"x\""},
@@ -150,6 +151,38 @@ func TestStrict(t *testing.T) {
 		for _, text := range lines(tt.out) {
 			if accepts(g, text) {
 				t.Errorf("%s accepts %s", tt.schema, text)
+			}
+		}
+	}
+}
+
+// TestNumbersAtLimits goes through integers and tenths near limits.
+func TestNumbersAtLimits(t *testing.T) {
+	limits := []int{-1300, -121, -100, -99, -5, 0, 1, 7, 10, 99, 123, 1204}
+	var near []int
+	for _, limit := range limits {
+		for _, d := range []int{0, 1, 2, 3, 9, 10, 100} {
+			near = append(near, limit-d, limit+d)
+		}
+	}
+	for _, low := range limits {
+		for _, high := range limits {
+			if high < low {
+				continue
+			}
+			between, _ := compile(t, fmt.Sprintf(`{"type":"integer","minimum":%d,"maximum":%d}`, low, high), true)
+			above, _ := compile(t, fmt.Sprintf(`{"type":"integer","exclusiveMinimum":%d}`, low-1), true)
+			tenths, _ := compile(t, fmt.Sprintf(`{"type":"number","minimum":%d.%d,"exclusiveMaximum":%d.5}`, max(low, 0)/10, max(low, 0)%10, max(high, 0)/10+1), true)
+			for _, n := range near {
+				if got := accepts(between, fmt.Sprint(n)); got != (low <= n && n <= high) {
+					t.Fatalf("%d between %d and %d: %v", n, low, high, got)
+				}
+				if got := accepts(above, fmt.Sprint(n)); got != (low <= n) {
+					t.Fatalf("%d from %d on: %v", n, low, got)
+				}
+				if got := accepts(tenths, fmt.Sprintf("%d.%d", n/10, n%10)); n >= 0 && got != (max(low, 0) <= n && n < max(high, 0)/10*10+15) {
+					t.Fatalf("%d tenths from %d tenths to %d.5: %v", n, max(low, 0), max(high, 0)/10+1, got)
+				}
 			}
 		}
 	}
@@ -248,6 +281,33 @@ func TestRefused(t *testing.T) {
 			_, _, err := grammar.New().Schema([]byte(schema), strict)
 			if !errors.Is(err, grammar.ErrSchema) || !strings.Contains(err.Error(), say) {
 				t.Errorf("%.200s: %v, want an error that says %q", schema, err, say)
+			}
+		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	for schema, c := range map[string]struct{ accepted, refused string }{
+		`{"type": "object", "properties": {"a": {"const": 1}}}`:                                                   {`{"a":1}`, `{"a":1,"b":2}`},
+		`{"type": "object", "properties": {}}`:                                                                    {`{}`, `{"b":2}`},
+		`{"type": "object"}`:                                                                                      {`{"b":2}`, `1`},
+		`{"type": "object", "properties": {"a": {"const": 1}}, "additionalProperties": true}`:                     {`{"a":1,"b":2}`, `1`},
+		`{"allOf": [{"properties": {"a": {"const": 1}}}, {"properties": {"b": {"const": 2}}}], "type": "object"}`: {`{"a":1,"b":2}`, `{"a":1,"b":2,"c":3}`},
+	} {
+		b := grammar.New()
+		b.Closed = true
+		rule, _, err := b.Schema([]byte(schema), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := gbnf.Compile(b.Grammar(rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range map[string]bool{c.accepted: true, c.refused: false} {
+			m := g.Matcher()
+			if got := m.Accept([]byte(text)) && m.Done(); got != want {
+				t.Errorf("%s accepts %s: %t", schema, text, got)
 			}
 		}
 	}

@@ -6,18 +6,20 @@ import (
 )
 
 // text is the rule of a string; possible is false where there is none.
-func (c *converter) text(wish string, s shape) (name string, possible bool) {
+func (c *converter) text(wish string, s shape) (name string, w width, possible bool) {
 	if s.most != unlimited && s.least > s.most {
-		return "", false
+		return "", width{}, false
 	}
 	held, some := c.automaton(s)
-	if !some {
-		return c.share(wish, join(`"\""`, c.repeat("char", s.least, s.most), `"\""`)), true
+	switch {
+	case some && len(held.states) == 0:
+		return "", width{}, false
+	case some:
+		return c.follow(wish, held), held.width(), true
+	case s.least == 0 && s.most == unlimited:
+		return "string", narrow, true
 	}
-	if len(held.states) == 0 {
-		return "", false
-	}
-	return c.follow(wish, held), true
+	return c.share(wish, join(`"\""`, c.repeat("char", s.least, s.most), `"\""`)), countable, true
 }
 
 // automaton is what patterns, lengths and format say together, as far as they are

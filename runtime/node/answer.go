@@ -89,6 +89,7 @@ func (n *Node) shape(w *wire.Turn, p *chat.Prompt) (s shape, err error) {
 		s.reader = format.ReaderOf(tools)
 	}
 	b := grammar.New()
+	b.Closed = true
 	var rule string
 	switch {
 	case w.ToolChoice.Mode == wire.ToolsRequired:

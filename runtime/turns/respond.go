@@ -1,6 +1,7 @@
 package turns
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -16,7 +17,7 @@ func respond(log *slog.Logger, m *nats.Msg, reply wire.Reply, err error) {
 	reply.Version = wire.Version
 	if err != nil {
 		reply = wire.Reply{Version: wire.Version, Error: asError(err)}
-		log.Info("request refused", "subject", m.Subject, "code", reply.Error.Code, "error", err)
+		log.Log(context.Background(), refusalLevel(reply.Error), "request refused", "subject", m.Subject, "code", reply.Error.Code, "error", err)
 	}
 	if m.Reply == "" {
 		return
@@ -32,6 +33,14 @@ func respond(log *slog.Logger, m *nats.Msg, reply wire.Reply, err error) {
 	if err != nil {
 		log.Warn("reply not sent", "subject", m.Subject, "error", err)
 	}
+}
+
+// refusalLevel: that a turn has not ended is no news to whoever asks for it again and again.
+func refusalLevel(e *wire.Error) slog.Level {
+	if e.Code == wire.CodeNotFinished {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // asError makes any error one for the client. What JetStream could not do now it

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -37,10 +37,19 @@ def post(path, body, headers=None):
         return e.code, e.headers, json.load(e)
 
 
-def was_cancelled(path, body):
-    """The turn of a request whose client went away has ended as cancelled: sent once more it says so."""
-    status, _, answer = post(path, body, {"x-stainless-retry-count": "1"})
-    assert status == 499, (status, answer)
+def was_cancelled(path, body, program):
+    """The turn of a request whose client went away came to nothing: sent once more, it is another one."""
+    deadline = time.time() + 20
+    while True:
+        request = urllib.request.Request(
+            BASE + path, json.dumps({**body, "stream": True}).encode(), {"content-type": "application/json", "x-stainless-retry-count": "1"}
+        )
+        with urllib.request.urlopen(request) as r:
+            now = r.headers["x-interlude-program"]
+        if now != program:
+            return
+        assert time.time() < deadline, "the turn goes on"
+        time.sleep(0.2)
 
 
 # --- openai -----------------------------------------------------------------------------
@@ -90,7 +99,7 @@ def openai_tools():
 def openai_parallel():
     stream = openai_client().chat.completions.create(
         model=MODEL, messages=[{"role": "user", "content": "The weather in Paris and in Rome, please."}], tools=CHAT_TOOL,
-        tool_choice="required", max_tokens=200, temperature=0, stream=True,
+        tool_choice="required", parallel_tool_calls=True, max_tokens=200, temperature=0, stream=True,
     )
     ids, arguments = {}, {}
     for c in stream:
@@ -132,7 +141,7 @@ def openai_cancel():
     stream = openai_client().chat.completions.create(**body)
     next(iter(stream))
     stream.close()
-    was_cancelled("/v1/chat/completions", {**body, "stream": False})
+    was_cancelled("/v1/chat/completions", body, stream.response.headers["x-interlude-program"])
 
 
 # --- openai, Responses ------------------------------------------------------------------
@@ -141,7 +150,7 @@ RESPONSE_TOOL = [{"type": "function", "name": "weather", "description": "The wea
 
 
 def responses_streaming():
-    with openai_client().responses.stream(model=MODEL, input="Say hello.", max_output_tokens=20, temperature=0) as stream:
+    with openai_client().responses.stream(model=MODEL, input="Say hello.", max_output_tokens=400, temperature=0) as stream:
         kinds = [e.type for e in stream]
         final = stream.get_final_response()
     assert kinds[0] == "response.created" and final.output_text, kinds
@@ -162,7 +171,8 @@ def responses_tools():
 
 def responses_parallel():
     answer = openai_client().responses.create(
-        model=MODEL, input="The weather in Paris and in Rome, please.", tools=RESPONSE_TOOL, tool_choice="required", max_output_tokens=200, temperature=0
+        model=MODEL, input="The weather in Paris and in Rome, please.", tools=RESPONSE_TOOL, tool_choice="required", parallel_tool_calls=True,
+        max_output_tokens=200, temperature=0,
     )
     calls = [i for i in answer.output if i.type == "function_call"]
     assert calls and len({i.call_id for i in calls}) == len(calls), answer.output
@@ -192,7 +202,7 @@ def responses_cancel():
         if e.type == "response.output_text.delta":
             break
     stream.close()
-    was_cancelled("/v1/responses", {**body, "stream": False})
+    was_cancelled("/v1/responses", body, stream.response.headers["x-interlude-program"])
 
 
 # --- anthropic --------------------------------------------------------------------------
@@ -232,7 +242,7 @@ def anthropic_tools():
 
 def anthropic_parallel():
     with anthropic_client().messages.stream(
-        model=MODEL, max_tokens=200, tools=ANTHROPIC_TOOL, tool_choice={"type": "any"},
+        model=MODEL, max_tokens=200, tools=ANTHROPIC_TOOL, tool_choice={"type": "any", "disable_parallel_tool_use": False},
         messages=[{"role": "user", "content": "The weather in Paris and in Rome, please."}],
     ) as stream:
         calls = [b for b in stream.get_final_message().content if b.type == "tool_use"]
@@ -254,7 +264,7 @@ def anthropic_cancel():
     with anthropic_client().messages.stream(**body) as stream:
         for _ in stream.text_stream:
             break
-    was_cancelled("/v1/messages", {**body})
+    was_cancelled("/v1/messages", body, stream.response.headers["x-interlude-program"])
 
 
 # --- litellm ----------------------------------------------------------------------------

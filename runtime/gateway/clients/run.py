@@ -96,7 +96,7 @@ def main():
             else:
                 sys.exit("the node does not serve:\n" + "".join(log))
             threading.Thread(target=lambda: log.extend(node.stderr), daemon=True).start()
-            env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "FLAKY": f"http://127.0.0.1:{Flaky(port).port}", "OPENAI_API_KEY": "none"}
+            env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "FLAKY": f"http://127.0.0.1:{Flaky(port).port}", "OPENAI_API_KEY": "none", "PYTHONDONTWRITEBYTECODE": "1"}
             ok = report(checks(folder, env))
             ok = langchain(folder, env) and ok
         finally:
@@ -137,7 +137,7 @@ def langchain(folder, env):
     if sys.argv[1:] and not any(w in "langchain-tests" for w in sys.argv[1:]):
         return True
     command = [
-        folder / "venv/bin/python", "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", "--allow-hosts=127.0.0.1", "--tb=line",
+        folder / "venv/bin/python", "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-o", "asyncio_default_test_loop_scope=session", "-p", "no:cacheprovider", "--allow-hosts=127.0.0.1", "--tb=line",
         HERE / "test_langchain.py",
     ]
     return subprocess.run(command, env=env).returncode == 0
