@@ -171,7 +171,7 @@ func (g *Gateway) resent(ctx context.Context, a *ask) (*flight, error) {
 	result, err := f.outcome()
 	if err != nil {
 		f.leave()
-		g.note(a, onFailure(a, p)...)
+		g.note(a, onFailure(p)...)
 		return nil, nil
 	}
 	_, noted, err := g.ledger.spot(ctx, a.tenant, answered, p.asked.then(said(result)))
@@ -273,12 +273,12 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	case err != nil && g.ctx.Err() != nil: // its end is for another gateway to hear of
 		err = errDraining
 	case a.retry && errors.Is(err, sdk.ErrCancelled) && f.ctx.Err() == nil:
-		g.note(a, onFailure(a, p)...)
+		g.note(a, onFailure(p)...)
 		err = errGivenUp
 	case result != nil && result.Outcome == wire.Completed:
 		g.note(a, onAnswer(a, p, result)...)
 	default:
-		g.note(a, onFailure(a, p)...)
+		g.note(a, onFailure(p)...)
 	}
 	f.end(result, err)
 }
@@ -298,8 +298,8 @@ func onAnswer(a *ask, p place, r *sdk.Result) []entry {
 
 // onFailure is what the ledger is told of a turn that came to nothing: whoever asks for the same
 // again has another turn, and what was said before stands, behind this one.
-func onFailure(a *ask, p place) []entry {
-	entries := []entry{notAt(requested, a.requestDigest(), p.spot), notAt(asked, p.asked, p.spot)}
+func onFailure(p place) []entry {
+	entries := []entry{notAt(asked, p.asked, p.spot)}
 	if p.mode == sdk.Append && p.after > 0 {
 		entries = append(entries, at(answered, p.before, p.spot))
 	}

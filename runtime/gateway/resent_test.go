@@ -277,3 +277,67 @@ func TestAStreamThatCannotGoOn(t *testing.T) {
 		t.Errorf("%d turns", r.count())
 	}
 }
+
+// TestTheFirstGatewayGivesUp: it cancels the turn of a client that is gone from there, while the
+// client has sent its request once more to another one. That is told to come again, and has an
+// answer then.
+func TestTheFirstGatewayGivesUp(t *testing.T) {
+	r := newRig(t)
+	works := r.answer
+	begun := make(chan struct{})
+	r.answer = func(_ context.Context, job *turns.Job, _ *wire.Turn) wire.Result {
+		close(begun)
+		<-job.Cancelled()
+		return wire.Result{Outcome: wire.Cancelled}
+	}
+	first, second := r.another(gateway.Config{}), r.gateway
+	l := r.remember()
+	body := object{"messages": conversation("u1")}
+	noted := l.watch()
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		sendWith(ctx, t, first, http.MethodPost, "/v1/chat/completions", body)
+	}()
+	<-begun
+	l.await(noted, ".q.") // the last of the first notes
+	l.forget(0)
+	noted = l.watch()
+	answers := make(chan *httptest.ResponseRecorder, 1)
+	go func() { answers <- send(t, second, http.MethodPost, "/v1/chat/completions", body, once...) }()
+	l.await(noted, ".q.") // it follows the turn, too
+	r.mu.Lock()
+	r.answer = works
+	r.mu.Unlock()
+	leave()
+	<-gone
+	if w := <-answers; w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Should-Retry") != "true" {
+		t.Errorf("%d %s, retry %s", w.Code, w.Body, w.Header().Get("X-Should-Retry"))
+	}
+	if w := send(t, second, http.MethodPost, "/v1/chat/completions", body, once...); w.Code != http.StatusOK || r.count() != 2 {
+		t.Errorf("%d %s, %d turns", w.Code, w.Body, r.count())
+	}
+}
+
+// watch hears of what is noted from now on.
+func (l *ledger) watch() jetstream.KeyWatcher {
+	l.t.Helper()
+	w, err := l.bucket.WatchAll(l.t.Context(), jetstream.UpdatesOnly())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return w
+}
+
+// await waits for an entry of a kind.
+func (l *ledger) await(w jetstream.KeyWatcher, kind string) {
+	l.t.Helper()
+	for e := range w.Updates() {
+		if e != nil && strings.Contains(e.Key(), kind) {
+			_ = w.Stop()
+			return
+		}
+	}
+	l.t.Fatal("nothing is noted")
+}

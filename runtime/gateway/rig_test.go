@@ -137,6 +137,12 @@ func (r *rig) post(path string, body any, headers ...string) *httptest.ResponseR
 
 func send(t testing.TB, g http.Handler, method, path string, body any, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
+	return sendWith(t.Context(), t, g, method, path, body, headers...)
+}
+
+// sendWith is send by a client that goes away when ctx ends.
+func sendWith(ctx context.Context, t testing.TB, g http.Handler, method, path string, body any, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
 	data, ok := body.([]byte)
 	if !ok && body != nil {
 		var err error
@@ -144,7 +150,7 @@ func send(t testing.TB, g http.Handler, method, path string, body any, headers .
 			t.Fatal(err)
 		}
 	}
-	q := httptest.NewRequest(method, "http://127.0.0.1"+path, bytes.NewReader(data))
+	q := httptest.NewRequestWithContext(ctx, method, "http://127.0.0.1"+path, bytes.NewReader(data))
 	for i := 0; i < len(headers); i += 2 {
 		q.Header.Set(headers[i], headers[i+1])
 	}
