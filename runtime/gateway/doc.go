@@ -38,7 +38,12 @@
 //
 //   - A request that is sent once more (a client's retry, an Idempotency-Key, or the very same
 //     body while the first is under way) has the same answer, and nothing is computed twice.
+//     That holds for a retry at another gateway, too, at whatever moment the first one died: a
+//     turn that it could not note is found by what the request says. What came to nothing, as
+//     the turn of a client that was gone, is no answer: it is tried once more.
 //   - A stream ends with its API's end, or with its error: never just so.
+//     Where a node died in the middle, it goes on with what the next one has more, or ends with
+//     an error if that one says something else; whoever comes again has that answer in full.
 //   - A client that goes away cancels its turn, unless another one reads it too.
 //   - What is refused is refused with a reason, in the shape of the API that was asked.
 //   - Nothing that a client sends is trusted: bodies, headers and times are bounded, and web

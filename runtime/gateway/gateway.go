@@ -231,21 +231,13 @@ func (g *Gateway) underway(tenant string, s spot) *flight {
 func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	defer f.cancel()
 	stopSubmitting := context.AfterFunc(g.ctx, f.cancel)
-	defer func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.flights[d] == f {
-			delete(g.flights, d)
-		}
-		delete(g.byTurn, a.tenant+"/"+f.spot.String())
-	}()
 	p, answer, err := g.submit(f.ctx, a)
 	stopSubmitting()
 	if err != nil && g.ctx.Err() != nil {
 		err = errDraining
 	}
 	if err != nil {
-		f.end(nil, err)
+		g.land(f, a, d, nil, err)
 		close(f.ready)
 		return
 	}
@@ -280,6 +272,17 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	default:
 		g.note(a, onFailure(p)...)
 	}
+	g.land(f, a, d, result, err)
+}
+
+// land ends a flight. Who asks for the same from then on does not join it any more.
+func (g *Gateway) land(f *flight, a *ask, d digest, result *sdk.Result, err error) {
+	g.mu.Lock()
+	if g.flights[d] == f {
+		delete(g.flights, d)
+	}
+	delete(g.byTurn, a.tenant+"/"+f.spot.String())
+	g.mu.Unlock()
 	f.end(result, err)
 }
 
@@ -296,14 +299,13 @@ func onAnswer(a *ask, p place, r *sdk.Result) []entry {
 	return entries
 }
 
-// onFailure is what the ledger is told of a turn that came to nothing: whoever asks for the same
-// again has another turn, and what was said before stands, behind this one.
+// onFailure is what the ledger is told of a turn that came to nothing: what was said before
+// stands, behind this turn.
 func onFailure(p place) []entry {
-	entries := []entry{notAt(asked, p.asked, p.spot)}
 	if p.mode == sdk.Append && p.after > 0 {
-		entries = append(entries, at(answered, p.before, p.spot))
+		return []entry{progressed(p.spot), at(answered, p.before, p.spot)}
 	}
-	return append(entries, progressed(p.spot))
+	return []entry{progressed(p.spot)}
 }
 
 // submit finds a place for a request and has its turn accepted.
@@ -328,7 +330,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 		switch {
 		case err == nil && answer.Duplicate && !a.retry && tried != p.spot && a.previous == nil:
 			// The turn was there: sent by this gateway, when a reply was lost, or by another one for
-			// the same words, which has noted it by now or will not.
+			// the same words, which has noted it by now or will not. A retry is that very request.
 			answer.Close()
 			tried = p.spot
 			continue

@@ -111,8 +111,6 @@ func (l *ledger) note(ctx context.Context, tenant string, entries ...entry) erro
 func (l *ledger) write(ctx context.Context, tenant string, e entry) (err error) {
 	k := key(tenant, e.kind, e.name)
 	switch {
-	case e.gone:
-		err = l.remove(ctx, k, e.value)
 	case e.value == "":
 		err = l.bucket.Delete(ctx, k)
 	case e.kind == progress:
@@ -142,34 +140,14 @@ func (l *ledger) advance(ctx context.Context, key, value string) error {
 	}
 }
 
-// remove takes an entry out that has this value: another gateway may have written it anew.
-func (l *ledger) remove(ctx context.Context, key, value string) error {
-	e, err := l.bucket.Get(ctx, key)
-	if err == nil && string(e.Value()) == value {
-		err = l.bucket.Delete(ctx, key, jetstream.LastRevision(e.Revision()))
-	}
-	if errors.Is(err, jetstream.ErrKeyNotFound) || errors.Is(err, jetstream.ErrKeyExists) { // gone, or written anew just now
-		return nil
-	}
-	return err
-}
-
 // entry is one of the ledger's; an empty value takes it out.
 type entry struct {
 	kind  kind
 	name  string
 	value string
-	gone  bool // it is taken out, if this is its value
 }
 
 func at(k kind, d digest, s spot) entry { return entry{kind: k, name: d.String(), value: s.String()} }
-
-// notAt takes out what at has put in.
-func notAt(k kind, d digest, s spot) entry {
-	e := at(k, d, s)
-	e.gone = true
-	return e
-}
 
 func progressed(s spot) entry {
 	return entry{kind: progress, name: s.program, value: strconv.FormatInt(s.turn, 10)}

@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -31,48 +31,23 @@ func newLedger(t *testing.T) *ledger {
 // TestProgressNeverFalls: gateways tell of turns at once, in any order.
 func TestProgressNeverFalls(t *testing.T) {
 	l := newLedger(t)
-	const turns = 40
-	var gateways sync.WaitGroup
-	for turn := range int64(turns) {
-		gateways.Go(func() {
-			if err := l.note(t.Context(), "t", progressed(spot{"p", turn + 1})); err != nil {
-				t.Error(err)
-			}
-			if last, err := l.last(t.Context(), "t", "p"); err != nil || last < turn+1 {
-				t.Errorf("after turn %d the last is %d: %v", turn+1, last, err)
-			}
-		})
-	}
-	gateways.Wait()
-	if last, err := l.last(t.Context(), "t", "p"); err != nil || last != turns {
-		t.Errorf("the last is %d: %v", last, err)
-	}
-}
-
-// TestOnlyOnesOwnIsTakenOut: what another gateway has noted anew stays.
-func TestOnlyOnesOwnIsTakenOut(t *testing.T) {
-	l := newLedger(t)
-	d, mine, others := sum([]byte("d")), spot{"p", 1}, spot{"p", 2}
-	stands := func(want spot) {
-		t.Helper()
-		if got, _, err := l.spot(context.Background(), "t", asked, d); err != nil || got != want {
-			t.Errorf("%v stands, %v", got, err)
+	const turns = 8
+	for round := range 40 {
+		program := fmt.Sprint("p", round)
+		var gateways sync.WaitGroup
+		for turn := int64(turns); turn > 0; turn-- {
+			gateways.Go(func() {
+				if err := l.note(t.Context(), "t", progressed(spot{program, turn})); err != nil {
+					t.Error(err)
+				}
+				if last, err := l.last(t.Context(), "t", program); err != nil || last < turn {
+					t.Errorf("after turn %d the last is %d: %v", turn, last, err)
+				}
+			})
 		}
-	}
-	for _, step := range []struct {
-		note entry
-		want spot
-	}{
-		{notAt(asked, d, mine), spot{}},
-		{at(asked, d, mine), mine},
-		{at(asked, d, others), others},
-		{notAt(asked, d, mine), others},
-		{notAt(asked, d, others), spot{}},
-		{notAt(asked, d, others), spot{}},
-	} {
-		if err := l.note(t.Context(), "t", step.note); err != nil {
-			t.Error(err)
+		gateways.Wait()
+		if last, err := l.last(t.Context(), "t", program); err != nil || last != turns {
+			t.Errorf("the last is %d: %v", last, err)
 		}
-		stands(step.want)
 	}
 }

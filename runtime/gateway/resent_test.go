@@ -194,8 +194,8 @@ func TestWhatFailedIsNotARetrysAnswer(t *testing.T) {
 		"cancelled":  {Outcome: wire.Cancelled, Error: &wire.Error{Code: wire.CodeCancelled, Message: "its client was gone"}},
 	} {
 		for _, key := range []string{"", "k"} {
-			for _, noted := range []bool{true, false} {
-				t.Run(fmt.Sprintf("%s, key %q, noted %v", name, key, noted), func(t *testing.T) {
+			for noted := range 4 { // notes on the request that failed, the last of which is on the failure
+				t.Run(fmt.Sprintf("%s, key %q, %d notes", name, key, noted+1), func(t *testing.T) {
 					r := newRig(t)
 					works := r.answer
 					post := func(messages string, headers ...string) *httptest.ResponseRecorder {
@@ -210,9 +210,7 @@ func TestWhatFailedIsNotARetrysAnswer(t *testing.T) {
 					if w := post("u1 a1 u2"); w.Code == http.StatusOK {
 						t.Fatal(w.Body)
 					}
-					if !noted {
-						l.forget(3) // that it was asked
-					}
+					l.forget(noted + 1)
 					r.answer = works
 					if w := post("u1 a1 u2", once...); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "re: 2") || w.Header().Get("X-Interlude-Turn") != "3" {
 						t.Errorf("%d %s, turn %s", w.Code, w.Body, w.Header().Get("X-Interlude-Turn"))
