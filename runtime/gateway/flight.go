@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -21,6 +22,7 @@ type flight struct {
 	pieces  []sdk.Piece // as they came
 	result  *sdk.Result // once it is over; may be nil where err is set
 	err     error
+	parted  error // the result is another than the pieces: what was streamed does not stand
 	over    bool
 	changed chan struct{} // closed and made anew when something has come
 	readers int
@@ -92,6 +94,37 @@ func (f *flight) wait(ctx context.Context) (*sdk.Result, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// begins waits for the first piece of an answer, or its end, but no longer than patience. It
+// is the error of a turn that ended without a piece.
+func (f *flight) begins(ctx context.Context, patience time.Duration) error {
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	for {
+		pieces, over, changed := f.look(0)
+		if over && len(pieces) == 0 {
+			_, err := f.outcome()
+			return err
+		}
+		if len(pieces) > 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-enough.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// streamed is why the pieces are not the answer; nil where they are.
+func (f *flight) streamed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.parted
 }
 
 // outcome is how it ended.

@@ -220,8 +220,11 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 	})()
 	g.note(a, at(asked, p.asked, p.spot), at(requested, a.requestDigest(), p.spot), progressed(p.spot))
 	for piece, err := range answer.Pieces() {
-		if err == nil {
+		switch {
+		case err == nil:
 			f.change(func() { f.pieces = append(f.pieces, piece) })
+		case errors.Is(err, sdk.ErrDiverged):
+			f.change(func() { f.parted = errParted })
 		}
 	}
 	result, err := answer.Result(f.ctx)
@@ -310,6 +313,12 @@ func said(r *sdk.Result) sdk.Message {
 	m := sdk.Assistant(r.Said())
 	m.ToolCalls = r.ToolCalls()
 	return m
+}
+
+// errParted ends the streams of an answer of which the first attempt was lost, and the second
+// said something else. Sent again, the request has the answer that stands.
+var errParted = &sdk.Error{
+	Code: wire.CodeUnavailable, Message: "the node was lost, and the answer began anew in other words", Hint: "send the request again", Retryable: true,
 }
 
 // errDraining refuses requests while the gateway stops.
