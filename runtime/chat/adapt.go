@@ -13,6 +13,7 @@ import (
 // abilities is what a template shows of its input.
 type abilities struct {
 	system  bool // system messages
+	late    bool // also behind others
 	tools   bool // the tools
 	calls   bool // an assistant's tool calls
 	results bool // tool messages
@@ -38,6 +39,7 @@ func (t *Template) probe() (can abilities, err error) {
 		return can, fmt.Errorf("%w: it does not show a user's message", ErrTemplate)
 	}
 	can.system = shows(word, nil, Message{Role: "system", Content: word}, user)
+	can.late = can.system && shows(word, nil, user, Message{Role: "assistant", Content: "answer"}, Message{Role: "system", Content: word}, user)
 	can.tools = shows(word, []string{tool}, user)
 	for _, w := range []wants{{}, {text: true}} {
 		if call.wants = w; shows(word, nil, user, call, result) {
@@ -75,8 +77,14 @@ func (can abilities) adapt(in input, calls *callForm) input {
 	if !can.results {
 		in.messages = mapRole(in.messages, "tool", "The tool's result:\n")
 	}
-	if !can.system {
+	switch {
+	case !can.system:
 		in.messages = mapRole(in.messages, "system", "")
+	case !can.late && len(in.messages) > 1:
+		in.messages = append(in.messages[:1:1], mapRole(in.messages[1:], "system", "")...)
+		if first, second := in.messages[0], in.messages[1]; first.Role == "user" && second.Role == "user" { // the second begins with a system's
+			in.messages = append([]Message{{Role: "user", Name: first.Name, Content: first.Content + "\n\n" + second.Content}}, in.messages[2:]...)
+		}
 	}
 	in.messages = can.give(in.messages)
 	return in

@@ -46,15 +46,15 @@ func TestTemplatesRenderAsTransformersDo(t *testing.T) {
 
 func TestAbilities(t *testing.T) {
 	for model, want := range map[string]abilities{
-		"smollm2":      {system: true, results: true},
-		"tinyllama":    {system: true},
+		"smollm2":      {system: true, late: true, results: true},
+		"tinyllama":    {system: true, late: true},
 		"mistral-0.2":  {},
 		"mistral-nemo": {system: true, tools: true, calls: true, results: true},
-		"headers":      {system: true, tools: true, calls: true, results: true},
-		"qwen2.5":      {system: true, tools: true, calls: true, results: true},
-		"qwen3":        {system: true, tools: true, calls: true, results: true},
-		"tags":         {system: true, tools: true, calls: true, results: true},
-		"args":         {system: true, tools: true, calls: true, results: true},
+		"headers":      {system: true, late: true, tools: true, calls: true, results: true},
+		"qwen2.5":      {system: true, late: true, tools: true, calls: true, results: true},
+		"qwen3":        {system: true, late: true, tools: true, calls: true, results: true},
+		"tags":         {system: true, late: true, tools: true, calls: true, results: true},
+		"args":         {system: true, late: true, tools: true, calls: true, results: true},
 		"opened":       {system: true, tools: true, calls: true, results: true},
 	} {
 		if got := compile(t, read(t, "testdata/templates/"+model+".jinja")).can; got != want {
@@ -233,4 +233,27 @@ func readCases(t *testing.T) map[string]input {
 		cases[name] = in
 	}
 	return cases
+}
+
+// TestLateSystemMessages: agents put reminders between messages, which many templates refuse
+// there; it is the user's word then.
+func TestLateSystemMessages(t *testing.T) {
+	in := input{messages: []Message{
+		{Role: "system", Content: "Be brief."}, {Role: "user", Content: "a"}, {Role: "system", Content: "reminder"},
+		{Role: "assistant", Content: "b"}, {Role: "system", Content: "again"}, {Role: "user", Content: "c"},
+	}}
+	strict := compile(t, "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('late') }}{% endif %}[{{ m.role }}:{{ m.content }}]{% endfor %}")
+	for template, want := range map[*Template]string{
+		strict: "[system:Be brief.][user:a\n\nreminder][assistant:b][user:again\n\nc]",
+		compile(t, "{% for m in messages %}[{{ m.role }}:{{ m.content }}]{% endfor %}"): "[system:Be brief.][user:a][system:reminder][assistant:b][system:again][user:c]",
+	} {
+		r, err := template.render(in, beginning{})
+		if err != nil || r.text != want {
+			t.Errorf("rendered %q, %v; want %q", r.text, err, want)
+		}
+	}
+	in.messages = in.messages[1:]
+	if r, err := strict.render(in, beginning{}); err != nil || r.text != "[user:a\n\nreminder][assistant:b][user:again\n\nc]" {
+		t.Errorf("without a system prompt rendered %q, %v", r.text, err)
+	}
 }

@@ -88,6 +88,9 @@ func (g *Gateway) chatCompletions(w http.ResponseWriter, r *http.Request, tenant
 	told(w.Header(), flights[0])
 	c := chatAnswer{g: g, created: time.Now().Unix(), named: a.choice.Name != "", id: fmt.Sprintf("chatcmpl-%s-%d", flights[0].program, flights[0].turn)}
 	if q.Stream {
+		if err := flights[0].begins(r.Context(), idle); err != nil {
+			return err // with its status, by which clients decide what to do
+		}
 		c.stream(r.Context(), newEvents(w), flights, q.StreamOptions.IncludeUsage)
 		return nil
 	}
@@ -254,7 +257,7 @@ func (c *chatAnswer) stream(ctx context.Context, e *events, flights []*flight, w
 			e.send("", refused(err).openAI()) // clients take a stream that just ends for a success
 			return
 		}
-		r, err := f.streamed()
+		r, err := f.outcome()
 		if err != nil {
 			e.send("", refused(err).openAI())
 			return
@@ -299,7 +302,7 @@ func followed(ctx context.Context, e *events, f *flight, news func([]sdk.Piece))
 		n += len(pieces)
 		news(pieces)
 		if over {
-			return e.failed
+			return cmp.Or(e.failed, f.streamed())
 		}
 		patience.Reset(idle)
 		select {

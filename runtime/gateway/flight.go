@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -21,8 +23,8 @@ type flight struct {
 	pieces  []sdk.Piece // as they came
 	result  *sdk.Result // once it is over; may be nil where err is set
 	err     error
+	parted  error // the result is another than the pieces: what was streamed does not stand
 	over    bool
-	torn    bool          // the result is not what the pieces say: a node died, and another one said something else
 	changed chan struct{} // closed and made anew when something has come
 	readers int
 	alone   bool // it goes on without readers
@@ -95,6 +97,37 @@ func (f *flight) wait(ctx context.Context) (*sdk.Result, error) {
 	}
 }
 
+// begins waits for the first piece of an answer, or its end, but no longer than patience. It
+// is the error of a turn that ended without a piece.
+func (f *flight) begins(ctx context.Context, patience time.Duration) error {
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	for {
+		pieces, over, changed := f.look(0)
+		if over && len(pieces) == 0 {
+			_, err := f.outcome()
+			return err
+		}
+		if len(pieces) > 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-enough.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// streamed is why the pieces are not the answer; nil where they are.
+func (f *flight) streamed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.parted
+}
+
 // outcome is how it ended.
 func (f *flight) outcome() (*sdk.Result, error) {
 	f.mu.Lock()
@@ -102,19 +135,10 @@ func (f *flight) outcome() (*sdk.Result, error) {
 	return f.result, f.err
 }
 
-// streamed is how it ended for a reader who was shown the pieces.
-func (f *flight) streamed() (*sdk.Result, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.torn && f.err == nil {
-		return f.result, errTorn
-	}
-	return f.result, f.err
-}
-
-// errTorn ends a stream that cannot go on as it began.
-var errTorn = &sdk.Error{
-	Code: wire.CodeUnavailable, Message: "a node died, and the answer that another one gave is not the one that was begun here", Hint: "send the request again: it has that answer", Retryable: true,
+// shown is how it ended for who was shown the pieces.
+func (f *flight) shown() (*sdk.Result, error) {
+	r, err := f.outcome()
+	return r, cmp.Or(err, f.streamed())
 }
 
 // landed is a flight that was over before anybody here knew of it.

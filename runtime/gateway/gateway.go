@@ -257,7 +257,7 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		case err == nil:
 			f.change(func() { f.pieces = append(f.pieces, piece) })
 		case errors.Is(err, sdk.ErrDiverged):
-			f.change(func() { f.torn = true })
+			f.change(func() { f.parted = errParted })
 		}
 	}
 	result, err := answer.Result(f.ctx)
@@ -380,6 +380,12 @@ func said(r *sdk.Result) sdk.Message {
 	m := sdk.Assistant(r.Said())
 	m.ToolCalls = r.ToolCalls()
 	return m
+}
+
+// errParted ends the streams of an answer of which the first attempt was lost, and the second
+// said something else. Sent again, the request has the answer that stands.
+var errParted = &sdk.Error{
+	Code: wire.CodeUnavailable, Message: "the node was lost, and the answer began anew in other words", Hint: "send the request again", Retryable: true,
 }
 
 // errDraining refuses requests while the gateway stops.

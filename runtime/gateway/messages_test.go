@@ -701,3 +701,32 @@ func TestMessagesUsage(t *testing.T) {
 		t.Errorf("of a turn that was computed twice, the usage is %+v", got)
 	}
 }
+
+// Whatever is sent, it is refused, or becomes a turn that the wire takes in what it says.
+func FuzzMessagesRead(f *testing.F) {
+	f.Add(`{"system":[{"type":"text","text":"x-anthropic-"}],"messages":[{"role":"user","content":"Hi"}]}`)
+	f.Add(`{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":{"a":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[]}]}]}`)
+	f.Add(`{"messages":[{"role":"system","content":"x-anthropic-"}],"tools":[{}],"tool_choice":{"type":"any"}}`)
+	g := &Gateway{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
+	f.Fuzz(func(t *testing.T, body string) {
+		var q messagesRequest
+		r := httptest.NewRequest(http.MethodPost, "/v1/messages", strings.NewReader(body))
+		if read(r, &q) != nil {
+			return
+		}
+		a, _, err := g.messagesAsk(http.Header{}, r, &q, "t")
+		if err != nil {
+			if status := refused(err).status; status != http.StatusBadRequest {
+				t.Errorf("it is refused with %d: %v", status, err)
+			}
+			return
+		}
+		turn := wire.Turn{Tenant: "t", Program: "p", Turn: 1, Messages: a.messages}
+		if err := turn.Validate(); err != nil && len(a.messages) < 4096 {
+			t.Errorf("the messages are no turn's: %v", err)
+		}
+		if _, err := wire.Encode(&turn); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
@@ -211,7 +210,7 @@ func (m *messageAnswer) stream(ctx context.Context, w http.ResponseWriter, f *fl
 	err := follow(ctx, e, f, b.add)
 	var r *sdk.Result
 	if err == nil {
-		r, err = f.streamed()
+		r, err = f.outcome()
 	}
 	if err != nil {
 		e.send("error", refused(err).anthropic(m.requestID)) // clients take a stream that just ends for a success
@@ -223,28 +222,4 @@ func (m *messageAnswer) stream(ctx context.Context, w http.ResponseWriter, f *fl
 	e.send("message_delta", end)
 	e.send("message_stop", bareEvent{"message_stop"})
 	return nil
-}
-
-// begins waits for the first piece of an answer, or its end, but no longer than patience. It
-// is the error of a turn that ended without a piece.
-func (f *flight) begins(ctx context.Context, patience time.Duration) error {
-	enough := time.NewTimer(patience)
-	defer enough.Stop()
-	for {
-		pieces, over, changed := f.look(0)
-		if over && len(pieces) == 0 {
-			_, err := f.outcome()
-			return err
-		}
-		if len(pieces) > 0 {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-enough.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -274,6 +274,10 @@ func TestAStreamThatCannotGoOn(t *testing.T) {
 	if r.count() != 1 {
 		t.Errorf("%d turns", r.count())
 	}
+	response := r.post("/v1/responses", object{"input": "said otherwise", "stream": true})
+	if !strings.Contains(response.Body.String(), "event: response.failed") || strings.Contains(response.Body.String(), "Twice") {
+		t.Errorf("the response is streamed as\n%s", response.Body)
+	}
 }
 
 // TestTheFirstGatewayGivesUp: it cancels the turn of a client that is gone from there, while the

@@ -407,7 +407,13 @@ func TestResponsesRetrieveCancelDelete(t *testing.T) {
 	if !stream.Next() || stream.Current().Type != "response.created" {
 		t.Fatalf("the stream does not begin: %v", stream.Err())
 	}
-	if got, err := client.Responses.Get(t.Context(), r.ID, responses.ResponseGetParams{}); err != nil || got.Status != "queued" && got.Status != "in_progress" {
+	for other := client.Responses.GetStreaming(t.Context(), r.ID, responses.ResponseGetParams{}); other.Next(); {
+		if other.Current().Type == "response.output_text.delta" {
+			_ = other.Close()
+			break
+		}
+	}
+	if got, err := client.Responses.Get(t.Context(), r.ID, responses.ResponseGetParams{}); err != nil || got.Status != "in_progress" || got.OutputText() != "Done." {
 		t.Errorf("under way: %v, %v", got, err)
 	}
 	close(later.hold)
@@ -503,6 +509,29 @@ func TestResponsesClientGoesAway(t *testing.T) {
 		if string(got.Status) != want || background && got.OutputText() != "Thinking" {
 			t.Errorf("background %v: %s", background, got.RawJSON())
 		}
+	}
+}
+
+func TestFlightThatWasGivenUpHasNoMoreReaders(t *testing.T) {
+	cancelled := 0
+	f := newFlight(func() { cancelled++ })
+	if !f.join(false) {
+		t.Fatal("a flight with a reader takes no other")
+	}
+	f.leave()
+	if cancelled != 0 {
+		t.Fatal("given up while somebody reads")
+	}
+	f.leave()
+	if cancelled != 1 || f.join(false) {
+		t.Error("nobody reads, and it can be joined")
+	}
+	f = newFlight(func() { cancelled++ })
+	f.join(true)
+	f.leave()
+	f.leave()
+	if cancelled != 1 || !f.join(false) {
+		t.Error("it does not go on alone")
 	}
 }
 

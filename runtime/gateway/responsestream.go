@@ -37,10 +37,10 @@ func (a *responseAnswer) stream(ctx context.Context, e *events, f *flight, after
 	a.begin()
 	// Whoever reads a response has the same events with the same numbers, however fast it
 	// reads: so pieces are not joined.
-	if err := followEach(ctx, e, f, a.piece); err != nil {
-		return // nobody is there
+	_ = followEach(ctx, e, f, a.piece)
+	if e.failed == nil && ctx.Err() == nil { // somebody is there
+		a.end(f.shown())
 	}
-	a.end(f.streamed())
 }
 
 // whole is the response at its end.
@@ -64,7 +64,7 @@ func (a *responseAnswer) soFar(f *flight) *response {
 	}
 	switch {
 	case over:
-		a.end(f.streamed())
+		a.end(f.shown())
 	case len(pieces) == 0:
 		a.Status = statusQueued
 	}

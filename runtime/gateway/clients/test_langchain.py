@@ -14,7 +14,7 @@ class TestInterlude(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"model": "default", "base_url": os.environ["BASE"] + "/v1", "api_key": "none", "stream_usage": True, "temperature": 0, "max_tokens": 600}
+        return {"model": "default", "base_url": os.environ["BASE"] + "/v1", "api_key": "none", "stream_usage": True, "temperature": 0, "frequency_penalty": 0.5, "max_tokens": 600}
 
     @property
     def supports_image_inputs(self):
