@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/interlude-run/interlude/runtime/cmd/interlude/internal/replay"
+	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/sdk"
 )
 
@@ -31,7 +32,7 @@ type benchGatewayCmd struct {
 func (*benchGatewayCmd) Help() string {
 	return `Measures what the HTTP gateway adds to a node, in one process with an embedded NATS server; clients speak HTTP over loopback, keep their connections, and stream.
 
-The overhead is the time to the first content of a warm turn over HTTP, the whole conversation sent each time, less that of the same turn by the sdk, which names its program, says only what is new and is in the node's process. Pairs of turns take turns to be first.
+The overhead is the time to the first content of a warm turn over HTTP, the whole conversation sent each time, less that of the same turn by the sdk, which names its program, says only what is new and is in the node's process. Pairs of turns take turns to be first. Where the machine has other work, the same without the engine's steps tells more; what the gateway takes from steps that run at the same time is not in it.
 
 The reuse is of conversations that go on four at once, on a node that computes the same bits whatever runs beside: tokens of prompts that clients who name no session did not have computed again, over those of the sdk on a node of its own. Every second answer calls a tool; clients send back what they heard with texts trimmed, null for no text and arguments with other spaces and other order.
 
@@ -62,7 +63,7 @@ type gatewayScale struct {
 
 func (c *benchGatewayCmd) scale() gatewayScale {
 	if c.Quick {
-		return gatewayScale{pairs: 40, conversations: 4, turns: 6, repetitions: 1, window: 4 * time.Second}
+		return gatewayScale{pairs: 40, conversations: 4, turns: 5, repetitions: 1, window: 4 * time.Second}
 	}
 	return gatewayScale{pairs: 160, conversations: 8, turns: 12, repetitions: 3, window: 8 * time.Second}
 }
@@ -128,13 +129,13 @@ func (r *gatewayReport) print(out io.Writer) error {
 	_, err := fmt.Fprintf(out, `%s, %d threads, %s%s; texts %s
 
 overhead   %.1f ms at the median, %.1f ms at p95: to the first content of %d warm turns over HTTP (%.1f ms), less the sdk's (%.1f ms)
-           contexts of up to %d tokens
+           %.1f ms without the engine's steps; contexts of up to %d tokens
 reuse      %.3f of the sdk's tokens: %d of %d by HTTP, %d of %d by the sdk
            %d turns of %d conversations, four at once; %d calls; %d programs; %d answers are not the sdk's
 streams    %.2f of the rate of 8 streams with 400: %.0f and %.0f tokens/s to the readers that keep up, of %.0f that are meant for them
            %d repetitions, ratios of %.2f to %.2f; `,
 		r.Model, r.Threads, r.Machine, quick, r.Source,
-		r.OverheadP50, r.OverheadP95, r.Pairs, r.HTTPFirst, r.SDKFirst, r.Longest,
+		r.OverheadP50, r.OverheadP95, r.Pairs, r.HTTPFirst, r.SDKFirst, r.BesideSteps, r.Longest,
 		r.ReuseRatio, r.ReusedHTTP, r.PromptHTTP, r.ReusedSDK, r.PromptSDK,
 		r.Turns, r.Conversations, r.Calls, r.Programs, r.Differ,
 		r.RateRatio, r.FewRate, r.ManyRate, r.Meant,
@@ -156,21 +157,22 @@ type behindHTTP struct {
 	url    string      // of the gateway
 }
 
-// onGateway opens a node and a gateway, and has use talk to both once they are warm. When it
+// onGateway opens a node, whose configuration adjust may change, and a gateway, and has use talk
+// to both once they are warm. When it
 // returns all is closed.
-func (c *benchGatewayCmd) onGateway(ctx context.Context, o *obtained, deterministic bool, use func(context.Context, behindHTTP) error) error {
+func (c *benchGatewayCmd) onGateway(ctx context.Context, o *obtained, deterministic bool, adjust func(*node.Config), use func(context.Context, behindHTTP) error) error {
 	store, err := os.MkdirTemp("", "interlude-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(store)
 	log := benchLog()
-	h, err := openHost(ctx, o, hostConfig{
+	h, err := openHostWith(ctx, o, hostConfig{
 		engineFlags: engineFlags{Weights: "auto", KVType: replayKVType, KVBytes: 512 << 20, MaxStep: 512, Threads: c.Threads, Deterministic: deterministic},
 		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
 		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
 		log:         log,
-	})
+	}, adjust)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/interlude-run/interlude/runtime/cmd/interlude/internal/replay"
+	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/sdk"
 )
 
@@ -44,7 +45,7 @@ const callTokens = 40
 // measureReuse has the conversations by the sdk, and over HTTP, each on a node of its own.
 func (c *benchGatewayCmd) measureReuse(ctx context.Context, o *obtained, runs []replay.Run) (f reuseFigures, err error) {
 	var bySDK, overHTTP [][]heard
-	err = c.onGateway(ctx, o, true, func(ctx context.Context, n behindHTTP) (err error) {
+	err = c.onGateway(ctx, o, true, func(*node.Config) {}, func(ctx context.Context, n behindHTTP) (err error) {
 		bySDK, err = converseAll(ctx, runs, func(i int, o opening) agent {
 			return &sdkAgent{opening: o, program: n.client.Program(runs[i].Name)}
 		})
@@ -53,7 +54,7 @@ func (c *benchGatewayCmd) measureReuse(ctx context.Context, o *obtained, runs []
 	if err != nil {
 		return f, fmt.Errorf("by the sdk: %w", err)
 	}
-	err = c.onGateway(ctx, o, true, func(ctx context.Context, n behindHTTP) (err error) {
+	err = c.onGateway(ctx, o, true, func(*node.Config) {}, func(ctx context.Context, n behindHTTP) (err error) {
 		client, done := keptAlive()
 		defer done()
 		overHTTP, err = converseAll(ctx, runs, func(_ int, o opening) agent {

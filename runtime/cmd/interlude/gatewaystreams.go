@@ -263,6 +263,7 @@ type pacer struct {
 	mu     sync.Mutex
 	open   []*scripted
 	byName map[string]*scripted // by what the turn says
+	ended  bool
 }
 
 // scripted is a turn and what was said in it.
@@ -283,10 +284,14 @@ func (p *pacer) Take(ctx context.Context, job *turns.Job) {
 		_ = job.HandBack(ctx) // the error is that the turn is over
 		return
 	}
-	job.Start()
-	s := &scripted{job: job}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		_ = job.HandBack(ctx)
+		return
+	}
+	job.Start()
+	s := &scripted{job: job}
 	p.open = append(p.open, s)
 	p.byName[string(turn.Messages[0].Content)] = s
 	if len(p.open) == p.want {
@@ -301,8 +306,13 @@ const tokenBytes = 4
 const paceEvery = 2 * time.Millisecond
 
 // run gives out so many tokens a second once all turns are there, and ends the turns when ctx
-// ends.
+// ends. The server of the turns does not end before.
 func (p *pacer) run(ctx context.Context, pace float64) error {
+	err := p.give(ctx, pace)
+	return errors.Join(err, p.end(context.WithoutCancel(ctx)))
+}
+
+func (p *pacer) give(ctx context.Context, pace float64) error {
 	select {
 	case <-p.full:
 	case <-ctx.Done():
@@ -310,42 +320,56 @@ func (p *pacer) run(ctx context.Context, pace float64) error {
 	}
 	tick := time.NewTicker(paceEvery)
 	defer tick.Stop()
-	given, began := 0, time.Now()
-	for {
+	for given, began := 0, time.Now(); ; {
 		select {
 		case <-tick.C:
-			for due := int(time.Since(began).Seconds() * pace); given < due; given++ {
-				if err := p.open[given%len(p.open)].say(); err != nil {
-					return err
-				}
-			}
 		case <-ctx.Done():
-			return p.end(context.WithoutCancel(ctx))
+			return nil
+		}
+		for due := int(time.Since(began).Seconds() * pace); given < due && ctx.Err() == nil; given++ {
+			if err := p.open[given%len(p.open)].say(); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// say streams the next token.
+// say streams the next token, unless the reader has hung up.
 func (s *scripted) say() error {
 	token := fmt.Sprintf("%03d ", s.tokens%1000)
+	err := s.job.Stream(wire.Chunk{Text: token})
+	switch {
+	case errors.Is(err, turns.ErrOver):
+		return nil
+	case err != nil:
+		return err
+	}
 	s.tokens++
 	s.text.WriteString(token)
-	return s.job.Stream(wire.Chunk{Text: token})
+	return nil
 }
 
-// end finishes all turns.
+// end finishes all turns, also those that come later.
 func (p *pacer) end(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	var failed error
 	for _, s := range p.open {
 		r := wire.Result{Outcome: wire.Completed, FinishReason: wire.FinishStop, Text: s.text.String()}
 		r.Usage.CompletionTokens = s.tokens
-		if err := s.job.Finish(ctx, r); err != nil && !errors.Is(err, turns.ErrOver) { // over: its reader has hung up
-			return err
+		if err := s.job.Finish(ctx, r); err != nil && !errors.Is(err, turns.ErrOver) {
+			_ = s.job.HandBack(ctx) // the error is that the turn is over
+			failed = err
 		}
 	}
-	return nil
+	return failed
 }
+
+// endTime is what the results of all turns may take.
+const endTime = 30 * time.Second
 
 // said is the answer to the turn that says so.
 func (p *pacer) said(name string) string {
