@@ -140,8 +140,8 @@ func (l *streamLoad) measure(ctx context.Context, url string, p *pacer) (s strea
 	} else {
 		cancel()
 	}
-	if why := group.Wait(); why != nil {
-		return s, why
+	if why := group.Wait(); err == nil {
+		err = why
 	}
 	if err != nil {
 		return s, err
@@ -154,25 +154,32 @@ func (l *streamLoad) measure(ctx context.Context, url string, p *pacer) (s strea
 	return s, nil
 }
 
-// watch waits until all streams have begun, and counts.
+// watch waits until all streams have begun, and counts. Its error is the stream's that failed,
+// if one did.
 func (l *streamLoad) watch(ctx context.Context, r *readers) (s streamed, err error) {
-	for range l.streams {
+	patience := time.After(beginTime)
+	for n := range l.streams {
 		select {
 		case <-r.begun:
+		case <-patience:
+			return s, fmt.Errorf("%d of %d streams have begun after %v", n, l.streams, beginTime)
 		case <-ctx.Done():
-			return s, ctx.Err()
+			return s, context.Cause(ctx)
 		}
 	}
 	before, began := r.tokens.Load(), time.Now()
 	select {
 	case <-time.After(l.window):
 	case <-ctx.Done():
-		return s, ctx.Err()
+		return s, context.Cause(ctx)
 	}
 	s.rate = float64(r.tokens.Load()-before) / time.Since(began).Seconds()
 	s.resident = resident()
 	return s, nil
 }
+
+// beginTime is what all streams may take to begin.
+const beginTime = time.Minute
 
 func streamName(i int) string { return fmt.Sprintf("Stream %d.", i) }
 
@@ -318,6 +325,9 @@ func (p *pacer) give(ctx context.Context, pace float64) error {
 	case <-ctx.Done():
 		return nil
 	}
+	p.mu.Lock()
+	open := slices.Clone(p.open)
+	p.mu.Unlock()
 	tick := time.NewTicker(paceEvery)
 	defer tick.Stop()
 	for given, began := 0, time.Now(); ; {
@@ -327,7 +337,7 @@ func (p *pacer) give(ctx context.Context, pace float64) error {
 			return nil
 		}
 		for due := int(time.Since(began).Seconds() * pace); given < due && ctx.Err() == nil; given++ {
-			if err := p.open[given%len(p.open)].say(); err != nil {
+			if err := open[given%len(open)].say(); err != nil {
 				return err
 			}
 		}
