@@ -63,9 +63,9 @@ type gatewayScale struct {
 
 func (c *benchGatewayCmd) scale() gatewayScale {
 	if c.Quick {
-		return gatewayScale{pairs: 40, conversations: 4, turns: 5, repetitions: 1, window: 4 * time.Second}
+		return gatewayScale{pairs: 32, conversations: 4, turns: 5, repetitions: 1, window: 3 * time.Second}
 	}
-	return gatewayScale{pairs: 160, conversations: 8, turns: 12, repetitions: 3, window: 8 * time.Second}
+	return gatewayScale{pairs: 120, conversations: 8, turns: 8, repetitions: 3, window: 5 * time.Second}
 }
 
 // What a small model takes, in the runs that are recorded or made.
@@ -129,13 +129,13 @@ func (r *gatewayReport) print(out io.Writer) error {
 	_, err := fmt.Fprintf(out, `%s, %d threads, %s%s; texts %s
 
 overhead   %.1f ms at the median, %.1f ms at p95: to the first content of %d warm turns over HTTP (%.1f ms), less the sdk's (%.1f ms)
-           %.1f ms without the engine's steps; contexts of up to %d tokens
+           %.1f and %.1f ms without the engine's steps; contexts of up to %d tokens
 reuse      %.3f of the sdk's tokens: %d of %d by HTTP, %d of %d by the sdk
            %d turns of %d conversations, four at once; %d calls; %d programs; %d answers are not the sdk's
 streams    %.2f of the rate of 8 streams with 400: %.0f and %.0f tokens/s to the readers that keep up, of %.0f that are meant for them
            %d repetitions, ratios of %.2f to %.2f; `,
 		r.Model, r.Threads, r.Machine, quick, r.Source,
-		r.OverheadP50, r.OverheadP95, r.Pairs, r.HTTPFirst, r.SDKFirst, r.BesideSteps, r.Longest,
+		r.OverheadP50, r.OverheadP95, r.Pairs, r.HTTPFirst, r.SDKFirst, r.BesideP50, r.BesideP95, r.Longest,
 		r.ReuseRatio, r.ReusedHTTP, r.PromptHTTP, r.ReusedSDK, r.PromptSDK,
 		r.Turns, r.Conversations, r.Calls, r.Programs, r.Differ,
 		r.RateRatio, r.FewRate, r.ManyRate, r.Meant,

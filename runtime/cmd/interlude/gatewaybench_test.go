@@ -157,7 +157,7 @@ func TestOverheadOf(t *testing.T) {
 	var f overheadFigures
 	f.of(pairs)
 	near := func(got, want float64) bool { return math.Abs(got-want) < 1e-9 }
-	if f.Pairs != 20 || !near(f.OverheadP50, 11) || !near(f.OverheadP95, 20) || !near(f.BesideSteps, 10.5) || !near(f.SDKFirst, 1000) || f.HTTPFirst <= f.SDKFirst {
+	if f.Pairs != 20 || !near(f.OverheadP50, 11) || !near(f.OverheadP95, 20) || !near(f.BesideP50, 10.5) || !near(f.BesideP95, 19.5) || !near(f.SDKFirst, 1000) || f.HTTPFirst <= f.SDKFirst {
 		t.Errorf("%+v", f)
 	}
 }
