@@ -78,11 +78,11 @@ func sum(seed []byte, parts ...string) (d digest) {
 	return d
 }
 
-// canonicalJSON is a JSON text without white space, with the keys of objects in order; a text
-// that is no JSON is as it is.
+// canonicalJSON is a JSON text without white space, with the keys of objects in order and
+// numbers as float64 has them: clients in JavaScript write 1.0 as 1. A text that is no JSON,
+// or has numbers that are too large, is as it is.
 func canonicalJSON(text string) string {
 	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
 	var v any
 	if d.Decode(&v) != nil || d.More() {
 		return text

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -15,11 +16,13 @@ type events struct {
 	idle    func() // sends something where nothing happens
 }
 
-// The bounds of a stream: how long a client may take for what is sent at once, and how
-// often something is sent where nothing happens, so that nobody in between ends the
-// connection.
+// The bounds of a stream: how long a client may take for a portion of what is sent, in bytes,
+// and how often something is sent where nothing happens, so that nobody in between ends the
+// connection. A client that reads slowly is so sent much at once: it has time for all of it,
+// as long as it reads.
 const (
 	slowest = 30 * time.Second
+	portion = 4096
 	idle    = 10 * time.Second
 )
 
@@ -52,18 +55,20 @@ func (e *events) send(name string, data any) {
 func (e *events) comment(text string) { e.write(": %s\n\n", text) }
 
 func (e *events) write(format string, args ...any) {
-	if e.failed != nil {
-		return
+	for part := range slices.Chunk(fmt.Appendf(nil, format, args...), portion) {
+		if e.failed != nil {
+			return
+		}
+		if err := e.control.SetWriteDeadline(time.Now().Add(slowest)); err != nil && e.failed == nil {
+			// Not every ResponseWriter has deadlines: a test's has none.
+			_ = err
+		}
+		if _, err := e.w.Write(part); err != nil {
+			e.failed = err
+			return
+		}
+		e.flush()
 	}
-	if err := e.control.SetWriteDeadline(time.Now().Add(slowest)); err != nil && e.failed == nil {
-		// Not every ResponseWriter has deadlines: a test's has none.
-		_ = err
-	}
-	if _, err := fmt.Fprintf(e.w, format, args...); err != nil {
-		e.failed = err
-		return
-	}
-	e.flush()
 }
 
 func (e *events) flush() {

@@ -124,13 +124,25 @@ func (e timedEngine) Step(items []engine.Item, out []engine.Output) error {
 	return err
 }
 
+// begin forgets the turn before.
+func (p *probe) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.steps, p.counted = 0, false
+}
+
+// spent is the time in the engine until the first text.
+func (p *probe) spent() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.steps
+}
+
 type turnTimes struct{ first, steps, scheduled time.Duration }
 
 // turn measures one turn of a few words.
 func (p *probe) turn(ctx context.Context, program *sdk.Program, i int) (m turnTimes, err error) {
-	p.mu.Lock()
-	p.steps, p.counted = 0, false
-	p.mu.Unlock()
+	p.begin()
 	start := time.Now()
 	answer, err := program.Turn(ctx, sdk.Turn{
 		Messages: []sdk.Message{sdk.User(fmt.Sprintf("The tool returned exit code 0 after %d ms. What next?", 17*i))},
