@@ -97,9 +97,9 @@ func (t *Turn) validateShape() error {
 	switch {
 	case c.Name != "" && c.Mode != ToolsRequired:
 		return invalidTurn("tool_choice.name", "it goes with the mode required")
-	case c.Mode == ToolsRequired && len(t.Tools) == 0:
+	case c.Mode == ToolsRequired && t.Tools != nil && len(t.Tools) == 0: // absent are those of the turn before
 		return invalidTurn("tool_choice", "a call is required, and the turn has no tools")
-	case c.Name != "" && !slices.ContainsFunc(t.Tools, named):
+	case c.Name != "" && t.Tools != nil && !slices.ContainsFunc(t.Tools, named):
 		return invalidTurn("tool_choice.name", "%q is none of the turn's tools", clip(c.Name))
 	}
 	switch f.Kind {
