@@ -20,13 +20,13 @@ const chatTool = [{ type: "function", function: { name: "weather", description: 
 const ask = (text) => [{ role: "user", content: text }];
 
 // wasCancelled: the turn of a request whose client went away came to nothing; sent once more, it is another one.
-async function wasCancelled(path, body, program) {
+async function wasCancelled(path, body, headers) {
   for (let n = 0; ; n++) {
     const r = await fetch(BASE + path, {
       method: "POST", body: JSON.stringify({ ...body, stream: true }), headers: { "content-type": "application/json", "x-stainless-retry-count": "1" },
     });
     await r.body.cancel();
-    if (r.headers.get("x-interlude-program") !== program) return;
+    if (["x-interlude-program", "x-interlude-turn"].some((h) => r.headers.get(h) !== headers.get(h))) return;
     assert.ok(n < 100, "the turn goes on");
     await new Promise((done) => setTimeout(done, 200));
   }
@@ -76,7 +76,7 @@ const checks = {
       const { data: stream, response } = await openai().chat.completions.create({ ...body, stream: true }).withResponse();
       for await (const _ of stream) break;
       stream.controller.abort();
-      await wasCancelled("/v1/chat/completions", body, response.headers.get("x-interlude-program"));
+      await wasCancelled("/v1/chat/completions", body, response.headers);
     },
   },
   "openai (js), Responses": {

@@ -37,7 +37,7 @@ def post(path, body, headers=None):
         return e.code, e.headers, json.load(e)
 
 
-def was_cancelled(path, body, program):
+def was_cancelled(path, body, headers):
     """The turn of a request whose client went away came to nothing: sent once more, it is another one."""
     deadline = time.time() + 20
     while True:
@@ -45,8 +45,8 @@ def was_cancelled(path, body, program):
             BASE + path, json.dumps({**body, "stream": True}).encode(), {"content-type": "application/json", "x-stainless-retry-count": "1"}
         )
         with urllib.request.urlopen(request) as r:
-            now = r.headers["x-interlude-program"]
-        if now != program:
+            now = r.headers
+        if any(now[h] != headers[h] for h in ("x-interlude-program", "x-interlude-turn")):
             return
         assert time.time() < deadline, "the turn goes on"
         time.sleep(0.2)
@@ -141,7 +141,7 @@ def openai_cancel():
     stream = openai_client().chat.completions.create(**body)
     next(iter(stream))
     stream.close()
-    was_cancelled("/v1/chat/completions", body, stream.response.headers["x-interlude-program"])
+    was_cancelled("/v1/chat/completions", body, stream.response.headers)
 
 
 # --- openai, Responses ------------------------------------------------------------------
@@ -202,7 +202,7 @@ def responses_cancel():
         if e.type == "response.output_text.delta":
             break
     stream.close()
-    was_cancelled("/v1/responses", body, stream.response.headers["x-interlude-program"])
+    was_cancelled("/v1/responses", body, stream.response.headers)
 
 
 # --- anthropic --------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def anthropic_cancel():
     with anthropic_client().messages.stream(**body) as stream:
         for _ in stream.text_stream:
             break
-    was_cancelled("/v1/messages", body, stream.response.headers["x-interlude-program"])
+    was_cancelled("/v1/messages", body, stream.response.headers)
 
 
 # --- litellm ----------------------------------------------------------------------------
