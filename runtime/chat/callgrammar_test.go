@@ -133,7 +133,11 @@ func TestReaderReadsWhatCallGrammarAllows(t *testing.T) {
 				t.Fatalf("%q has %d calls", text, calls)
 			}
 		}))
-		if written < 20 {
+		least := 20
+		if testing.Short() { // which has a fifth of the checks
+			least = 4
+		}
+		if written < least {
 			t.Errorf("%s: %d answers came to an end", name, written)
 		}
 	}

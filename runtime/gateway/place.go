@@ -35,39 +35,48 @@ func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
 	chain := a.chain()
 	end := len(a.messages)
 	p := place{asked: chain[end], messages: a.messages, parent: a.parent}
-	var taken spot // the nearest turn whose place the request could take
-	for n := end; n > 0 && !a.apart; n-- {
-		if taken == (spot{}) && (n == end || a.messages[n].Role == "assistant") {
-			s, _, err := l.spot(ctx, a.tenant, asked, chain[n])
-			if err != nil {
-				return place{}, err
-			}
-			taken = s
+	if a.apart {
+		return l.begin(ctx, a, p, spot{})
+	}
+	// What goes on from an answer is looked for first: most requests do.
+	n := end - 1
+	var gone spot // the turn behind that answer, which has been already
+	for ; n > 0; n-- {
+		if a.messages[n-1].Role != "assistant" {
+			continue
 		}
-		if n < end && a.messages[n-1].Role == "assistant" {
-			s, ok, err := l.spot(ctx, a.tenant, answered, chain[n])
-			if err != nil {
-				return place{}, err
-			}
-			if !ok {
-				continue
-			}
-			next := spot{s.program, s.turn + 1}
-			if last, err := l.last(ctx, a.tenant, s.program); err != nil || last <= s.turn {
-				p.spot, p.mode, p.messages = next, sdk.Append, a.messages[n:]
-				p.before, p.after = chain[n], s.turn
-				return p, err
-			}
-			if taken == (spot{}) {
-				taken = next
-			}
-			break
+		s, ok, err := l.spot(ctx, a.tenant, answered, chain[n])
+		if err != nil {
+			return place{}, err
+		}
+		if !ok {
+			continue
+		}
+		gone = spot{s.program, s.turn + 1}
+		if last, err := l.last(ctx, a.tenant, s.program); err != nil || last <= s.turn {
+			p.spot, p.mode, p.messages = gone, sdk.Append, a.messages[n:]
+			p.before, p.after = chain[n], s.turn
+			return p, err
+		}
+		break
+	}
+	// Else it may take the place of a turn: of the nearest one.
+	for m := end; m >= max(n, 1); m-- {
+		if m < end && a.messages[m].Role != "assistant" {
+			continue
+		}
+		s, ok, err := l.spot(ctx, a.tenant, asked, chain[m])
+		if err != nil {
+			return place{}, err
+		}
+		if ok {
+			return l.instead(ctx, a, p, s)
 		}
 	}
-	if taken == (spot{}) {
-		return l.begin(ctx, a, p, taken)
+	if gone != (spot{}) {
+		return l.instead(ctx, a, p, gone)
 	}
-	return l.instead(ctx, a, p, taken)
+	return l.begin(ctx, a, p, spot{})
 }
 
 // chain has the conversation after each of the request's messages, and before the first.
