@@ -25,6 +25,7 @@ type Sampler struct {
 	topP   float32        // of nucleus, behind these; 0: none
 	behind sampler        // libllama's filters after that, and the draw; 0 where it is greedy
 	text   *gbnf.Matcher  // follows the text by the grammar; nil: there is none
+	hopes  bool           // the grammar is first asked about what was drawn without it, see hope
 
 	buf []Candidate
 	arr candidates
@@ -60,9 +61,11 @@ func (v *Vocab) NewSampler(o engine.Sampling, history []engine.Token) (*Sampler,
 	if s.greedy {
 		if len(o.Bias) > 0 || s.learns {
 			s.before = s.chain(s.bias(o), penalties)
+			s.hopes = s.text != nil
 		}
 		return s, nil
 	}
+	s.hopes = s.text != nil && o.TopK == 0 && (o.TopP == 0 || o.TopP == 1) && o.MinP == 0
 	const keep = 1 // candidates, at least
 	var topK, minP sampler
 	if o.TopK > 0 {
@@ -178,6 +181,11 @@ func (s *Sampler) Sample(logits []float32) engine.Token {
 			return t
 		}
 	}
+	if s.hopes {
+		if t, ok := s.hope(logits); ok {
+			return t
+		}
+	}
 	cs := s.candidates(logits)
 	if len(cs) == 0 {
 		return s.vocab.end()
@@ -195,18 +203,45 @@ func (s *Sampler) Sample(logits []float32) engine.Token {
 	return chosen.Token
 }
 
+// hope chooses as if there were no grammar; ok is false, and nothing has changed but the
+// draw, where the grammar does not allow what comes of it. A model that is told what to write
+// mostly chooses what is allowed, and then the vocabulary need not be held to the grammar.
+//
+// The token has the same probability as if only what is allowed had been drawn from. With p
+// of a token, and a of all that is allowed together, it is
+//
+//	p + (1−a)·p/a = p/a
+//
+// That is so while nothing cuts off the unlikely end of the candidates before the draw.
+func (s *Sampler) hope(logits []float32) (t engine.Token, ok bool) {
+	chosen := s.choose(s.everything(logits))
+	if !possible(&chosen) || !s.follow(chosen.Token) {
+		return 0, false
+	}
+	if s.learns {
+		purego.SyscallN(s.vocab.lib.samplerTake, uintptr(s.before), uintptr(chosen.Token))
+	}
+	return chosen.Token, true
+}
+
 // candidates are the tokens that may come next, with their logits.
 func (s *Sampler) candidates(logits []float32) []Candidate {
-	if s.buf == nil {
+	if s.text == nil {
+		return s.everything(logits)
+	}
+	s.buf = s.buf[:0]
+	s.allowed(func(t engine.Token) {
+		s.buf = append(s.buf, Candidate{Token: t, Logit: logits[t]})
+	})
+	return s.buf
+}
+
+// everything is all tokens.
+func (s *Sampler) everything(logits []float32) []Candidate {
+	if cap(s.buf) == 0 {
 		s.buf = make([]Candidate, 0, s.vocab.Size())
 	}
 	s.buf = s.buf[:0]
-	if s.text != nil {
-		s.allowed(func(t engine.Token) {
-			s.buf = append(s.buf, Candidate{Token: t, Logit: logits[t]})
-		})
-		return s.buf
-	}
 	for t := range s.vocab.Size() {
 		s.buf = append(s.buf, Candidate{Token: engine.Token(t), Logit: logits[t]})
 	}

@@ -168,6 +168,40 @@ func TestDrawsFollowTheProbabilities(t *testing.T) {
 	}
 }
 
+// TestDrawsUnderAGrammarFollowTheProbabilities: of what it allows, whether that is much or
+// little of all.
+func TestDrawsUnderAGrammarFollowTheProbabilities(t *testing.T) {
+	v := load(t, synth.Options{}, ModelOptions{VocabOnly: true}).Vocab()
+	for _, favour := range []float32{-2, 2, 6} {
+		logits := randomLogits(rand.New(rand.NewPCG(6, 1)), v.Size())
+		var allowed []Candidate
+		for i := range logits {
+			token := engine.Token(i)
+			if piece := string(v.Piece(token)); piece != "" && strings.Trim(piece, "abcde") == "" && !v.IsEnd(token) {
+				logits[i] = logits[i]/4 + favour
+				allowed = append(allowed, Candidate{Token: token, Logit: logits[i]})
+			}
+		}
+		slices.SortFunc(allowed, func(a, b Candidate) int { return cmp.Compare(b.Logit, a.Logit) })
+		s := newSampler(t, v, engine.Sampling{Temperature: 1, Seed: 4, Grammar: `root ::= [a-e] root`}) // which never ends
+		const draws = 4000
+		drawn := map[engine.Token]float64{}
+		for range draws {
+			drawn[s.Sample(logits)]++
+		}
+		for i, p := range probabilities(allowed) {
+			got, deviation := drawn[allowed[i].Token], math.Sqrt(draws*p*(1-p))
+			if math.Abs(got-draws*p) > 4.5*deviation {
+				t.Errorf("favoured by %v: token %d of probability %.4f was drawn %v times of %d", favour, allowed[i].Token, p, got, draws)
+			}
+			delete(drawn, allowed[i].Token)
+		}
+		if len(drawn) > 0 || len(allowed) < 5 {
+			t.Errorf("of %d tokens that the grammar allows; drew others, too: %v", len(allowed), drawn)
+		}
+	}
+}
+
 func TestSeeds(t *testing.T) {
 	v := load(t, synth.Options{}, ModelOptions{VocabOnly: true}).Vocab()
 	logits := randomLogits(rand.New(rand.NewPCG(6, 1)), v.Size())
