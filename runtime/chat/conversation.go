@@ -22,6 +22,7 @@ type Conversation struct {
 type transcript struct {
 	messages []Message
 	tools    []string
+	offered  []Tool         // the tools, read
 	text     string         // as rendered, answers included
 	tokens   []engine.Token // of the text
 	pieces   []piece
@@ -98,6 +99,9 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 		return nil, err
 	}
 	next.text, next.stands = r.text, r.beginning()
+	if next.offered = c.past.offered; !slices.Equal(next.tools, c.past.tools) {
+		next.offered = readTools(next.tools)
+	}
 	next.guarded = len(r.guards) > 0
 	stand := 0 // pieces of the past
 	if turn.Replace && (next.guarded || c.past.guarded) {

@@ -2,9 +2,12 @@ package chat
 
 import "encoding/json"
 
-// Tools are the functions that the answer to the prompt may call.
-func (p *Prompt) Tools() (tools []Tool) {
-	for _, text := range p.next.tools {
+// Tools are the functions that the answer to the prompt may call. They are not to be changed.
+func (p *Prompt) Tools() []Tool { return p.next.offered }
+
+// readTools reads tools in OpenAI's shape, which have been rendered.
+func readTools(texts []string) (tools []Tool) {
+	for _, text := range texts {
 		var t struct {
 			Function struct {
 				Name       string

@@ -30,9 +30,10 @@ type ask struct {
 	retry    bool    // the client says that it sends the request once more
 	standing *string // a digest of the instructions that stand in the conversation behind this; nil: those that stood before
 
-	choiceIndex int  // of several answers to one prompt
-	apart       bool // it has a program of its own, whatever it extends
-	background  bool // nobody waits: it goes on without readers
+	known       digest // of the ask, once it is worked out
+	choiceIndex int    // of several answers to one prompt
+	apart       bool   // it has a program of its own, whatever it extends
+	background  bool   // nobody waits: it goes on without readers
 }
 
 // spot is a turn of a program.

@@ -40,6 +40,13 @@ func (d digest) then(m sdk.Message) digest {
 
 // of is the digest of a whole request: two with the same ask for the same.
 func (a *ask) digest() digest {
+	if a.known == (digest{}) {
+		a.known = a.sum()
+	}
+	return a.known
+}
+
+func (a *ask) sum() digest {
 	rest, err := json.Marshal(struct {
 		Messages any
 		Tools    any

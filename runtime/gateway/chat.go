@@ -151,7 +151,7 @@ func (a *ask) variant(n int) *ask {
 		return a
 	}
 	b := *a
-	b.choiceIndex, b.apart, b.program = n, true, ""
+	b.choiceIndex, b.apart, b.program, b.known = n, true, "", digest{}
 	if b.key != "" {
 		b.key = fmt.Sprintf("%s #%d", b.key, n)
 	}

@@ -349,7 +349,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 		}
 		if attempt > 0 {
 			b := *a
-			b.apart, b.program, b.key = true, "", ""
+			b.apart, b.program, b.key, b.known = true, "", "", digest{}
 			a = &b
 		}
 	}

@@ -88,6 +88,9 @@ func (n *Node) shape(w *wire.Turn, p *chat.Prompt) (s shape, err error) {
 	if len(tools) > 0 || format.Reasons() {
 		s.reader = format.ReaderOf(tools)
 	}
+	if w.ToolChoice.Mode != wire.ToolsRequired && w.Format.Kind != wire.FormatJSON && w.Format.Kind != wire.FormatSchema {
+		return s, nil
+	}
 	b := grammar.New()
 	b.Closed = true
 	var rule string
@@ -102,10 +105,8 @@ func (n *Node) shape(w *wire.Turn, p *chat.Prompt) (s shape, err error) {
 		rule, err = format.CallGrammar(b, tools, w.ToolChoice.Single)
 	case w.Format.Kind == wire.FormatJSON:
 		rule = b.Object()
-	case w.Format.Kind == wire.FormatSchema:
-		rule, s.loosened, err = b.Schema(w.Format.Schema, w.Format.Strict)
 	default:
-		return s, nil
+		rule, s.loosened, err = b.Schema(w.Format.Schema, w.Format.Strict)
 	}
 	if err != nil {
 		return s, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/interlude-run/interlude/examples/codereview"
 	"github.com/interlude-run/interlude/sdk"
@@ -25,31 +24,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger("warn", "text")
-	if err != nil {
-		return err
-	}
-	store, err := os.MkdirTemp("", "interlude-demo-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(store)
-	h, err := openHost(ctx, o, hostConfig{
-		engineFlags: c.engineFlags,
-		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
-		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: 256, MaxAge: time.Hour, AckWait: 4 * time.Second},
-		log:         log,
-	})
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	client, err := sdk.Connect(h.url)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return during(ctx, h.run, func(ctx context.Context) error { return c.compare(ctx, h, client, o) })
+	return c.ownNode(ctx, o, "warn", 256, func(ctx context.Context, h *host, client *sdk.Client) error { return c.compare(ctx, h, client, o) })
 }
 
 // compare has the workflow done with reuse between turns and without.

@@ -18,6 +18,7 @@ import (
 	"github.com/interlude-run/interlude/runtime/node"
 	"github.com/interlude-run/interlude/runtime/recall"
 	"github.com/interlude-run/interlude/runtime/turns"
+	"github.com/interlude-run/interlude/sdk"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
@@ -135,6 +136,35 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 		err = h.state.Begin(log)
 	}
 	return h, err
+}
+
+// ownNode has a node of its own, which keeps nothing beyond it, run while use does.
+func (f engineFlags) ownNode(ctx context.Context, o *obtained, level string, maxTokens int, use func(context.Context, *host, *sdk.Client) error) error {
+	log, err := newLogger(level, "text")
+	if err != nil {
+		return err
+	}
+	store, err := os.MkdirTemp("", "interlude-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(store)
+	h, err := openHost(ctx, o, hostConfig{
+		engineFlags: f,
+		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
+		nodeFlags:   nodeFlags{MaxQueue: 64, MaxTokens: maxTokens, MaxAge: time.Hour, AckWait: 4 * time.Second},
+		log:         log,
+	})
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	client, err := sdk.Connect(h.url)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return during(ctx, h.run, func(ctx context.Context) error { return use(ctx, h, client) })
 }
 
 // signalsTo hands signals to the host's node, which is there before the first comes.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
@@ -35,31 +34,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger("error", "text")
-	if err != nil {
-		return err
-	}
-	store, err := os.MkdirTemp("", "interlude-run-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(store)
-	h, err := openHost(ctx, o, hostConfig{
-		engineFlags: c.engineFlags,
-		natsFlags:   natsFlags{Listen: anyLoopback, Store: store},
-		nodeFlags:   nodeFlags{MaxQueue: 8, MaxTokens: c.MaxTokens, MaxAge: time.Hour, AckWait: 4 * time.Second},
-		log:         log,
-	})
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	client, err := sdk.Connect(h.url)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return during(ctx, h.run, func(ctx context.Context) error {
+	return c.ownNode(ctx, o, "error", c.MaxTokens, func(ctx context.Context, _ *host, client *sdk.Client) error {
 		t := talk{client: client, cmd: c, in: bufio.NewReader(os.Stdin), out: os.Stdout, notes: os.Stderr}
 		t.begin()
 		if prompt != "" {

@@ -251,7 +251,11 @@ def anthropic_parallel():
 
 
 def anthropic_structured():
-    return None  # by a tool that is required, which is what tools checks
+    answer = anthropic_client().messages.create(
+        model=MODEL, max_tokens=80, messages=[{"role": "user", "content": "Weather in Rome?"}],
+        extra_body={"output_format": {"type": "json_schema", "schema": WEATHER}},
+    )
+    assert json.loads(answer.content[0].text)["city"] in ("Paris", "Rome"), answer
 
 
 def anthropic_retry():
