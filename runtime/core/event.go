@@ -56,6 +56,13 @@ type TurnArrived struct {
 	Opening programs.ProgramID
 	Opens   programs.Tokens
 
+	// Approximate turns may have cells that were computed behind another text; others have
+	// only such as computing the context from its start would give. Runs are the parts of the
+	// context behind Keep for which there are such cells, ascending and disjoint; they
+	// are of use to a turn that is Approximate alone.
+	Approximate bool  `json:",omitempty"`
+	Runs        []Run `json:",omitempty"`
+
 	// Class is who waits for the turn.
 	Class programs.Class
 
@@ -76,6 +83,16 @@ type TurnArrived struct {
 
 	// Left is what the client knows of the work after this turn.
 	Left Left
+}
+
+// Run is a part of a context whose tokens are those of another context, or of the program's
+// own as it was after its last turn, one for one.
+type Run struct {
+	At     programs.Tokens // in the context
+	Count  programs.Tokens
+	Source programs.ProgramID
+	From   programs.Tokens // in the source's context
+	Mend   programs.Tokens // of the first tokens, how many are computed anew all the same
 }
 
 // Call is a tool call, or a person's turn to speak, that a program waits for.

@@ -41,6 +41,8 @@ type Machine struct {
 	stepping  bool                             // RunStep was given and StepDone has not come
 	batch     []sched.Slice                    // the step's slices, and
 	items     []Item                           // the same for the shell
+	spans     []Span                           // of these
+	assembled bool                             // the step under way has cells placed before it, or parts of a context: it tells nothing of the engine's speed
 	wanted    int                              // items whose turn still wants the result
 	unsettled []*program                       // programs that settle has to look at
 	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and

@@ -20,16 +20,21 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: programs.Overloaded, Retry: late})
 		return
 	}
-	newcomer := p == nil
+	newcomer, exact := p == nil, allValid
 	if newcomer {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
 		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
+		if !ev.Approximate {
+			exact = p.exact
+		}
 		m.resume(p, ev)
 	}
 	p.state = m.newTurn(ev)
+	m.consider(p, ev)
+	p.state.exact = exact
 	if newcomer {
 		p.state.keep = 0
 	}
@@ -125,6 +130,9 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 	if ev.Uncached {
 		p.valid = 0
 	}
+	if !ev.Approximate {
+		p.valid = min(p.valid, p.exact)
+	}
 	p.sync()
 	p.had = min(p.had, ev.kept(), ev.Context-1)
 	m.cutCopies(p, p.valid)
@@ -134,6 +142,7 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 // rewritten says that a program's context is another behind its first keep tokens.
 func (m *Machine) rewritten(p *program, keep programs.Tokens) {
 	p.kin.trunk = min(p.kin.trunk, keep)
+	p.epoch++
 	m.orphan(p.ID)
 }
 
@@ -209,6 +218,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	m.unwant(p)
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
+	p.leaveHoles()
 	if p.state.uncached {
 		p.valid = 0
 		p.sync()
