@@ -18,7 +18,7 @@ func TestMiss(t *testing.T) {
 	const cell = 64
 	short := func(w *wire.Turn) { w.Sampling.MaxTokens = 4 }
 	last := func(w *wire.Turn) { w.Lifecycle.Last = true }
-	none := func(w *wire.Turn) { w.Lifecycle.Cache = wire.CacheNone }
+	none := func(w *wire.Turn) { w.Lifecycle.Reuse = wire.ReuseOff }
 	// replace sends a whole conversation of a user and the assistant in turn.
 	replace := func(texts ...string) func(*wire.Turn) {
 		return func(w *wire.Turn) {

@@ -213,7 +213,7 @@ func (n *Node) recall(ctx context.Context, t *turn, w *wire.Turn, known *talk) (
 				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
 			}
 			k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
-			k.origin.from(result, turn.Lifecycle.Cache == wire.CacheNone)
+			k.origin.from(result, turn.Lifecycle.Reuse == wire.ReuseOff)
 		}
 		n.stats.rebuilt.Add(1)
 	}

@@ -112,7 +112,7 @@ const (
 	MissTemplateRewrote MissReason = "template_rewrote" // the model's template writes the past in another way than before
 	MissOtherNode       MissReason = "other_node"       // another node, or this one under another name, computed it
 	MissForgotten       MissReason = "forgotten"        // the node no longer knows the program
-	MissUncached        MissReason = "uncached"         // cache "none" of this turn, or of the one before
+	MissUncached        MissReason = "uncached"         // reuse "off" of this turn, or of the one before
 )
 
 // Timing is in milliseconds since the turn was accepted.
