@@ -74,7 +74,7 @@ func TestSharedSystemPrompt(t *testing.T) {
 	defer client.Close()
 
 	system := sdk.System(strings.Repeat("You review changes to a program. Say what is wrong, and where. ", 20))
-	ask := func(program, question string, cache sdk.Reuse) *sdk.Result {
+	ask := func(program, question string, reuse sdk.Reuse) *sdk.Result {
 		t.Helper()
 		a, err := client.Program(program).Turn(t.Context(), sdk.Turn{
 			Messages: []sdk.Message{system, sdk.User(question)}, Sampling: sdk.Sampling{MaxTokens: 16}, Reuse: reuse,
