@@ -30,6 +30,7 @@ type Effect struct {
 	Move   MoveID          // MoveCells
 	Owner  kvpin.Owner     // MoveCells, DropCopy: whose copy
 	At     programs.Tokens // PlaceCells: where in the sequence
+	Donor  programs.TurnID // PlaceCells: whose cells these are, as its last turn left them
 	Source kvpin.Tier      // MoveCells: from where
 	Tier   kvpin.Tier      // MoveCells: to where; DropCopy: on which
 	First  programs.Tokens // MoveCells, PlaceCells: cells [First, Cells) are moved
@@ -134,6 +135,10 @@ type Item struct {
 	// Spans says which Count tokens these are, where they do not follow each other from From
 	// on: parts of the context, ascending. It is nil where they do.
 	Spans []Span `json:",omitempty"`
+
+	// Ahead says that the tokens are of the context of an idle program, of which Turn is the
+	// last: as that left it or, behind a ContextRewritten with a Context, as it will be.
+	Ahead bool `json:",omitempty"`
 }
 
 // Span is Count tokens of a context, from From on.
@@ -200,7 +205,7 @@ func (e Effect) String() string {
 		}
 		return s
 	case PlaceCells:
-		return fmt.Sprintf("place cells [%d,%d) of #%d in #%d of %s at %d", e.First, e.Cells, e.From, e.Seq, e.Turn.Program, e.At)
+		return fmt.Sprintf("place cells [%d,%d) of %v, #%d, in #%d of %s at %d", e.First, e.Cells, e.Donor, e.From, e.Seq, e.Turn.Program, e.At)
 	case DropCopy:
 		return fmt.Sprintf("drop the copy of %s on %v cells=%d", e.Turn.Program, e.Tier, e.Cells)
 	case PinProgram:
@@ -257,6 +262,9 @@ func (i Item) String() string {
 	}
 	if i.Sample {
 		s += "*"
+	}
+	if i.Ahead {
+		s += " ahead"
 	}
 	return s
 }

@@ -139,9 +139,13 @@ type ToolProgress struct {
 
 // ContextRewritten says, ahead of the next turn, that the program's context will
 // begin with the first Keep tokens of what it was, and no more: it is compacted.
+//
+// Where Context is not 0, the shell knows so many of the tokens that it will begin with, in all,
+// and from now on compares contexts of the program with these.
 type ContextRewritten struct {
 	Program programs.ProgramID
 	Keep    programs.Tokens
+	Context programs.Tokens `json:",omitempty"`
 }
 
 // MoveDone reports on a MoveCells. When it failed, what was to be copied is

@@ -33,6 +33,8 @@ type Machine struct {
 	lastMove MoveID
 	lastCopy kvpin.Owner
 	alarms   order.Heap[*program]
+	homework order.Heap[*program] // idle programs for which there is something to compute, by when they are expected
+	student  *program             // for whom the step that runs computes it; nil: it is an ordinary one
 	reprices order.Heap[*program] // idle programs, by when their seats are to be priced anew
 	lanes    [kvpin.Disk + 1]lane // up from each lower tier
 

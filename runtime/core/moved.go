@@ -35,7 +35,8 @@ const leastPlaced = 32
 type donation struct {
 	Run
 	source *program
-	epoch  int // of the source, when the run was found
+	turn   programs.TurnID // the source's last, when the run was found
+	epoch  int             // of the source's context then
 }
 
 // consider takes in the runs of a turn, as far as their sources are known.
@@ -45,7 +46,7 @@ func (m *Machine) consider(p *program, ev *TurnArrived) {
 	}
 	for _, r := range ev.Runs {
 		if q := m.programs[r.Source]; q != nil {
-			p.state.runs = append(p.state.runs, donation{r, q, q.epoch})
+			p.state.runs = append(p.state.runs, donation{r, q, q.turnID(), q.epoch})
 		}
 	}
 }
@@ -122,7 +123,7 @@ func (m *Machine) place(p *program, donor kvpin.Seq) {
 		}
 		m.emit(Effect{
 			Kind: PlaceCells, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: seq,
-			First: d.From, Cells: d.From + d.Count, At: d.At,
+			First: d.From, Cells: d.From + d.Count, At: d.At, Donor: d.turn,
 		})
 		p.exact = min(p.exact, d.At)
 		if hole := (Span{p.length, d.At + d.Mend - p.length}); hole.Count > 0 {

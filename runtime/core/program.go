@@ -32,6 +32,10 @@ type program struct {
 	holes []Span
 	epoch int // of the context: it counts how often it became another
 
+	// sure is how many tokens of its next context an idle program is known to have.
+	sure     programs.Tokens
+	homework order.Entry[*program] // its place among those for whom there is something to compute
+
 	// had is how many of the first tokens of the context had cells at some time, as far as
 	// the machine knows. See miss.go.
 	had programs.Tokens

@@ -30,7 +30,7 @@ import (
 //	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
-//	compacted a keep=5   the context of a is rewritten behind its first tokens
+//	compacted a keep=5   the context of a is rewritten behind its first tokens (context=: so many tokens of the new one are known)
 //	moved      the first of the moves between tiers that are under way is done, 5 ms later (in=10ms: so much later; failed)
 //	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
 //	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
@@ -104,7 +104,9 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 	case "progress":
 		s.step(t, &core.ToolProgress{Program: program(d), Expected: duration(t, d, d.CmdArgs[1].Key)})
 	case "compacted":
-		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
+		s.step(t, &core.ContextRewritten{
+			Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0)), Context: programs.Tokens(integer(t, d, "context", 0)),
+		})
 	case "moved":
 		s.moved(t, cmp.Or(optionalDuration(t, d, "in"), stepTime/2), d.HasArg("failed"))
 	case "seat":

@@ -12,6 +12,7 @@ func (m *Machine) plan() {
 	m.prefetch()
 	m.fetchAhead()
 	if len(m.batch) == 0 {
+		m.study()
 		return
 	}
 	m.items, m.spans = m.items[:0], m.spans[:0]
@@ -63,6 +64,7 @@ func (m *Machine) stepDone(ev *StepDone) {
 		m.speed.stepped(m.items, took)
 	}
 	m.assembled = false
+	m.studied(ev)
 	for i, s := range m.batch {
 		p := s.Program.Owner.(*program)
 		p.Used = m.now

@@ -69,6 +69,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	}
 	m.bookHold(p)
 	m.foresee(p)
+	m.letGo(p)
 }
 
 // rejects gives the reason not to take the turn in, if there is one.
@@ -123,6 +124,8 @@ func (m *Machine) untilFirst(cells, context programs.Tokens) programs.Duration {
 func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
 	m.end(p, ev.Arrived)
+	m.homework.Remove(&p.homework)
+	p.sure = 0
 	if ev.Keep < p.Turn.Context {
 		m.rewritten(p, ev.Keep)
 	}
@@ -160,6 +163,10 @@ func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	m.unsettle(p)
 	m.price(p)
 	m.republish(p)
+	if ev.Context > 0 {
+		p.Turn.Context, p.sure = ev.Context, ev.Context
+	}
+	m.assign(p)
 }
 
 // newTurn is the turn's own state at its arrival.
@@ -233,6 +240,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.Phase = p.Phase.To(programs.Interlude)
 	p.Turn.Forkable = 0
 	m.begin(p, p.state.next)
+	m.assign(p)
 	m.republish(p)
 	m.unsettle(p)
 	m.wake(p, 0)
@@ -247,6 +255,7 @@ func (m *Machine) forget(p *program) {
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
 	m.giveUp(p)
+	m.homework.Remove(&p.homework)
 	m.scheduler.Drop(&p.Program)
 	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {

@@ -60,6 +60,9 @@ func appendItem(b []byte, i *core.Item) []byte {
 	for _, s := range i.Spans {
 		b = appendNumbers(b, s.From, s.Count)
 	}
+	if i.Ahead {
+		b = append(b, 2)
+	}
 	return appendBool(b, i.Sample)
 }
 

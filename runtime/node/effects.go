@@ -58,6 +58,8 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
 		l.node.residents.remove(e.Turn.Program)
 		l.forgetUseless(e.Turn.Program)
+	case core.PlaceCells:
+		l.place(e)
 	case core.MoveCells:
 		l.move(e)
 	case core.DropCopy:
@@ -93,7 +95,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		l.end(t, ending{rejection: &reason, retry: e.Retry})
 		return true
 	case core.ForgetProgram:
-		delete(l.contexts, e.Turn.Program)
+		l.forget(e.Turn.Program)
 	case core.RunStep:
 		l.fill(e.Items)
 	case core.InterruptStep:
@@ -135,11 +137,13 @@ func (l *loop) fill(items []core.Item) {
 	for _, i := range items {
 		t := l.running[engine.Seq(i.Seq)]
 		w.turns = append(w.turns, t)
-		w.items = append(w.items, engine.Item{
-			Seq:    t.seq,
-			Tokens: t.prompt.tokens[i.From : i.From+i.Count],
-			Sample: i.Sample,
-		})
+		item := engine.Item{Seq: t.seq, Sample: i.Sample}
+		if i.Spans == nil {
+			item.Tokens = t.prompt.tokens[i.From : i.From+i.Count]
+		} else {
+			item.Tokens, item.At = t.spans(i.Spans)
+		}
+		w.items = append(w.items, item)
 	}
 	for len(w.outputs) < len(items) {
 		w.outputs = append(w.outputs, engine.Output{})
@@ -159,6 +163,7 @@ func (l *loop) finish(e *core.Effect) {
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
 		if k.turn = nil; t.prompt != nil {
 			k.tokens = t.prompt.tokens
+			l.put(e.Turn.Program, t.tenant, k.tokens)
 		}
 		l.forgetUseless(e.Turn.Program)
 	}
@@ -188,9 +193,10 @@ func (l *loop) forgetUseless(id programs.ProgramID) {
 	switch {
 	case k == nil || l.node.residents.has(id) || l.tiers.copies[id] > 0:
 	case k.turn == nil:
-		delete(l.contexts, id)
+		l.forget(id)
 	case k.turn.prompt == nil:
 		k.tokens = nil
+		l.texts.Drop(id)
 	}
 }
 

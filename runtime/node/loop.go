@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/kvpin/anchor"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
@@ -28,7 +30,8 @@ type loop struct {
 	turns    map[programs.TurnID]*turn // arrived and not over
 	running  map[engine.Seq]*turn      // started, by the sequence they run on
 	contexts map[programs.ProgramID]*known
-	ready    int // bytes of prompts that are kept for turns that wait
+	texts    *anchor.Index[engine.Token] // of these contexts, see moved.go
+	ready    int                         // bytes of prompts that are kept for turns that wait
 
 	draining  bool
 	asked     []*turn // whose prompts the core wants, and are still at hand
@@ -61,6 +64,7 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
+		texts:    anchor.New[engine.Token](anchor.Config{Seed: rand.Uint64()}),
 		tiers:    newTiers(packerOf(n.cfg.Engine), below),
 	}
 }
@@ -198,21 +202,27 @@ func (l *loop) arrive(t *turn, ev *core.TurnArrived) {
 	ev.Keep = common(before.context(), t.prompt.tokens)
 	ev.Past.KeepUnknown = before == nil
 	ev.Inherits = common(l.contexts[ev.Parent].context(), t.prompt.tokens)
+	if ev.Approximate {
+		ev.Runs = l.runs(t, ev)
+	}
 	ev.Absent = !l.keep(t, ev.Keep > 0)
 	t.absent = ev.Absent
 	k := &known{last: t.id.Turn, turn: t}
 	l.contexts[t.id.Program] = k
 	switch rejected := l.step(ev); {
 	case rejected:
-		delete(l.contexts, t.id.Program)
+		delete(l.contexts, t.id.Program) // and what is known of the texts stays
 		if before != nil {
 			l.contexts[t.id.Program] = before
 		}
 		return
 	case t.absent && !t.over:
 		k.tokens = before.context()[:ev.Keep]
+		l.put(t.id.Program, ev.Tenant, k.tokens)
 		l.drop(t)
 		l.forgetUseless(t.id.Program)
+	case t.prompt != nil:
+		l.put(t.id.Program, ev.Tenant, t.prompt.tokens)
 	}
 	if t.cancelled && !t.over {
 		l.step(&core.TurnCancelled{Turn: t.id})

@@ -72,7 +72,10 @@ func (n *Node) attend(ctx context.Context, e errand) {
 // take has a turn prepared that has come.
 func (n *Node) take(job Job) {
 	id := job.ID()
-	t := &turn{id: programs.TurnID{Program: programID(id.Tenant, id.Program), Turn: programs.TurnNumber(id.Turn)}, job: job}
+	t := &turn{
+		id:     programs.TurnID{Program: programID(id.Tenant, id.Program), Turn: programs.TurnNumber(id.Turn)},
+		tenant: programs.TenantID(id.Tenant), job: job,
+	}
 	n.open.Add(1)
 	job.OnCancel(func() { n.enders.Do(0, errand{turn: t, what: cancels}) })
 	class := others
@@ -234,6 +237,9 @@ func (n *Node) arrival(t *turn, w *wire.Turn, o options, p *chat.Prompt) *core.T
 		MaxNew:   programs.Tokens(o.maxTokens),
 		Last:     t.last,
 		Uncached: o.uncached,
+
+		Approximate: w.Lifecycle.Reuse == wire.ReuseApproximate,
+
 		Parent:   o.parent,
 		Deadline: n.deadline(w),
 		Next:     next(w.Lifecycle.ToolHint),
