@@ -42,7 +42,7 @@ func (m *Machine) assign(p *program) {
 func (m *Machine) study() {
 	for m.homework.Top() != nil {
 		p := m.homework.Top().Value
-		piece := p.piece()
+		piece := m.lesson(p)
 		switch {
 		case p.move.onDevice() || p.unsettled:
 			return // it goes on when that is done
@@ -70,15 +70,15 @@ func (m *Machine) study() {
 	}
 }
 
-// piece is the next that is to be computed for an idle program.
-func (p *program) piece() Span {
+// lesson is the next piece that is to be computed for an idle program.
+func (m *Machine) lesson(p *program) Span {
 	switch {
 	case p.Phase != programs.Interlude || p.length != p.Cells:
 		return Span{}
 	case p.exact < p.Cells:
-		return Span{p.exact, min(mendAtOnce, p.Cells-p.exact)}
+		return Span{p.exact, min(mendAtOnce, m.cfg.StepTokens, p.Cells-p.exact)}
 	}
-	return Span{p.Cells, min(appendAtOnce, max(0, p.sure-p.Cells))}
+	return Span{p.Cells, min(appendAtOnce, m.cfg.StepTokens, max(0, p.sure-p.Cells))}
 }
 
 // affords tells whether n cells of the program have room without taking any from others.
@@ -109,7 +109,7 @@ func (m *Machine) studied(ev *StepDone) {
 	p.sync()
 	p.Used = m.now
 	m.setBusy(p, false)
-	if ev.Status == StepFailed || p.piece().Count == 0 {
+	if ev.Status == StepFailed || m.lesson(p).Count == 0 {
 		m.homework.Remove(&p.homework)
 		m.unsettle(p)
 	}

@@ -23,6 +23,10 @@ func (m memory) Admit(sp *sched.Program) (ok, later bool) {
 	m.guardDonors(p, true)
 	donor, ok := m.begins(p)
 	m.guardDonors(p, false)
+	if !ok && len(p.state.runs) > 0 { // there is room at the cost of those who have the cells
+		p.state.runs = nil
+		_, ok = m.begins(p)
+	}
 	if !ok {
 		return false, false
 	}
@@ -63,6 +67,7 @@ func (m *Machine) begins(p *program) (donor kvpin.Seq, ok bool) {
 		}
 		p.state.runs = slices.DeleteFunc(p.state.runs, func(d donation) bool { return d.source == p })
 		m.trim(p)
+		m.republish(p)
 	}
 	p.valid = allValid
 	return 0, m.fork(p) || m.extend(p)

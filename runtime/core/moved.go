@@ -104,11 +104,13 @@ func (m *Machine) part(p *program, donor kvpin.Seq) {
 	if donor == 0 {
 		return
 	}
+	p.busy = true // it is held, and runs as soon as it is admitted
 	m.ledger.Release(donor)
 	delete(m.holders, donor)
 	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: donor, Cause: CauseRewrite})
 	m.ledger.Alone(m.alone)
 	m.republish(p)
+	p.busy = false
 }
 
 // place moves the turn's runs into its sequence, and notes what is left to be computed.
