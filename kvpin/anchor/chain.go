@@ -1,5 +1,7 @@
 package anchor
 
+import "slices"
+
 // Blocks of equal hash are a chain within their tenant, the one that was listed last at
 // its head.
 
@@ -30,6 +32,7 @@ const unlisted = 1 << 63
 
 // list hashes the tokens of the source that have no block yet.
 func (x *Index[T]) list(s *source[T]) {
+	s.blocks = slices.Grow(s.blocks, len(s.tokens)/x.block-len(s.blocks))
 	for at := len(s.blocks) * x.block; at+x.block <= len(s.tokens); at += x.block {
 		b := block{hash: hash(&x.field, s.tokens[at:at+x.block])}
 		head := s.heads[b.hash]

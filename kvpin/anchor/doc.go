@@ -50,7 +50,7 @@
 //   - A Find compares no more than a few blocks for each token, whatever the texts are, and
 //     allocates nothing but the runs. A Put hashes only what is new.
 //   - All contexts together have no more than Config.MaxTokens; a token costs, beside
-//     itself, up to some three bytes.
+//     itself, about four bytes.
 //
 // Of a text that more than a few contexts have, the few that were indexed last are looked at, and
 // of a text that one context has many times, the first few places. Others are behind them in

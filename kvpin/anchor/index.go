@@ -61,8 +61,9 @@ func orElse(n, otherwise int) int {
 // may be together.
 //
 // The index keeps tokens itself, not a copy, as whoever computes with a context has it
-// anyway. They are not to be written to until the owner's next Put or Drop, or, behind
-// the first n, its next Cut to n; append is free to write behind them.
+// anyway. Nobody is to write to them while it does: until another Put of the owner has
+// returned, or a Drop, or, of what is behind the first n, a Cut to n. What is appended
+// behind them in place is no write to them.
 func (x *Index[T]) Put(tenant programs.TenantID, owner programs.ProgramID, tokens []T) {
 	tokens = tokens[:min(len(tokens), x.most)]
 	s := x.byOwner[owner]

@@ -2,7 +2,7 @@ package anchor_test
 
 import (
 	"fmt"
-	"reflect"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -276,8 +276,9 @@ func TestBounds(t *testing.T) {
 	const n = 4096
 	document := noise(9, n)
 	pieces := func(k, length int) (text []int32) {
-		for at := k; len(text) < n; at += 997 {
-			at %= n - length
+		r := rand.New(rand.NewPCG(uint64(k), 1))
+		for len(text) < n {
+			at := r.IntN(n - length)
 			text = append(text, document[at:at+length]...)
 		}
 		return text[:n]
@@ -322,6 +323,43 @@ func TestCrowd(t *testing.T) {
 	want := []anchor.Run{{At: 7, Count: 564, Source: "a", From: 16}}
 	if got := x.Find("t", "q", join(noise(4, 7), word, document), 0); !slices.Equal(got, want) {
 		t.Errorf("found %+v", got)
+	}
+}
+
+// TestPutHashesWhatIsNew and nothing else: what the context had is not looked at where it
+// is the same list, and hashed again from where another list differs.
+func TestPutHashesWhatIsNew(t *testing.T) {
+	text := noise(1, 600)
+	x := anchor.New[int32](anchor.Config{})
+	x.Put("t", "a", text[:300])
+	text[40]++
+	x.Put("t", "a", text)
+	if x.Check() == nil {
+		t.Error("all was hashed again")
+	}
+	text[40]--
+	if err := x.Check(); err != nil {
+		t.Error(err)
+	}
+	changed := slices.Clone(text)
+	changed[40]++
+	x.Put("t", "a", changed)
+	if err := x.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLeast is never so short that a run may have no block in it.
+func TestLeast(t *testing.T) {
+	text := noise(1, 31)
+	for _, n := range []int{30, 31} {
+		for before := range 16 {
+			x := anchor.New[int32](anchor.Config{Block: 16, Least: 5})
+			x.Put("t", "a", join(noise(2, before), text[:n], noise(3, 100)))
+			if got := x.Find("t", "q", join(noise(4, 9), text[:n], noise(5, 100)), 0); len(got) != n-30 {
+				t.Errorf("%d tokens behind %d: %+v", n, before, got)
+			}
+		}
 	}
 }
 
@@ -420,7 +458,7 @@ func TestEdits(t *testing.T) {
 	if got := anchor.Edits([]int32{1, 2, 3, 4, 5, 6, 7, 8}, []int32{1, 9, 4, 5, 6, 7, 8}, 4); !slices.Equal(got, want) {
 		t.Errorf("%+v of few, want %+v", got, want)
 	}
-	if got := anchor.Edits([]int32{1, 2, 3}, []int32{3, 2, 1}, 1); !reflect.DeepEqual(got, []anchor.Run{{At: 0, Count: 1, From: 2}, {At: 1, Count: 1, From: 1}, {At: 2, Count: 1, From: 0}}) {
+	if got := anchor.Edits([]int32{1, 2, 3}, []int32{3, 2, 1}, 1); !slices.Equal(got, []anchor.Run{{At: 0, Count: 1, From: 2}, {At: 1, Count: 1, From: 1}, {At: 2, Count: 1, From: 0}}) {
 		t.Errorf("%+v of single tokens", got)
 	}
 }
