@@ -138,7 +138,8 @@ type ToolProgress struct {
 }
 
 // ContextRewritten says, ahead of the next turn, that the program's context will
-// begin with the first Keep tokens of what it was, and no more: it is compacted.
+// begin with the first Keep tokens of what it was, and no more: it is compacted. With Keep as
+// large as the context it only says what will follow.
 //
 // Where Context is not 0, the shell knows so many of the tokens that it will begin with, in all,
 // and from now on compares contexts of the program with these.

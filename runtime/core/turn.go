@@ -152,13 +152,16 @@ func (m *Machine) rewritten(p *program, keep programs.Tokens) {
 // contextRewritten lets go of what a compaction leaves behind.
 func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	p := m.programs[ev.Program]
-	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep >= p.Turn.Context {
+	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep > p.Turn.Context || ev.Keep == p.Turn.Context && ev.Context <= ev.Keep {
 		return
 	}
-	m.rewritten(p, ev.Keep)
+	if ev.Keep < p.Turn.Context {
+		m.rewritten(p, ev.Keep)
+		p.compacted = true
+	}
 	p.valid = min(p.valid, ev.Keep)
 	p.sync()
-	p.had, p.compacted = min(p.had, ev.Keep), true
+	p.had = min(p.had, ev.Keep)
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 	m.price(p)

@@ -135,13 +135,17 @@ func (l *loop) begin(t *turn) {
 func (l *loop) fill(items []core.Item) {
 	w := l.work()
 	for _, i := range items {
-		t := l.running[engine.Seq(i.Seq)]
+		t := l.running[engine.Seq(i.Seq)] // nil for what is computed ahead
 		w.turns = append(w.turns, t)
-		item := engine.Item{Seq: t.seq, Sample: i.Sample}
+		tokens := l.contexts[i.Turn.Program].context()
+		if t != nil {
+			tokens = t.prompt.tokens
+		}
+		item := engine.Item{Seq: engine.Seq(i.Seq), Sample: i.Sample}
 		if i.Spans == nil {
-			item.Tokens = t.prompt.tokens[i.From : i.From+i.Count]
+			item.Tokens = tokens[i.From : i.From+i.Count]
 		} else {
-			item.Tokens, item.At = t.spans(i.Spans)
+			item.Tokens, item.At = spanned(tokens, i.Spans)
 		}
 		w.items = append(w.items, item)
 	}
@@ -191,7 +195,7 @@ func (l *loop) endTurns() {
 func (l *loop) forgetUseless(id programs.ProgramID) {
 	k := l.contexts[id]
 	switch {
-	case k == nil || l.node.residents.has(id) || l.tiers.copies[id] > 0:
+	case k == nil || k.sure || l.node.residents.has(id) || l.tiers.copies[id] > 0:
 	case k.turn == nil:
 		l.forget(id)
 	case k.turn.prompt == nil:

@@ -72,12 +72,17 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 // known is what the loop knows of a program's context: the tokens of its last turn
 // that was taken in, its cells' among them.
 type known struct {
-	last programs.TurnNumber
-	turn *turn // while it is not over
+	tenant programs.TenantID
+	last   programs.TurnNumber
+	turn   *turn // while it is not over
 
 	// tokens are those of a turn that is over, and of one whose prompt is not at hand the
 	// first of them, as many as there may be cells of.
+	//
+	// Of an idle program whose client has said what its context will begin with, they are those:
+	// they are kept whether there are cells of them or not.
 	tokens []engine.Token
+	sure   bool
 }
 
 func (k *known) context() []engine.Token {
@@ -207,7 +212,7 @@ func (l *loop) arrive(t *turn, ev *core.TurnArrived) {
 	}
 	ev.Absent = !l.keep(t, ev.Keep > 0)
 	t.absent = ev.Absent
-	k := &known{last: t.id.Turn, turn: t}
+	k := &known{tenant: ev.Tenant, last: t.id.Turn, turn: t}
 	l.contexts[t.id.Program] = k
 	switch rejected := l.step(ev); {
 	case rejected:
@@ -267,7 +272,7 @@ func (l *loop) takeBack(w *work) error {
 // result says how the turn of an item goes on.
 func (l *loop) result(w *work, i int, t *turn) core.ItemResult {
 	switch {
-	case t.over:
+	case t == nil || t.over:
 		return core.ItemOK // the core does not look: it has finished the turn
 	case w.status == core.StepFailed:
 		t.fault = w.failure

@@ -169,7 +169,7 @@ func number(n *int) string {
 func TestMissReasons(t *testing.T) {
 	words := []wire.MissReason{
 		wire.MissNone, wire.MissFirstTurn, wire.MissEvicted, wire.MissHistoryEdited, wire.MissToolsChanged,
-		wire.MissTemplateRewrote, wire.MissOtherNode, wire.MissForgotten, wire.MissUncached,
+		wire.MissTemplateRewrote, wire.MissOtherNode, wire.MissForgotten, wire.MissUncached, wire.MissInexact,
 	}
 	if len(words) != len(programs.Misses) {
 		t.Fatalf("%d words for %d misses", len(words), len(programs.Misses))

@@ -109,11 +109,11 @@ func sources(all []moved) (told []wire.Moved) {
 	return told
 }
 
-// spans gives the tokens of an item's parts, and their positions.
-func (t *turn) spans(spans []core.Span) (tokens []engine.Token, at []int) {
+// spanned gives the tokens of parts of a context, and their positions.
+func spanned(context []engine.Token, spans []core.Span) (tokens []engine.Token, at []int) {
 	for _, s := range spans {
 		for i := s.From; i < s.From+s.Count; i++ {
-			tokens, at = append(tokens, t.prompt.tokens[i]), append(at, int(i))
+			tokens, at = append(tokens, context[i]), append(at, int(i))
 		}
 	}
 	return tokens, at

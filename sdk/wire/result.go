@@ -121,6 +121,7 @@ const (
 	MissTemplateRewrote MissReason = "template_rewrote" // the model's template writes the past in another way than before
 	MissOtherNode       MissReason = "other_node"       // another node, or this one under another name, computed it
 	MissForgotten       MissReason = "forgotten"        // the node no longer knows the program
+	MissInexact         MissReason = "inexact"          // it was moved from another context, and this turn wants what computing it gives
 	MissUncached        MissReason = "uncached"         // reuse "off" of this turn, or of the one before
 )
 
