@@ -46,8 +46,9 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
 	b = append(b, byte(e.Missed.Why))
 	b = appendNumbers(b, e.Missed.Tokens)
-	if e.Kind == core.PlaceCells || e.Usage.Moved > 0 {
+	if e.At != 0 || e.Usage.Moved != 0 || e.Donor != (programs.TurnID{}) { // logs from before these keep their digests
 		b = appendNumbers(b, e.At, e.Usage.Moved)
+		b = appendTurn(b, e.Donor)
 	}
 	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Promised, e.Timing.Finished)
 	return appendNumbers(b, e.Timing.Restoring, e.Timing.Fetching, e.Retry)
