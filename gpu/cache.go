@@ -316,23 +316,29 @@ func (c *cache) clearNew(h arena.Handle, from, to int) {
 }
 
 // clearTail clears what is read behind the first length cells of a sequence: the rest of
-// the last granule, row by row.
-func (c *cache) clearTail(s *sequence, length int) {
-	n := c.geo.Cells(length) - length
-	if n == 0 {
-		return
-	}
-	i := c.spanAt(length)
-	x := s.spans[i]
-	from := length - c.spanStart(i)
-	for layer := range c.k {
-		for j, rows := range c.layout.rows() {
-			r, at := [...]region{c.k[layer], c.v[layer]}[j], int(c.arena.Offset(x.handle))*rows.cell()
-			for row := range rows.n {
-				r.zero(at+(row*x.width+from)*rows.size, n*rows.size)
+// the last granule.
+func (c *cache) clearTail(s *sequence, length int) { c.clear(s, length, c.geo.Cells(length)) }
+
+// clear clears the cells [from, to) of a sequence, row by row.
+func (c *cache) clear(s *sequence, from, to int) {
+	for from < to {
+		i := c.spanAt(from)
+		x, first, n := s.spans[i], from-c.spanStart(i), min(to, c.spanEnd(i))-from
+		for layer := range c.k {
+			for j, rows := range c.layout.rows() {
+				r := [...]region{c.k[layer], c.v[layer]}[j]
+				for row := range rows.n {
+					r.zero(c.at(x, rows, row, first), n*rows.size)
+				}
 			}
 		}
+		from += n
 	}
+}
+
+// at is the byte of a region that the extent's cell is at, in the row of that number.
+func (c *cache) at(x *extent, r rows, row, cell int) int {
+	return int(c.arena.Offset(x.handle))*r.cell() + (row*x.width+cell)*r.size
 }
 
 // restride changes the width of an extent to n cells, in place, and keeps the first ones of
@@ -398,26 +404,21 @@ func (c *cache) fork(src, dst engine.Seq, n int) error {
 	if rest > 0 {
 		i := len(d.spans)
 		c.resize(d, i, rest)
-		c.copyCells(s.spans[i], d.spans[i], n-shared)
+		c.copyCells(s.spans[i], 0, d.spans[i], 0, n-shared)
 	}
 	d.len = n
 	c.clearTail(d, n)
 	return nil
 }
 
-// copyCells copies the first n cells of one extent to another.
-func (c *cache) copyCells(from, to *extent, n int) {
-	a, b, l := int(c.arena.Offset(from.handle)), int(c.arena.Offset(to.handle)), &c.layout
+// copyCells copies n cells of one extent, from cell i on, to cell j of another.
+func (c *cache) copyCells(from *extent, i int, to *extent, j, n int) {
 	for layer := range c.k {
-		for h := range l.heads {
-			c.k[layer].move(b*l.kCell+h*to.width*l.kRow, a*l.kCell+h*from.width*l.kRow, n*l.kRow)
-		}
-		count, size := l.heads, l.vRow
-		if l.transposed {
-			count, size = l.heads*l.dim, l.vRow/l.dim
-		}
-		for r := range count {
-			c.v[layer].move(b*l.vCell+r*to.width*size, a*l.vCell+r*from.width*size, n*size)
+		for k, rows := range c.layout.rows() {
+			r := [...]region{c.k[layer], c.v[layer]}[k]
+			for row := range rows.n {
+				r.move(c.at(to, rows, row, j), c.at(from, rows, row, i), n*rows.size)
+			}
 		}
 	}
 }
@@ -462,7 +463,7 @@ func (c *cache) truncate(id engine.Seq, n int) error {
 		shared := s.spans[keep-1]
 		s.spans = s.spans[:keep-1]
 		c.resize(s, keep-1, rest)
-		c.copyCells(shared, s.spans[keep-1], n-c.spanStart(keep-1))
+		c.copyCells(shared, 0, s.spans[keep-1], 0, n-c.spanStart(keep-1))
 		c.drop(shared)
 	case keep > 0:
 		s.len = n

@@ -39,7 +39,9 @@ func TestOperatorThatTheDeviceLacks(t *testing.T) {
 	lacks = "FLASH_ATTN_EXT"
 	refused("a step", step(7), "f32 [32 7 4]", "f16 [32 32 2]")
 	lacks = "ROPE"
-	refused("a transplant", e.Transplant(engine.Transplant{Src: 1, From: 1, N: 3, Dst: 2}), "f32 [32 2 3]")
+	refused("to move cells", e.Place(engine.Placement{Src: 1, From: 1, N: 3, Dst: 2}), "f32 [32 6]")
+	lacks = "CPY"
+	refused("to copy cells", e.Place(engine.Placement{Src: 1, From: 1, N: 3, Dst: 2}), "f16 [32 3 2]")
 	if e.Len(1) != 5 || e.Len(2) != 0 {
 		t.Errorf("%d and %d cells after refusals", e.Len(1), e.Len(2))
 	}

@@ -73,7 +73,7 @@ type Engine struct {
 	kCopy, vCopy *ggml.Tensor           // F32 [headDim, MaxContext, kvHeads]
 	cliffs       [2]*ggml.Tensor        // F32 and F16 [MaxContext + MaxStep + granule]: see mask
 	inputs       inputs
-	sparseRows   int // rows that a Recompute has masks for at a time
+	sparseRows   int // rows over the longest context that scattered patches have masks for
 	plan         plan
 	hostLogits   []float32 // of a card
 	vocab        *Vocab
@@ -231,7 +231,7 @@ func (e *Engine) allocateOwn() error {
 	}
 	e.ownCtx = e.lib.Init(ggml.InitParams{MemSize: 16 * e.lib.TensorOverhead(), NoAlloc: true})
 	width := int64(h.heads * h.headDim)
-	// On the host only the masks of a Recompute are written.
+	// On the host only the masks of scattered rows are written.
 	const sparseCells = 8 << 20
 	e.sparseRows = e.geo.MaxStep
 	if e.device.host {

@@ -41,7 +41,7 @@ func (in *inputs) place(i *input) {
 
 // inputBytes is what the inputs of the largest step take: for every row its token,
 // its position, perhaps its place among the outputs, and where its K and V go; and
-// masks of so many elements.
+// masks of so many elements. What a Place fills in lies there too, in pieces that fit.
 func (e *Engine) inputBytes(maskCells int) int64 {
 	h, rows := e.hyper, int64(e.geo.MaxStep)
 	vRows := h.kvHeads
@@ -53,7 +53,8 @@ func (e *Engine) inputBytes(maskCells int) int64 {
 	if e.device.host {
 		mask = 4
 	}
-	return rows*(perRow+inputAlign) + 8*inputAlign + int64(maskCells)*mask
+	step := rows*(perRow+inputAlign) + 8*inputAlign + int64(maskCells)*mask
+	return max(step, int64(e.changePadding()+e.changeBytes(true))) // of one cell at least
 }
 
 // send transfers the first n bytes to a card.

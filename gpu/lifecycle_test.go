@@ -41,9 +41,7 @@ func everyCall(e *Engine) map[string]error {
 		"save":         second(e.Save(1, 0, 1)),
 		"load":         e.Load(1, engine.Saved{Data: make([]byte, e.geo.CellBytes), Cells: 1}),
 		"read":         second(e.Read(1, []int{0})),
-		"transplant":   e.Transplant(engine.Transplant{Src: 1, N: 1, Dst: 2}),
-		"add delta":    e.AddDelta(1, 0, 0, engine.KV{}),
-		"recompute":    e.Recompute(1, []int{0}, prompt(1, 1)),
+		"place":        e.Place(engine.Placement{Src: 1, N: 1, Dst: 2}),
 		"check":        e.Check(),
 	}
 }

@@ -130,8 +130,8 @@ func TestPaceLearnsFromDecodesThatWereDone(t *testing.T) {
 		}
 	}
 	silent("a short prefill", step(8))
-	silent("a transplant", e.Transplant(engine.Transplant{Src: 1, From: 1, N: 4, Dst: 2}))
-	silent("a recomputation", e.Recompute(1, []int{3, 4}, prompt(2, 1)))
+	silent("a move of cells", e.Place(engine.Placement{Src: 1, From: 1, N: 4, Dst: 2}))
+	silent("a patch", e.Step([]engine.Item{{Seq: 1, Tokens: prompt(2, 1), At: []int{3, 5}}}, make([]engine.Output, 1)))
 	status = ggml.StatusAborted
 	silent("an interrupted decode", step(1))
 	status = ggml.StatusSuccess

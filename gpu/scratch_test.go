@@ -55,7 +55,7 @@ func TestScratchOfLongContexts(t *testing.T) {
 	e := openSmall(t, synth.Options{Embd: 64, Heads: 16, Context: 1 << 17}, Options{Weights: "file", MaxStep: 512})
 	h := e.hyper
 	named := int64(e.tileRows*h.heads)*int64(e.geo.MaxContext)*4 + 2*int64(h.kvHeads*h.headDim)*int64(e.geo.MaxContext)*4
-	// The inputs of 512 rows, two cliffs, the masks of a Recompute and results.
+	// The inputs of 512 rows, two cliffs, the masks of scattered rows and results.
 	if rest := e.ScratchBytes() - named; rest > 48<<20 {
 		t.Errorf("beside scores and copies of cells, scratch memory is %d bytes", rest)
 	}
@@ -91,7 +91,8 @@ func TestMasksToTheEndOfTheContext(t *testing.T) {
 				}
 			}
 		}
-		// A Recompute of all in pieces of few rows, for which masks are written.
+		// A patch of all in scattered rows, for which masks are written, of as many as there
+		// is memory for.
 		cells := func(seq engine.Seq) []float32 {
 			all := make([]int, context)
 			for i := range all {
@@ -105,15 +106,21 @@ func TestMasksToTheEndOfTheContext(t *testing.T) {
 		}
 		before := cells(2)
 		e.sparseRows = 7
-		var positions []int
-		for p := range context {
-			positions = append(positions, p)
-		}
-		if err := e.Recompute(2, positions, tokens); err != nil {
-			t.Fatal(err)
+		for first := range 3 {
+			var at []int
+			var again []engine.Token
+			for p := first; p < context; p += 3 {
+				at, again = append(at, p), append(again, tokens[p])
+			}
+			if err := e.Step([]engine.Item{{Seq: 2, Tokens: again, At: at}}, make([]engine.Output, 1)); err != nil {
+				t.Fatal(err)
+			}
+			if sparse := e.plan.shape.items[len(e.plan.shape.items)-1]; first == 0 && (!sparse.sparse || e.plan.masks > e.sparseRows*context) {
+				t.Errorf("%d elements of masks, with memory for %d", e.plan.masks, e.sparseRows*context)
+			}
 		}
 		if o.Deterministic && !slices.Equal(cells(2), before) {
-			t.Error("recomputed in pieces, the cells differ")
+			t.Error("computed again in scattered rows, the cells differ")
 		}
 	}
 }

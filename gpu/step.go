@@ -13,16 +13,19 @@ import (
 // plan is the working memory of one step, kept between steps.
 type plan struct {
 	shape     shape
-	order     []int       // of the items in the shape
-	seqs      []*sequence // of the items, in that order
-	positions []int32     // of all rows
+	pieces    []piece     // in the order of the shape's items
+	seqs      []*sequence // of the items
+	ends      []int       // their lengths afterwards
+	positions []int32     // of all rows, in the order of the pieces
+	masks     int         // elements of the masks that are written on the host
 	key       []byte
 	draws     []draw
 	step      uint64 // number of the step, which marks sequences as seen
 }
 
-// Step appends every item's tokens to its sequence and reports what was asked
-// for: see package gpu/engine. Lengths change only when everything has worked.
+// Step computes every item's tokens, appends them to their sequences or patches those,
+// and reports what was asked for: see package gpu/engine. Lengths change only when
+// everything has worked.
 func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 	if e.broken != nil {
 		return e.broken
@@ -34,7 +37,7 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 		return err
 	}
 	for i, s := range e.plan.seqs {
-		if end := s.len + len(items[e.plan.order[i]].Tokens); e.geo.Cells(end) > e.geo.Cells(s.len) {
+		if end := e.plan.ends[i]; e.geo.Cells(end) > e.geo.Cells(s.len) {
 			e.cache.clearTail(s, end)
 		}
 	}
@@ -47,13 +50,13 @@ func (e *Engine) Step(items []engine.Item, out []engine.Output) error {
 		return fmt.Errorf("step of %d rows: %w", e.plan.shape.rows, err)
 	}
 	for i, s := range e.plan.seqs {
-		s.len += len(items[e.plan.order[i]].Tokens)
+		s.len = e.plan.ends[i]
 	}
 	return e.report(g, items, out)
 }
 
-// run computes what was prepared. K and V are written behind the written cells,
-// where nobody sees them until the lengths change.
+// run computes what was prepared. K and V of what is appended are written behind the
+// written cells, where nobody sees them until the lengths change.
 func (e *Engine) run(items []engine.Item) (*graph, error) {
 	g, err := e.graphFor(&e.plan.shape)
 	if err != nil {
@@ -67,7 +70,8 @@ func (e *Engine) run(items []engine.Item) (*graph, error) {
 func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 	p := &e.plan
 	p.step++
-	p.order, p.seqs, p.positions, p.shape = p.order[:0], p.seqs[:0], p.positions[:0], shape{items: p.shape.items[:0]}
+	p.pieces, p.seqs, p.ends, p.positions = p.pieces[:0], p.seqs[:0], p.ends[:0], p.positions[:0]
+	p.masks, p.shape = 0, shape{items: p.shape.items[:0]}
 	if len(out) != len(items) {
 		return fmt.Errorf("step: %w: %d items, %d outputs", engine.ErrRange, len(items), len(out))
 	}
@@ -77,48 +81,47 @@ func (e *Engine) prepare(items []engine.Item, out []engine.Output) error {
 		if err != nil {
 			return err
 		}
-		end := s.len + len(it.Tokens)
-		switch {
-		case len(it.Tokens) == 0:
-			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: no tokens", engine.ErrRange))
-		case s.step == p.step:
-			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: twice in one step", engine.ErrRange))
-		case end > s.capacity():
-			return engine.Wrap("step", it.Seq, fmt.Errorf("%w: %d cells of %d", engine.ErrCapacity, end, s.capacity()))
+		end, err := e.admit(s, it)
+		if err != nil {
+			return engine.Wrap("step", it.Seq, err)
 		}
 		s.step = p.step
-		for _, t := range it.Tokens {
-			if t < 0 || int(t) >= e.geo.Vocab {
-				return engine.Wrap("step", it.Seq, fmt.Errorf("%w: token %d of %d", engine.ErrRange, t, e.geo.Vocab))
-			}
-		}
+		p.seqs, p.ends = append(p.seqs, s), append(p.ends, end)
 		if it.Sample || it.Logits {
 			p.shape.outputs++
 		}
 		p.shape.rows += len(it.Tokens)
-		p.add(i, s, e.itemShape(len(it.Tokens), s.len))
 	}
-	for i, s := range p.seqs {
-		for pos := range p.shape.items[i].rows {
-			p.positions = append(p.positions, int32(s.len+pos))
-		}
-	}
-	p.shape.paddedRows, p.shape.paddedOutputs = e.roundRows(p.shape.rows), e.roundRows(p.shape.outputs)
 	if p.shape.rows > e.geo.MaxStep {
 		return fmt.Errorf("step: %w: %d tokens of %d", engine.ErrRange, p.shape.rows, e.geo.MaxStep)
 	}
+	for i, s := range p.seqs {
+		e.divide(i, s, &items[i])
+	}
+	for i, piece := range p.pieces {
+		for row := range p.shape.items[i].rows {
+			p.positions = append(p.positions, int32(position(piece.seq, &items[piece.item], piece.from+row)))
+		}
+	}
+	p.shape.paddedRows, p.shape.paddedOutputs = e.roundRows(p.shape.rows), e.roundRows(p.shape.outputs)
 	return nil
 }
 
-// add puts item i where it belongs in the shape.
-func (p *plan) add(i int, s *sequence, it itemShape) {
-	at := len(p.order)
+// add puts a piece where it belongs in the shape.
+func (p *plan) add(of piece, it itemShape) {
+	at := len(p.pieces)
 	for at > 0 && it.compare(&p.shape.items[at-1]) < 0 {
 		at--
 	}
-	p.order = slices.Insert(p.order, at, i)
-	p.seqs = slices.Insert(p.seqs, at, s)
+	p.pieces = slices.Insert(p.pieces, at, of)
 	p.shape.items = slices.Insert(p.shape.items, at, it)
+}
+
+// reports tells whether the item at index i of the shape has the row whose logits its
+// item wants.
+func (p *plan) reports(i int, items []engine.Item) bool {
+	it := &items[p.pieces[i].item]
+	return (it.Sample || it.Logits) && p.pieces[i].from+p.shape.items[i].rows == len(it.Tokens)
 }
 
 // itemShape is the shape of rows rows that begin at position first. On a card a
@@ -143,22 +146,33 @@ func (e *Engine) graphFor(s *shape) (*graph, error) {
 	}
 	own := *s
 	own.items = append([]itemShape(nil), s.items...)
-	size := e.lib.AllocatorSize(e.alloc, 0)
-	g, err := e.buildGraph(own)
-	if errors.Is(err, errNoResults) {
-		if again := e.reserveGraphs(); again != nil {
-			e.broken = fmt.Errorf("%w: %w", engine.ErrBroken, again)
-			return nil, e.broken
-		}
-	}
+	var g *graph
+	err := e.withResults(func() (err error) {
+		g, err = e.buildGraph(own)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if e.lib.AllocatorSize(e.alloc, 0) != size {
-		e.graphs.close() // the memory that they point into has moved
-	}
 	e.graphs.put(e.plan.key, g)
 	return g, nil
+}
+
+// withResults runs what gives a graph the memory of its intermediate results. Where that
+// fails, or moves the memory, the graphs that point into it are gone.
+func (e *Engine) withResults(allocate func() error) error {
+	size := e.lib.AllocatorSize(e.alloc, 0)
+	err := allocate()
+	if errors.Is(err, errNoResults) {
+		if again := e.reserveGraphs(); again != nil {
+			e.broken = fmt.Errorf("%w: %w", engine.ErrBroken, again)
+			return e.broken
+		}
+	}
+	if err == nil && e.lib.AllocatorSize(e.alloc, 0) != size {
+		e.graphs.close()
+	}
+	return err
 }
 
 // fill writes the step's inputs and binds the graph to its cells.
@@ -167,19 +181,19 @@ func (e *Engine) fill(g *graph, items []engine.Item) {
 	tokens, pos := g.tokens.ints(), g.pos.ints()
 	copy(pos, p.positions)
 	row, output := 0, 0
-	for i, s := range p.seqs {
-		it := &items[p.order[i]]
-		for _, t := range it.Tokens {
+	for i, piece := range p.pieces {
+		rows := p.shape.items[i].rows
+		at := p.positions[row : row+rows]
+		for j, t := range items[piece.item].Tokens[piece.from : piece.from+rows] {
 			tokens[row] = int32(t)
-			e.address(g, s, row, int(p.positions[row]))
+			e.address(g, piece.seq, row, int(at[j]))
 			row++
 		}
-		if it.Sample || it.Logits {
+		if p.reports(i, items) {
 			g.out.ints()[output] = int32(row - 1)
 			output++
 		}
-		at := p.positions[row-len(it.Tokens) : row]
-		g.items[i].bind(e, s, at)
+		g.items[i].bind(e, piece.seq, at)
 		g.items[i].see(e, at)
 	}
 	clear(tokens[row:]) // idle rows are token 0 at position 0
@@ -229,19 +243,20 @@ func (e *Engine) report(g *graph, items []engine.Item, out []engine.Output) erro
 	p := &e.plan
 	p.draws = p.draws[:0]
 	logits := e.logits(g, p.shape.outputs)
-	for at, i := range p.order {
-		it := &items[i]
-		out[i] = engine.Output{}
-		if !it.Sample && !it.Logits {
+	clear(out)
+	for at, piece := range p.pieces {
+		if !p.reports(at, items) {
 			continue
 		}
+		i := piece.item
+		it := &items[i]
 		row := logits[:e.geo.Vocab:e.geo.Vocab]
 		logits = logits[e.geo.Vocab:]
 		if it.Logits {
 			out[i].Logits = append([]float32(nil), row...)
 		}
 		if it.Sample {
-			p.draws = append(p.draws, draw{p.seqs[at].sampler, row, &out[i]})
+			p.draws = append(p.draws, draw{piece.seq.sampler, row, &out[i]})
 		}
 	}
 	drawAll(p.draws, e.vocab, e.threads.pace.all)

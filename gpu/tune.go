@@ -80,6 +80,14 @@ func (t *tuning) form(e *Engine, rows int) form {
 	return formFlashCopy
 }
 
+// masked is the form of attention for rows whose positions have gaps.
+func (t *tuning) masked(e *Engine) form {
+	if !e.cache.layout.transposed {
+		return formFlash
+	}
+	return formTiled
+}
+
 // tuneWeights decides how matrices are stored: as the user says, as an earlier
 // start found, or, type by type, as they are multiplied fastest.
 func (e *Engine) tuneWeights(f *gguf.File) error {

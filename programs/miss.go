@@ -14,14 +14,15 @@ const (
 	OtherNode                   // another node computed it
 	Forgotten                   // this node did, and no longer knows the program: it stayed away for long, or the node was started anew
 	Uncached                    // this turn was to find nothing, or the one before to leave nothing
+	Inexact                     // cells that were moved, and the turn takes only such as it would have computed
 )
 
 // Misses lists NoMiss and the reasons.
-var Misses = []Miss{NoMiss, FirstTurn, Evicted, HistoryEdited, ToolsChanged, TemplateRewrote, OtherNode, Forgotten, Uncached}
+var Misses = []Miss{NoMiss, FirstTurn, Evicted, HistoryEdited, ToolsChanged, TemplateRewrote, OtherNode, Forgotten, Uncached, Inexact}
 
 // String names the reason in lower case, fit for a metric's label.
 func (m Miss) String() string {
-	return name(m, []string{"none", "first_turn", "evicted", "history_edited", "tools_changed", "template_rewrote", "other_node", "forgotten", "uncached"})
+	return name(m, []string{"none", "first_turn", "evicted", "history_edited", "tools_changed", "template_rewrote", "other_node", "forgotten", "uncached", "inexact"})
 }
 
 // Missed is what a turn did not find. Tokens counts those of its prompt where earlier turns

@@ -42,7 +42,7 @@ func (r Rejection) String() string {
 
 // Usage is what a turn cost, in tokens. Once its prompt is computed,
 //
-//	Reused + Restored + Prefilled = the tokens of the prompt
+//	Reused + Restored + Moved + Prefilled = the tokens of the prompt
 //
 // whatever the outcome, unless the turn was preempted. For example, a turn of 610
 // tokens finds 112 of them on the device, has 488 brought back from disk and runs the
@@ -63,6 +63,7 @@ func (r Rejection) String() string {
 type Usage struct {
 	Reused    Tokens // of the prompt, found on the device when the turn was first admitted
 	Restored  Tokens // brought back from lower tiers since then
+	Moved     Tokens // of the prompt, taken from where they were computed behind another text
 	Prefilled Tokens // run through the model before a token could be sampled
 	Generated Tokens // sampled, the one that ended the turn included
 }

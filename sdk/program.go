@@ -61,7 +61,7 @@ type Turn struct {
 	Sampling Sampling
 	Last     bool          // no turn comes after this one: its memory can go
 	ToolHint *ToolHint     // what is called with the answer, and how long that takes
-	Cache    Cache         // Reuse (default) or NoCache
+	Reuse    Reuse         // ReuseOff, ReuseExact (default) or ReuseApproximate: which computed context it may have
 	Timeout  time.Duration // 0: none
 	Number   int64         // 0: the next one
 
@@ -130,7 +130,7 @@ func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
 	return &wire.Turn{
 		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
 		Mode: t.Mode, Class: cmp.Or(t.Class, p.class), Messages: t.Messages, Tools: t.Tools, ToolChoice: t.Choice, Format: t.Format, Sampling: t.Sampling,
-		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Cache: t.Cache, RemainingTurns: t.RemainingTurns},
+		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Reuse: t.Reuse, RemainingTurns: t.RemainingTurns},
 		TimeoutMS: t.Timeout.Milliseconds(),
 	}
 }

@@ -34,9 +34,11 @@ func (p *Program) ToolProgress(ctx context.Context, left time.Duration) (*Pin, e
 }
 
 // Compacting says that the next turn will replace the conversation, and keep the first
-// so many of its messages, answers counted. The memory for the rest is free at once.
-func (p *Program) Compacting(ctx context.Context, keepMessages int) error {
-	_, err := p.signal(ctx, "compacting", wire.Signal{Rewrite: &wire.Rewrite{KeepMessages: keepMessages}})
+// so many of its messages, answers counted. The memory for the rest is free at once. The
+// messages that will follow these, as far as they are known, are computed while the tool runs:
+// a summary, and what is kept of the end.
+func (p *Program) Compacting(ctx context.Context, keepMessages int, then ...Message) error {
+	_, err := p.signal(ctx, "compacting", wire.Signal{Rewrite: &wire.Rewrite{KeepMessages: keepMessages, Messages: then}})
 	return err
 }
 

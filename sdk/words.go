@@ -25,16 +25,17 @@ type (
 	Error     = wire.Error
 	Mode      = wire.Mode
 	Class     = wire.Class
-	Cache     = wire.Cache
+	Reuse     = wire.Reuse
 	Lifecycle = wire.Lifecycle
 )
 
 // What a Turn's fields can be; see package wire.
 const (
-	Append  = wire.ModeAppend
-	Replace = wire.ModeReplace
-	Reuse   = wire.CacheReuse
-	NoCache = wire.CacheNone
+	Append           = wire.ModeAppend
+	Replace          = wire.ModeReplace
+	ReuseOff         = wire.ReuseOff
+	ReuseExact       = wire.ReuseExact
+	ReuseApproximate = wire.ReuseApproximate
 
 	Interactive = wire.ClassInteractive
 	Background  = wire.ClassBackground

@@ -186,7 +186,7 @@ func (a *agent) say(ctx context.Context, text string, last bool) (string, error)
 		t.Messages = append([]sdk.Message{sdk.System(persona)}, t.Messages...)
 	}
 	if a.o.NoReuse {
-		t.Cache = sdk.NoCache
+		t.Reuse = sdk.ReuseOff
 	}
 	start := time.Now()
 	if a.began.IsZero() {

@@ -55,9 +55,10 @@ func (g Geometry) Shared(n int) int {
 // Item is one sequence's part of a step.
 type Item struct {
 	Seq    Seq
-	Tokens []Token // appended to the sequence: one for a decode, more for a prefill chunk; never empty
-	Sample bool    // sample the token after the last of Tokens
-	Logits bool    // return the logits after the last of Tokens
+	Tokens []Token // one for a decode, more for a prefill chunk; never empty
+	At     []int   // the position of each token, ascending; nil: they are appended. See package, Patches
+	Sample bool    // sample the token after the last of Tokens, which is appended
+	Logits bool    // return the logits after the last of Tokens, which is appended
 }
 
 // Output is what a step found out for the item at the same index.
@@ -85,19 +86,8 @@ type Sampling struct {
 }
 
 // KV is the K and V of some cells in the clear, row-major
-// [Layers][KVHeads][cells][HeadDim]. K carries its rotary rotation.
+// [layers][KVHeads][cells][HeadDim]. K carries the rotary rotation of its position.
 type KV struct{ K, V []float32 }
-
-// Transplant copies N cells of one sequence to the end of another, at another
-// position: K is re-rotated by the difference of the positions, and the deltas,
-// where given, are added afterwards (K and V each [Layers][KVHeads][N][HeadDim]).
-type Transplant struct {
-	Src   Seq
-	From  int // first cell read
-	N     int
-	Dst   Seq // appended at its Len; must have the capacity
-	Delta *KV
-}
 
 // Memory is the pool as the engine sees it. Used counts reserved cells, shared
 // ones once; Free is what a Reserve can still have, whatever the fragmentation.

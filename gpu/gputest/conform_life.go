@@ -27,19 +27,18 @@ func unknownSequences(r *rig) {
 		r.Errorf("length %d and capacity %d, want -1", n, c)
 	}
 	for name, err := range map[string]error{
-		"reserve":         r.e.Reserve(ghost, 1),
-		"fork":            r.e.Fork(ghost, 8, 0),
-		"truncate":        r.e.Truncate(ghost, 0),
-		"release":         r.e.Release(ghost),
-		"set sampling":    r.e.SetSampling(ghost, engine.Sampling{}, nil),
-		"step":            r.stepErr(engine.Item{Seq: ghost, Tokens: r.tokens(1)}),
-		"save":            second(r.e.Save(ghost, 0, 0)),
-		"load":            r.e.Load(ghost, engine.Saved{Data: make([]byte, r.g.CellBytes), Cells: 1}),
-		"read":            second(r.e.Read(ghost, nil)),
-		"transplant from": r.e.Transplant(engine.Transplant{Src: ghost, Dst: known, N: 1}),
-		"transplant to":   r.e.Transplant(engine.Transplant{Src: known, Dst: ghost, N: 1}),
-		"add delta":       r.e.AddDelta(ghost, 0, 0, engine.KV{}),
-		"recompute":       r.e.Recompute(ghost, []int{0}, r.tokens(1)),
+		"reserve":      r.e.Reserve(ghost, 1),
+		"fork":         r.e.Fork(ghost, 8, 0),
+		"truncate":     r.e.Truncate(ghost, 0),
+		"release":      r.e.Release(ghost),
+		"set sampling": r.e.SetSampling(ghost, engine.Sampling{}, nil),
+		"step":         r.stepErr(engine.Item{Seq: ghost, Tokens: r.tokens(1)}),
+		"save":         second(r.e.Save(ghost, 0, 0)),
+		"load":         r.e.Load(ghost, engine.Saved{Data: make([]byte, r.g.CellBytes), Cells: 1}),
+		"read":         second(r.e.Read(ghost, nil)),
+		"place from":   r.e.Place(engine.Placement{Src: ghost, Dst: known, N: 1, At: 4}),
+		"place in":     r.e.Place(engine.Placement{Src: known, Dst: ghost, N: 1}),
+		"patch":        r.stepErr(engine.Item{Seq: ghost, Tokens: r.tokens(1), At: []int{0}}),
 	} {
 		if !errors.Is(err, engine.ErrNoSuchSequence) {
 			r.Errorf("%s: got error %v, want %v", name, err, engine.ErrNoSuchSequence)

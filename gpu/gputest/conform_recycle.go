@@ -22,12 +22,13 @@ func (r *rig) damaged(n int) engine.Saved {
 // poison fills the pool with such cells, and leaves some of them to hostile deltas.
 func (r *rig) poison() (poisoned []engine.Seq) {
 	r.Helper()
-	hostile := r.fed(r.tokens(r.unit))
+	src, hostile := r.fed(r.tokens(r.unit)), r.new()
 	d := engine.KV{K: make([]float32, r.values()*r.unit), V: make([]float32, r.values()*r.unit)}
 	for i := range d.K {
 		d.K[i], d.V[i] = math.MaxFloat32, -math.MaxFloat32
 	}
-	r.must(r.e.AddDelta(hostile, 0, r.unit, d))
+	r.place(engine.Placement{Src: src, N: r.unit, Dst: hostile, Delta: &d})
+	r.release(src)
 	poisoned = append(poisoned, hostile)
 	for r.ledger.freeCells() >= r.g.Granule {
 		n := min(r.ledger.freeCells(), r.g.MaxContext) / r.g.Granule * r.g.Granule
@@ -63,12 +64,13 @@ func recycledCellsAreClean(r *rig) {
 		}
 		longest := seqs[len(seqs)-1]
 		seqs = append(seqs, r.fork(longest, r.unit+3), r.fork(longest, r.unit))
-		copied, moved := r.new(), r.new()
+		copied, moved, holed := r.new(), r.new(), r.new()
 		r.reserve(copied, 5)
 		r.load(copied, r.save(longest, 0, 5), r.context(longest)[:5])
-		r.reserve(moved, 5)
-		r.transplant(engine.Transplant{Src: longest, From: r.unit, N: 5, Dst: moved})
-		seqs = append(seqs, copied, moved)
+		r.place(engine.Placement{Src: longest, From: r.unit, N: 5, Dst: moved})
+		r.place(engine.Placement{Src: longest, From: 3, N: 5, Dst: holed, At: r.g.Granule + 3})
+		r.patch(holed, []int{0, 2, r.g.Granule + 3}, more[:3])
+		seqs = append(seqs, copied, moved, holed)
 		r.truncate(longest, 2*r.unit-5)
 		for _, token := range more {
 			var items []engine.Item
@@ -140,14 +142,13 @@ func damageIsItsOwnersAlone(r *rig) {
 // deltasAreNumbers: what is no number is refused as deltas.
 func deltasAreNumbers(r *rig) {
 	src, dst := r.fed(r.tokens(6)), r.new()
-	r.reserve(dst, r.g.Granule)
+	r.reserve(dst, 7)
 	before := r.readAll(src)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		for i := range 2 {
 			d := engine.KV{K: make([]float32, 6*r.values()), V: make([]float32, 6*r.values())}
 			[][]float32{d.K, d.V}[i][3*r.values()+1] = float32(bad)
-			r.refused(engine.ErrRange, r.e.AddDelta(src, 0, 6, d))
-			r.refused(engine.ErrRange, r.e.Transplant(engine.Transplant{Src: src, N: 6, Dst: dst, Delta: &d}))
+			r.refused(engine.ErrRange, r.e.Place(engine.Placement{Src: src, N: 6, Dst: dst, At: i, Delta: &d}))
 		}
 	}
 	r.sameBits("after refused deltas", r.readAll(src), before)

@@ -1,6 +1,7 @@
 package gputest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -23,18 +24,16 @@ type bug struct {
 	name   string
 	caught string // by this promise, perhaps among others
 
-	fork       func(f *faulty, src, dst engine.Seq, n int) error
-	truncate   func(f *faulty, seq engine.Seq, n int) error
-	reserve    func(f *faulty, seq engine.Seq, cells int) error
-	release    func(f *faulty, seq engine.Seq) error
-	sampling   func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error
-	step       func(f *faulty, items []engine.Item, out []engine.Output) error
-	interrupt  func(f *faulty)
-	load       func(f *faulty, seq engine.Seq, saved engine.Saved) error
-	read       func(f *faulty, seq engine.Seq, cells []int) (engine.KV, error)
-	transplant func(f *faulty, t engine.Transplant) error
-	addDelta   func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error
-	recompute  func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error
+	fork      func(f *faulty, src, dst engine.Seq, n int) error
+	truncate  func(f *faulty, seq engine.Seq, n int) error
+	reserve   func(f *faulty, seq engine.Seq, cells int) error
+	release   func(f *faulty, seq engine.Seq) error
+	sampling  func(f *faulty, seq engine.Seq, s engine.Sampling, history []engine.Token) error
+	step      func(f *faulty, items []engine.Item, out []engine.Output) error
+	interrupt func(f *faulty)
+	load      func(f *faulty, seq engine.Seq, saved engine.Saved) error
+	read      func(f *faulty, seq engine.Seq, cells, layers []int) (engine.KV, error)
+	place     func(f *faulty, p engine.Placement) error
 }
 
 var bugs = []bug{
@@ -210,49 +209,154 @@ var bugs = []bug{
 			return err
 		}},
 	{name: "read sorts the cells", caught: "read",
-		read: func(f *faulty, seq engine.Seq, cells []int) (engine.KV, error) {
-			return f.Fake.Read(seq, slices.Sorted(slices.Values(cells)))
+		read: func(f *faulty, seq engine.Seq, cells, layers []int) (engine.KV, error) {
+			return f.Fake.Read(seq, slices.Sorted(slices.Values(cells)), layers...)
 		}},
-	{name: "transplant does not rotate", caught: "transplant rotates",
-		transplant: func(f *faulty, t engine.Transplant) error {
-			at := f.Len(t.Dst)
-			err := f.Fake.Transplant(t)
-			for i := range t.N {
-				if err == nil && t.Delta == nil {
-					f.overwrite(t.Dst, at+i, f.cell(t.Src, t.From+i))
+	{name: "read sorts the layers", caught: "read",
+		read: func(f *faulty, seq engine.Seq, cells, layers []int) (engine.KV, error) {
+			return f.Fake.Read(seq, cells, slices.Sorted(slices.Values(layers))...)
+		}},
+	{name: "place does not rotate", caught: "place rotates",
+		place: func(f *faulty, p engine.Placement) error {
+			err := f.Fake.Place(p)
+			for i := range p.N {
+				if err == nil && p.Saved == nil && p.Delta == nil {
+					f.overwrite(p.Dst, p.At+i, f.cell(p.Src, p.From+i))
 				}
 			}
 			return err
 		}},
-	{name: "transplant rotates the deltas too", caught: "transplant adds deltas",
-		transplant: func(f *faulty, t engine.Transplant) error {
-			if t.Delta != nil && len(t.Delta.K) == f.model.values()/2*t.N {
-				t.Delta = &engine.KV{K: f.model.rotate(append(slices.Clone(t.Delta.K), t.Delta.V...), f.Len(t.Dst)-t.From)[:len(t.Delta.K)], V: t.Delta.V}
+	{name: "place rotates V", caught: "place without the middle",
+		place: func(f *faulty, p engine.Placement) error {
+			err := f.Fake.Place(p)
+			for i := range p.N {
+				if err == nil {
+					c := f.cell(p.Dst, p.At+i)
+					half := f.model.values() / 2
+					turned := f.model.rotate(append(slices.Clone(c.kv[half:]), c.kv[half:]...), p.At-p.From)
+					c.kv = append(slices.Clone(c.kv[:half]), turned[:half]...)
+					f.overwrite(p.Dst, p.At+i, c)
+				}
 			}
-			return f.Fake.Transplant(t)
+			return err
 		}},
-	{name: "transplant takes the cell before", caught: "transplant in place is a copy",
-		transplant: func(f *faulty, t engine.Transplant) error {
-			if t.From > 0 && t.N > 1 {
-				t.From--
+	{name: "place adds deltas after the rotation", caught: "place adds deltas",
+		place: func(f *faulty, p engine.Placement) error {
+			if d := p.Delta; d != nil && len(d.K) == f.model.values()/2*p.N && len(d.V) == len(d.K) {
+				back := engine.KV{K: slices.Clone(d.K), V: d.V}
+				for i := range p.N {
+					kv := make([]float32, f.model.values())
+					f.eachValue(p.N, i, func(inCell, inKV int) { kv[inCell] = d.K[inKV] })
+					kv = f.model.rotate(kv, p.From-p.At)
+					f.eachValue(p.N, i, func(inCell, inKV int) { back.K[inKV] = kv[inCell] })
+				}
+				p.Delta = &back
 			}
-			return f.Fake.Transplant(t)
+			return f.Fake.Place(p)
 		}},
-	{name: "deltas are written to shared cells", caught: "shared cells are not written",
-		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
-			for _, sp := range f.seqs[seq].spans {
-				holders := sp.holders
-				sp.holders = 1
-				defer func() { sp.holders = holders }()
+	{name: "place takes the cell before", caught: "place in place is a copy",
+		place: func(f *faulty, p engine.Placement) error {
+			if p.From > 0 && p.N > 1 {
+				p.From, p.At = p.From-1, p.At-1
+				if p.At < f.Len(p.Dst) {
+					p.From, p.At = p.From+1, p.At+1
+					err := f.Fake.Place(p)
+					if err == nil {
+						f.overwrite(p.Dst, p.At, f.cell(p.Src, p.From-1))
+					}
+					return err
+				}
 			}
-			return f.Fake.AddDelta(seq, from, n, d)
+			return f.Fake.Place(p)
 		}},
-	{name: "deltas spill over", caught: "add delta",
-		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
-			err := f.Fake.AddDelta(seq, from, n, d)
-			if err == nil && from > 0 && n > 0 {
-				f.overwrite(seq, from-1, f.cell(seq, from))
+	{name: "place takes the first saved cells instead of the part's", caught: "place from a saved copy",
+		place: func(f *faulty, p engine.Placement) error {
+			if p.Saved != nil && p.Saved.Valid(f.geometry) {
+				p.Saved = &engine.Saved{Data: p.Saved.Data, Cells: p.Saved.Cells}
 			}
+			return f.Fake.Place(p)
+		}},
+	{name: "place rotates saved cells as if from the beginning", caught: "place from a saved copy",
+		place: func(f *faulty, p engine.Placement) error {
+			if p.Saved != nil && p.From >= 0 && p.From < f.geometry.MaxContext/2 {
+				p.From = 0
+			}
+			return f.Fake.Place(p)
+		}},
+	{name: "holes keep what was there", caught: "place leaves holes",
+		place: func(f *faulty, p engine.Placement) error {
+			n := f.Len(p.Dst)
+			err := f.Fake.Place(p)
+			for i := n; err == nil && i < p.At; i++ {
+				f.hurtCell(p.Dst, i)
+			}
+			return err
+		}},
+	{name: "place closes up holes", caught: "place leaves holes",
+		place: func(f *faulty, p engine.Placement) error {
+			err := f.Fake.Place(p)
+			if n := f.Len(p.Dst) - p.N; err == nil && p.N > 0 && p.At > 0 && f.cell(p.Dst, p.At-1).token == hole {
+				f.overwrite(p.Dst, n-1, f.cell(p.Dst, n))
+			}
+			return err
+		}},
+	{name: "a refused place leaves a hole", caught: "place is refused",
+		place: func(f *faulty, p engine.Placement) error {
+			err := f.Fake.Place(p)
+			if err != nil && f.seqs[p.Dst] != nil {
+				f.Fake.Place(engine.Placement{Src: p.Dst, Dst: p.Dst, At: f.Len(p.Dst) + 1})
+			}
+			return err
+		}},
+	{name: "patches are written to shared cells", caught: "shared cells are not written",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			for _, item := range items {
+				for _, sp := range f.seqs[item.Seq].spans {
+					holders := sp.holders
+					sp.holders = 1
+					defer func() { sp.holders = holders }()
+				}
+			}
+			return f.Fake.Step(items, out)
+		}},
+	{name: "a patched row has logits", caught: "a patch is refused",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			for i, item := range items {
+				if n := len(item.At); n > 0 && item.At[n-1] < f.Len(item.Seq) {
+					items = slices.Clone(items)
+					items[i].Sample, items[i].Logits = false, false
+				}
+			}
+			return f.Fake.Step(items, out)
+		}},
+	{name: "a refused patch patches", caught: "a patch is refused",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			if err != nil && len(items) > 1 && items[0].At != nil {
+				f.hurt(items[0].Seq)
+			}
+			return err
+		}},
+	{name: "an interrupted patch hurts its neighbour", caught: "an interrupted patch heals",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			if errors.Is(err, engine.ErrInterrupted) && len(items[0].At) > 0 {
+				f.hurtCell(items[0].Seq, items[0].At[0]-1)
+			}
+			return err
+		}},
+	{name: "an interrupted patch is not run again", caught: "an interrupted patch heals",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			if items[0].At != nil && f.stuck { // only what is appended
+				f.stuck = false
+				n := f.Len(items[0].Seq)
+				for len(items[0].At) > 0 && items[0].At[0] < n {
+					items = slices.Clone(items)
+					items[0].At, items[0].Tokens = items[0].At[1:], items[0].Tokens[1:]
+				}
+			}
+			err := f.Fake.Step(items, out)
+			f.stuck = f.stuck || errors.Is(err, engine.ErrInterrupted)
 			return err
 		}},
 	{name: "cells are handed out as they were", caught: "recycled cells are clean",
@@ -289,31 +393,68 @@ var bugs = []bug{
 			return err
 		}},
 	{name: "deltas may be anything", caught: "deltas are numbers",
-		addDelta: func(f *faulty, seq engine.Seq, from, n int, d engine.KV) error {
-			if err := f.Fake.AddDelta(seq, from, n, d); len(d.K) != f.model.values()/2*n || len(d.V) != len(d.K) {
-				return err
+		place: func(f *faulty, p engine.Placement) error {
+			if d := p.Delta; d != nil && len(d.K) == f.model.values()/2*p.N && len(d.V) == len(d.K) {
+				return nil
 			}
-			return nil
+			return f.Fake.Place(p)
 		}},
-	{name: "recompute sees the old cells", caught: "recompute everything",
-		recompute: func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error {
-			for i := len(positions) - 1; i >= 0; i-- {
-				if err := f.Fake.Recompute(seq, positions[i:i+1], tokens[i:i+1]); err != nil {
-					return err
+	{name: "a patch sees the old cells", caught: "patch everything",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			return f.patched(items, out, func(s *sequence, item engine.Item) {
+				n := s.len
+				for i := len(item.At) - 1; i >= 0; i-- {
+					if p := item.At[i]; p < n {
+						f.overwrite(item.Seq, p, f.model.write(item.Tokens[i], p, s.digest(f.model, p)))
+					}
 				}
-			}
-			return nil
+			})
 		}},
-	{name: "recompute goes on to the end", caught: "recompute chosen positions",
-		recompute: func(f *faulty, seq engine.Seq, positions []int, tokens []engine.Token) error {
-			err := f.Fake.Recompute(seq, positions, tokens)
-			if err == nil && len(positions) > 0 {
-				s := f.seqs[seq]
-				for i := positions[0]; i < s.len && !s.shared(f.geometry, i); i++ {
-					f.overwrite(seq, i, f.model.write(s.at(f.geometry, i).token, i, s.digest(f.model, i)))
+	{name: "a patch goes on to the end", caught: "patch chosen positions",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for _, item := range items {
+				if err == nil && len(item.At) > 0 {
+					s := f.seqs[item.Seq]
+					for i := item.At[0]; i < s.len && !s.shared(f.geometry, i); i++ {
+						f.overwrite(item.Seq, i, f.model.write(s.at(f.geometry, i).token, i, s.digest(f.model, i)))
+					}
 				}
 			}
 			return err
+		}},
+	{name: "a patch sees what is behind it", caught: "a patch sees what is before it",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			return f.patched(items, out, func(s *sequence, item engine.Item) {
+				for i, p := range item.At {
+					if p < s.len {
+						f.overwrite(item.Seq, p, f.model.write(item.Tokens[i], p, s.digest(f.model, s.len)))
+					}
+				}
+			})
+		}},
+	{name: "a patch is computed as a chunk behind the end", caught: "patch fills holes",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			err := f.Fake.Step(items, out)
+			for _, item := range items {
+				for i, p := range item.At {
+					if s := f.seqs[item.Seq]; err == nil && p < s.len-1 {
+						f.overwrite(item.Seq, p, f.model.write(item.Tokens[i], p+1, s.digest(f.model, p)))
+					}
+				}
+			}
+			return err
+		}},
+	{name: "a patch beside others sees none of its own", caught: "patch in steps",
+		step: func(f *faulty, items []engine.Item, out []engine.Output) error {
+			if len(items) > 1 {
+				return f.patched(items, out, func(s *sequence, item engine.Item) {
+					for i := len(item.At) - 1; i >= 0; i-- {
+						f.overwrite(item.Seq, item.At[i], f.model.write(item.Tokens[i], item.At[i], s.digest(f.model, item.At[i])))
+					}
+				})
+			}
+			return f.Fake.Step(items, out)
 		}},
 }
 
@@ -372,11 +513,38 @@ func (f *faulty) cell(seq engine.Seq, i int) cell { return *f.seqs[seq].at(f.geo
 // hurt changes a value of the first cell, if there is one.
 func (f *faulty) hurt(seq engine.Seq) {
 	if f.Len(seq) > 0 {
-		c := f.cell(seq, 0)
-		c.kv = slices.Clone(c.kv)
-		c.kv[0]++
-		f.overwrite(seq, 0, c)
+		f.hurtCell(seq, 0)
 	}
+}
+
+func (f *faulty) hurtCell(seq engine.Seq, i int) {
+	c := f.cell(seq, i)
+	c.kv = slices.Clone(c.kv)
+	c.kv[0]++
+	f.overwrite(seq, i, c)
+}
+
+// patched is a step whose patched cells write computes instead, before anything else is.
+func (f *faulty) patched(items []engine.Item, out []engine.Output, write func(s *sequence, item engine.Item)) error {
+	var wrong []func()
+	err := f.Fake.admit(items, out)
+	for _, item := range items {
+		if err == nil && item.At != nil {
+			s := f.seqs[item.Seq]
+			write(s, item)
+			for _, p := range item.At {
+				if p < s.len {
+					c := f.cell(item.Seq, p)
+					wrong = append(wrong, func() { f.overwrite(item.Seq, p, c) })
+				}
+			}
+		}
+	}
+	err = f.Fake.Step(items, out)
+	for _, put := range wrong {
+		put()
+	}
+	return err
 }
 
 func (f *faulty) overwrite(seq engine.Seq, i int, c cell) {
@@ -443,30 +611,16 @@ func (f *faulty) Load(seq engine.Seq, saved engine.Saved) error {
 	return f.Fake.Load(seq, saved)
 }
 
-func (f *faulty) Read(seq engine.Seq, cells []int) (engine.KV, error) {
+func (f *faulty) Read(seq engine.Seq, cells []int, layers ...int) (engine.KV, error) {
 	if f.bug.read != nil {
-		return f.bug.read(f, seq, cells)
+		return f.bug.read(f, seq, cells, layers)
 	}
-	return f.Fake.Read(seq, cells)
+	return f.Fake.Read(seq, cells, layers...)
 }
 
-func (f *faulty) Transplant(t engine.Transplant) error {
-	if f.bug.transplant != nil {
-		return f.bug.transplant(f, t)
+func (f *faulty) Place(p engine.Placement) error {
+	if f.bug.place != nil && f.seqs[p.Dst] != nil {
+		return f.bug.place(f, p)
 	}
-	return f.Fake.Transplant(t)
-}
-
-func (f *faulty) AddDelta(seq engine.Seq, from, n int, d engine.KV) error {
-	if f.bug.addDelta != nil && f.seqs[seq] != nil {
-		return f.bug.addDelta(f, seq, from, n, d)
-	}
-	return f.Fake.AddDelta(seq, from, n, d)
-}
-
-func (f *faulty) Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
-	if f.bug.recompute != nil {
-		return f.bug.recompute(f, seq, positions, tokens)
-	}
-	return f.Fake.Recompute(seq, positions, tokens)
+	return f.Fake.Place(p)
 }

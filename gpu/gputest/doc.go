@@ -9,8 +9,8 @@
 //
 //   - K and V follow from the token, the position and, from the second layer
 //     on, from every cell before; K is rotated by the position, exactly. So a
-//     transplant is right in the first layer, wrong in the deeper ones, and a
-//     recompute repairs it.
+//     cell that is moved is right in the first layer, wrong in the deeper ones, and
+//     a patch mends it. A patch that is interrupted is half done.
 //   - The next token follows from the K and V of the whole context. One wrong
 //     cell, and the text is another.
 //   - The same calls give the same answers.

@@ -22,10 +22,8 @@ type Engine interface {
 	Save(seq engine.Seq, from, n int) (engine.Saved, error)
 	Load(seq engine.Seq, saved engine.Saved) error
 	Pack(saved engine.Saved) engine.Saved
-	Read(seq engine.Seq, cells []int) (engine.KV, error)
-	Transplant(t engine.Transplant) error
-	AddDelta(seq engine.Seq, from, n int, d engine.KV) error
-	Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error
+	Read(seq engine.Seq, cells []int, layers ...int) (engine.KV, error)
+	Place(p engine.Placement) error
 
 	Memory() engine.Memory
 	Check() error

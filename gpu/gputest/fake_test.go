@@ -188,8 +188,8 @@ func TestCounters(t *testing.T) {
 	if err := errors.Join(err,
 		f.Step(items, make([]engine.Output, 2)),
 		f.Load(2, data.Part(0, 2)),
-		f.Transplant(engine.Transplant{Src: 1, N: 4, Dst: 2}),
-		f.Recompute(2, []int{0}, []engine.Token{1})); err != nil {
+		f.Place(engine.Placement{Src: 1, N: 4, Dst: 2, At: 9}),
+		f.Step([]engine.Item{{Seq: 2, Tokens: []engine.Token{1, 2, 3}, At: []int{0, 8, 13}}}, make([]engine.Output, 1))); err != nil {
 		t.Fatal(err)
 	}
 	if err := step(f, 1, -1); err == nil {
@@ -199,7 +199,7 @@ func TestCounters(t *testing.T) {
 	if err := step(f, 1, 1); err == nil {
 		t.Fatal("a step that was to fail succeeded")
 	}
-	want := Counters{Steps: 2, Failed: 1, Decoded: 1, Prefilled: 5, Sampled: 1, Saved: 3, Loaded: 2, Transplanted: 4, Recomputed: 1}
+	want := Counters{Steps: 3, Failed: 1, Decoded: 1, Prefilled: 6, Patched: 2, Sampled: 1, Saved: 3, Loaded: 2, Placed: 4}
 	if got := f.Counters(); got != want {
 		t.Errorf("counters %+v, want %+v", got, want)
 	}

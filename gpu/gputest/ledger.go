@@ -49,6 +49,21 @@ func (l *ledger) append(seq engine.Seq, tokens []engine.Token) {
 	b.tokens = append(b.tokens, tokens...)
 }
 
+// write is what a step does with an item.
+func (l *ledger) write(item engine.Item) {
+	if item.At == nil {
+		l.append(item.Seq, item.Tokens)
+		return
+	}
+	b := l.books[item.Seq]
+	for i, p := range item.At {
+		if p == len(b.tokens) {
+			b.tokens = append(b.tokens, 0)
+		}
+		b.tokens[p] = item.Tokens[i]
+	}
+}
+
 func (l *ledger) reserve(seq engine.Seq, cells int) error {
 	if cells > l.g.MaxContext {
 		return engine.ErrTooLong

@@ -144,7 +144,7 @@ func (r *rig) step(items ...engine.Item) []engine.Output {
 	out := make([]engine.Output, len(items))
 	err := r.e.Step(items, out)
 	for _, item := range items {
-		r.ledger.append(item.Seq, item.Tokens)
+		r.ledger.write(item)
 	}
 	r.agree(err, nil)
 	for i, item := range items {
@@ -210,23 +210,32 @@ func (r *rig) save(seq engine.Seq, from, n int) engine.Saved {
 	return saved
 }
 
-// transplant appends and knows the tokens that came along.
-func (r *rig) transplant(t engine.Transplant) {
+// place makes room, and knows the tokens that came along.
+func (r *rig) place(p engine.Placement) {
 	r.Helper()
-	tokens := slices.Clone(r.context(t.Src)[t.From : t.From+t.N])
-	r.reserve(t.Dst, len(r.context(t.Dst))+t.N)
-	err := r.e.Transplant(t)
-	r.ledger.append(t.Dst, tokens)
+	r.placed(p, r.context(p.Src)[p.From:p.From+p.N])
+}
+
+// placed is place of cells with these tokens.
+func (r *rig) placed(p engine.Placement, tokens []engine.Token) {
+	r.Helper()
+	holes := make([]engine.Token, p.At-len(r.context(p.Dst)))
+	tokens = append(holes, tokens...)
+	r.reserve(p.Dst, p.At+p.N)
+	err := r.e.Place(p)
+	r.ledger.append(p.Dst, tokens)
 	r.agree(err, nil)
 }
 
-// recompute runs in chunks that a step could have.
-func (r *rig) recompute(seq engine.Seq, positions []int, tokens []engine.Token) {
+// patch runs tokens at positions, in steps as large as may be, and makes room for what is
+// appended.
+func (r *rig) patch(seq engine.Seq, at []int, tokens []engine.Token) {
 	r.Helper()
-	for len(positions) > 0 {
-		n := min(len(positions), r.g.MaxStep)
-		r.must(r.e.Recompute(seq, positions[:n], tokens[:n]))
-		positions, tokens = positions[n:], tokens[n:]
+	r.reserve(seq, at[len(at)-1]+1)
+	for len(at) > 0 {
+		n := min(len(at), r.g.MaxStep)
+		r.step(engine.Item{Seq: seq, Tokens: tokens[:n], At: at[:n]})
+		at, tokens = at[n:], tokens[n:]
 	}
 }
 

@@ -27,10 +27,11 @@ type fault struct {
 // the name says otherwise.
 type Counters struct {
 	Steps, Failed, Interrupted int // steps that were done, made to fail, interrupted
-	Decoded, Prefilled         int // tokens of items with one, with more than one
+	Decoded, Prefilled         int // appended tokens of items that have one token, that have more
+	Patched                    int // tokens that were not appended
 	Sampled                    int
 	Saved, Loaded              int
-	Transplanted, Recomputed   int
+	Placed                     int
 }
 
 // Script lets next say what token comes after a context. The logits have their
@@ -151,14 +152,16 @@ func (f *Fake) count(add func(*Counters)) {
 	add(&f.counters)
 }
 
-func (f *Fake) countStep(items []engine.Item) {
+// countStep counts a step of which so many tokens were appended.
+func (f *Fake) countStep(items []engine.Item, appended []int) {
 	f.count(func(c *Counters) {
 		c.Steps++
-		for _, item := range items {
+		for i, item := range items {
+			c.Patched += len(item.Tokens) - appended[i]
 			if len(item.Tokens) == 1 {
-				c.Decoded++
+				c.Decoded += appended[i]
 			} else {
-				c.Prefilled += len(item.Tokens)
+				c.Prefilled += appended[i]
 			}
 			if item.Sample {
 				c.Sampled++

@@ -1,6 +1,7 @@
 package gputest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,18 +32,25 @@ func (f *Fake) setSampling(seq engine.Seq, sampling engine.Sampling, history []e
 	return nil
 }
 
-// Step appends the tokens of every item, or of none.
+// Step appends and patches the tokens of every item, or appends none. What an
+// interrupted step was to patch is half done: the first layer is new.
 func (f *Fake) Step(items []engine.Item, out []engine.Output) error {
 	if err := f.admit(items, out); err != nil {
 		return fmt.Errorf("step: %w", err)
 	}
 	if err := f.wait(items); err != nil {
+		if errors.Is(err, engine.ErrInterrupted) {
+			f.patchHalf(items)
+		}
 		return fmt.Errorf("step: %w", err)
 	}
+	appended := make([]int, len(items))
 	for i, item := range items {
+		before := f.seqs[item.Seq].len
 		out[i] = f.run(item)
+		appended[i] = f.seqs[item.Seq].len - before
 	}
-	f.countStep(items)
+	f.countStep(items, appended)
 	return nil
 }
 
@@ -80,7 +88,16 @@ func (f *Fake) admitItem(s *sequence, item engine.Item, twice bool) error {
 	if err := f.known(item.Tokens); err != nil {
 		return err
 	}
-	return f.capacityFor(s, len(item.Tokens))
+	end, err := item.End(s.len)
+	if err != nil {
+		return err
+	}
+	for _, p := range item.At {
+		if p < s.len && s.shared(f.geometry, p) {
+			return fmt.Errorf("cell %d is shared: %w", p, engine.ErrRange)
+		}
+	}
+	return f.capacityFor(s, end-s.len)
 }
 
 // capacityFor tells whether n more cells may be written. The capacity is
@@ -104,12 +121,18 @@ func (f *Fake) known(tokens []engine.Token) error {
 	return nil
 }
 
-// run appends the tokens of one item and answers what it asks for.
+// run writes the tokens of one item, each over what stands before it then, and answers
+// what the item asks for.
 func (f *Fake) run(item engine.Item) (out engine.Output) {
 	s := f.seqs[item.Seq]
-	for _, token := range item.Tokens {
-		*s.at(f.geometry, s.len) = f.model.write(token, s.len, s.digest(f.model, s.len))
-		s.len++
+	for i, token := range item.Tokens {
+		at := s.len
+		if item.At != nil {
+			at = item.At[i]
+		}
+		*s.at(f.geometry, at) = f.model.write(token, at, s.digest(f.model, at))
+		s.touch(at)
+		s.len = max(s.len, at+1)
 	}
 	if !item.Sample && !item.Logits {
 		return out
@@ -124,6 +147,26 @@ func (f *Fake) run(item engine.Item) (out engine.Output) {
 		out.Logits = logits
 	}
 	return out
+}
+
+// patchHalf writes the first layer of what the items were to patch.
+func (f *Fake) patchHalf(items []engine.Item) {
+	first, half := f.geometry.KVHeads*f.geometry.HeadDim, f.model.values()/2
+	for _, item := range items {
+		s := f.seqs[item.Seq]
+		for i, at := range item.At {
+			if at >= s.len {
+				break
+			}
+			c := s.at(f.geometry, at)
+			kv := slices.Clone(c.kv)
+			anew := f.model.write(item.Tokens[i], at, 0).kv
+			copy(kv[:first], anew)
+			copy(kv[half:half+first], anew[half:])
+			*c = cell{token: item.Tokens[i], kv: kv}
+			s.touch(at)
+		}
+	}
 }
 
 func (f *Fake) likeliest(s *sequence, digest uint64) engine.Token {

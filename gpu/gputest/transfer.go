@@ -54,119 +54,85 @@ func (f *Fake) Pack(s engine.Saved) engine.Saved {
 	return to
 }
 
-// Read returns the K and V of the cells, in their order.
-func (f *Fake) Read(seq engine.Seq, cells []int) (engine.KV, error) {
+// Read returns the K and V of the cells, in their order, in the layers that are named or
+// in all.
+func (f *Fake) Read(seq engine.Seq, cells []int, layers ...int) (engine.KV, error) {
+	kv, err := f.read(seq, cells, layers)
+	return kv, engine.Wrap("read", seq, err)
+}
+
+func (f *Fake) read(seq engine.Seq, cells, layers []int) (kv engine.KV, err error) {
 	s, err := f.lookup(seq)
 	if err != nil {
-		return engine.KV{}, engine.Wrap("read", seq, err)
+		return kv, err
 	}
 	for _, i := range cells {
 		if i < 0 || i >= s.len {
-			return engine.KV{}, engine.Wrap("read", seq, fmt.Errorf("cell %d of %d: %w", i, s.len, engine.ErrRange))
+			return kv, fmt.Errorf("cell %d of %d: %w", i, s.len, engine.ErrRange)
 		}
 	}
-	half := f.model.values() / 2
-	kv := engine.KV{K: make([]float32, half*len(cells)), V: make([]float32, half*len(cells))}
-	for i, c := range cells {
-		values := s.at(f.geometry, c).kv
-		f.eachValue(len(cells), i, func(inCell, inKV int) {
-			kv.K[inKV], kv.V[inKV] = values[inCell], values[half+inCell]
-		})
+	for _, l := range layers {
+		if l < 0 || l >= f.geometry.Layers {
+			return kv, fmt.Errorf("layer %d of %d: %w", l, f.geometry.Layers, engine.ErrRange)
+		}
+	}
+	if len(layers) == 0 {
+		layers = upTo(0, f.geometry.Layers)
+	}
+	half, dim := f.model.values()/2, f.geometry.HeadDim
+	for _, l := range layers {
+		for head := range f.geometry.KVHeads {
+			at := (l*f.geometry.KVHeads + head) * dim
+			for _, c := range cells {
+				values := s.at(f.geometry, c).kv
+				kv.K, kv.V = append(kv.K, values[at:at+dim]...), append(kv.V, values[half+at:half+at+dim]...)
+			}
+		}
 	}
 	return kv, nil
 }
 
-// Transplant appends cells of one sequence to another.
-func (f *Fake) Transplant(t engine.Transplant) error {
-	return engine.Wrap("transplant to", t.Dst, f.transplant(t))
+// hole is what stands in for the token of a cell that was left out.
+const hole = engine.Token(-1)
+
+// Place copies cells behind those of a sequence, to other positions.
+func (f *Fake) Place(p engine.Placement) error {
+	return engine.Wrap("place in", p.Dst, f.place(p))
 }
 
-func (f *Fake) transplant(t engine.Transplant) error {
-	src, err := f.lookupCells(t.Src, t.From, t.N)
-	if err != nil {
-		return engine.Wrap("from", t.Src, err)
-	}
-	dst, err := f.lookup(t.Dst)
+func (f *Fake) place(p engine.Placement) error {
+	dst, err := f.lookup(p.Dst)
 	if err != nil {
 		return err
 	}
-	if t.Delta != nil {
-		if err := f.fits(*t.Delta, t.N); err != nil {
-			return err
+	src := &sequence{}
+	if p.Saved == nil {
+		if src, err = f.lookup(p.Src); err != nil {
+			return engine.Wrap("from", p.Src, err)
 		}
 	}
-	by := dst.len - t.From
-	err = f.append(dst, t.N, func(i int) cell {
-		c := *src.at(f.geometry, t.From+i)
-		c.kv = f.model.rotate(c.kv, by)
-		if t.Delta != nil {
-			f.add(&c, *t.Delta, t.N, i)
+	if err := p.Check(f.geometry, dst.len, dst.capacity(), src.len); err != nil {
+		return err
+	}
+	for dst.len < p.At {
+		*dst.at(f.geometry, dst.len) = cell{token: hole, kv: make([]float32, f.model.values())}
+		dst.len++
+	}
+	for i := range p.N {
+		var c cell
+		if p.Saved != nil {
+			c = f.model.decode(p.Saved.Data, p.Saved.From+i, len(p.Saved.Data)/int(f.geometry.CellBytes))
+		} else {
+			c = *src.at(f.geometry, p.From+i)
 		}
-		return c
-	})
-	if err != nil {
-		return err
-	}
-	f.count(func(c *Counters) { c.Transplanted += t.N })
-	return nil
-}
-
-// AddDelta adds to K and V of the cells [from, from+n).
-func (f *Fake) AddDelta(seq engine.Seq, from, n int, d engine.KV) error {
-	return engine.Wrap("add delta to", seq, f.addDelta(seq, from, n, d))
-}
-
-func (f *Fake) addDelta(seq engine.Seq, from, n int, d engine.KV) error {
-	s, err := f.lookupCells(seq, from, n)
-	if err != nil {
-		return err
-	}
-	if err := f.fits(d, n); err != nil {
-		return err
-	}
-	for i := range n {
-		if s.shared(f.geometry, from+i) {
-			return fmt.Errorf("cell %d is shared: %w", from+i, engine.ErrRange)
+		if p.Delta != nil {
+			f.add(&c, *p.Delta, p.N, i)
 		}
+		c.kv = f.model.rotate(c.kv, p.At-p.From)
+		*dst.at(f.geometry, p.At+i) = c
+		dst.len++
 	}
-	for i := range n {
-		f.add(s.at(f.geometry, from+i), d, n, i)
-	}
-	s.touch(from)
-	return nil
-}
-
-// Recompute runs tokens at positions over the existing cells.
-func (f *Fake) Recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
-	return engine.Wrap("recompute", seq, f.recompute(seq, positions, tokens))
-}
-
-func (f *Fake) recompute(seq engine.Seq, positions []int, tokens []engine.Token) error {
-	s, err := f.lookup(seq)
-	if err != nil {
-		return err
-	}
-	if len(positions) != len(tokens) {
-		return fmt.Errorf("%d positions and %d tokens: %w", len(positions), len(tokens), engine.ErrRange)
-	}
-	for i, p := range positions {
-		switch {
-		case p < 0 || p >= s.len:
-			return fmt.Errorf("position %d of %d: %w", p, s.len, engine.ErrRange)
-		case i > 0 && p <= positions[i-1]:
-			return fmt.Errorf("position %d after %d: %w", p, positions[i-1], engine.ErrRange)
-		case s.shared(f.geometry, p):
-			return fmt.Errorf("cell %d is shared: %w", p, engine.ErrRange)
-		}
-	}
-	if err := f.known(tokens); err != nil {
-		return err
-	}
-	for i, p := range positions {
-		*s.at(f.geometry, p) = f.model.write(tokens[i], p, s.digest(f.model, p))
-		s.touch(p)
-	}
-	f.count(func(c *Counters) { c.Recomputed += len(positions) })
+	f.count(func(c *Counters) { c.Placed += p.N })
 	return nil
 }
 
@@ -190,21 +156,6 @@ func (f *Fake) append(s *sequence, n int, cell func(i int) cell) error {
 	for i := range n {
 		*s.at(f.geometry, s.len) = cell(i)
 		s.len++
-	}
-	return nil
-}
-
-// fits tells whether d has the shape for n cells.
-func (f *Fake) fits(d engine.KV, n int) error {
-	if want := f.model.values() / 2 * n; len(d.K) != want || len(d.V) != want {
-		return fmt.Errorf("deltas of %d and %d values for %d cells, want %d: %w", len(d.K), len(d.V), n, want, engine.ErrRange)
-	}
-	for _, values := range [][]float32{d.K, d.V} {
-		for i, v := range values {
-			if v-v != 0 { // NaN or infinite
-				return fmt.Errorf("value %d of the deltas is %v: %w", i, v, engine.ErrRange)
-			}
-		}
 	}
 	return nil
 }

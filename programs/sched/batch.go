@@ -9,8 +9,8 @@ import (
 // This file composes steps: which of the running turns have a part in the next one, and
 // how large a part.
 
-// Slice is a program's part of the next step: the Count tokens of its context
-// that follow its cells.
+// Slice is a program's part of the next step: the next Count tokens of its context that
+// have no cells.
 type Slice struct {
 	Program *Program
 	Count   programs.Tokens
@@ -238,7 +238,7 @@ func (s *Scheduler) hurry(now programs.Time, batch []Slice, b *budget) []Slice {
 // fill adds as much of a prompt as it may have.
 func (s *Scheduler) fill(b *budget, most programs.Tokens, r *runner, batch []Slice) []Slice {
 	p := r.program
-	count := min(p.Left(), p.Capacity-p.Cells, most)
+	count := min(p.Left(), p.room(), most)
 	if count <= 0 {
 		return batch
 	}

@@ -18,7 +18,8 @@ type Program struct {
 	Turn    Turn           // in progress, or the last one
 	Turns   int            // finished
 
-	Cells    programs.Tokens // of its context that are in memory
+	Cells    programs.Tokens // of its context that are in memory, from its start on
+	Placed   programs.Tokens // of its context behind Cells that are in memory, too; what is between is to be computed
 	Capacity programs.Tokens // reserved for it, Cells included
 	Shared   programs.Tokens // of Capacity, held together with other programs
 	Below    programs.Tokens // of its context that lower tiers have a copy of
@@ -109,7 +110,10 @@ type Work struct {
 
 // Left is how much of the turn's context is not in memory yet. When it is one
 // token, the next step samples, be it a decode or the rest of a prompt.
-func (p *Program) Left() programs.Tokens { return p.Turn.Context - p.Cells }
+func (p *Program) Left() programs.Tokens { return p.Turn.Context - p.Cells - p.Placed }
+
+// room is how many tokens can be computed within what is reserved.
+func (p *Program) room() programs.Tokens { return p.Capacity - p.Cells - p.Placed }
 
 // Private is the memory that the program has to itself.
 func (p *Program) Private() programs.Tokens { return p.Capacity - p.Shared }
@@ -124,7 +128,7 @@ func (p *Program) Runs() bool { return p.Phase == programs.Active && !p.Waits() 
 
 // ready tells whether a running program can take part in a step.
 func (p *Program) ready() bool {
-	return p.Turn.Phase != programs.Restoring && p.Capacity > p.Cells
+	return p.Turn.Phase != programs.Restoring && p.room() > 0
 }
 
 // Lends tells whether the program's memory may be taken.

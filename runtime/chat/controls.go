@@ -102,3 +102,14 @@ func contains(set map[string]struct{}, s string) bool {
 	_, ok := set[s]
 	return ok
 }
+
+// ControlTokens gives the places of control tokens in a context: messages begin and end
+// there.
+func (t *Template) ControlTokens(tokens []engine.Token) (at []int) {
+	for i, token := range tokens {
+		if _, is := t.spelling[token]; is {
+			at = append(at, i)
+		}
+	}
+	return at
+}

@@ -125,12 +125,12 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	}, nil
 }
 
-// Beginning renders the conversation with its first n messages alone. What the tokens of
-// the result have in common with those of the whole is what a turn keeps that replaces
-// what is behind them. An error is ErrMessages.
-func (c *Conversation) Beginning(n int) (*Prompt, error) {
+// Beginning renders the conversation with its first n messages, and others behind them. What
+// the tokens of the result have in common with those of the whole is what a turn keeps that
+// replaces what is behind the n messages with the others. An error is ErrMessages.
+func (c *Conversation) Beginning(n int, then ...Message) (*Prompt, error) {
 	messages := c.past.messages
-	return c.Prepare(Turn{Replace: true, Messages: messages[:min(n, len(messages))]})
+	return c.Prepare(Turn{Replace: true, Messages: slices.Concat(messages[:min(n, len(messages))], then)})
 }
 
 // known is what the template has written before of the next transcript, for good: with the

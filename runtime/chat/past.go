@@ -12,6 +12,9 @@ type Past struct {
 	// message that is another or is not there, from 0.
 	Change  Change
 	Message int
+
+	// Edit is, of Edited, what was done to the messages of the past.
+	Edit Edit
 }
 
 // Change is why a prompt does not begin with all that was there before.
@@ -32,7 +35,9 @@ func (c *Conversation) before(next *transcript, stand int) Past {
 		return p
 	}
 	if p.Same = Common(c.past.tokens[:c.past.computed], next.tokens); p.Same < p.Tokens {
-		p.Change, p.Message = c.why(next, stand)
+		if p.Change, p.Message = c.why(next, stand); p.Change == Edited {
+			p.Edit = editOf(c.past.messages, next.messages, next.text)
+		}
 	}
 	return p
 }

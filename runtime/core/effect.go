@@ -23,15 +23,17 @@ type Effect struct {
 	Turn programs.TurnID
 
 	Seq   kvpin.Seq       // every sequence effect, StartTurn
-	From  kvpin.Seq       // ForkSeq: the sequence whose cells are shared
+	From  kvpin.Seq       // ForkSeq: the sequence whose cells are shared; PlaceCells: whose are copied
 	Cells programs.Tokens // ReserveSeq, ForkSeq, TruncateSeq: the argument of the call; StartTurn: the cells that the sequence has already
 	Cause Cause           // TruncateSeq, ReleaseSeq
 
 	Move   MoveID          // MoveCells
 	Owner  kvpin.Owner     // MoveCells, DropCopy: whose copy
+	At     programs.Tokens // PlaceCells: where in the sequence
+	Donor  programs.TurnID // PlaceCells: whose cells these are, as its last turn left them
 	Source kvpin.Tier      // MoveCells: from where
 	Tier   kvpin.Tier      // MoveCells: to where; DropCopy: on which
-	First  programs.Tokens // MoveCells: cells [First, Cells) are moved
+	First  programs.Tokens // MoveCells, PlaceCells: cells [First, Cells) are moved
 	Ahead  bool            // MoveCells: no turn is admitted that waits for them
 	Pin    Pin             // PinProgram
 
@@ -105,6 +107,12 @@ const (
 	// InterruptStep: nobody waits for the running step any longer. The shell
 	// may interrupt it and still reports it with StepDone.
 	InterruptStep
+
+	// PlaceCells: copy the cells [First, Cells) of the sequence From to the sequence Seq, where
+	// they begin at position At, at or behind the end of what is written; keys are turned to their
+	// new positions. Cells between are undefined until an item of a step computes them.
+	// It is a sequence effect, and the last of the kinds, as logs know the others by their numbers.
+	PlaceCells
 )
 
 // Pin is the seat of a program between two turns, as it is when the turn ends or
@@ -123,7 +131,20 @@ type Item struct {
 	From   programs.Tokens
 	Count  programs.Tokens
 	Sample bool // the context is complete: sample its next token
+
+	// Spans says which Count tokens these are, where they do not follow each other from From
+	// on: parts of the context, ascending. It is nil where they do.
+	Spans []Span `json:",omitempty"`
+
+	// Ahead says that the tokens are of the context of an idle program, of which Turn is the
+	// last: as that left it or, behind a ContextRewritten with a Context, as it will be.
+	Ahead bool `json:",omitempty"`
 }
+
+// Span is Count tokens of a context, from From on.
+type Span struct{ From, Count programs.Tokens }
+
+func (s Span) end() programs.Tokens { return s.From + s.Count }
 
 // Timing tells when a turn passed its milestones; 0 where it did not.
 type Timing struct {
@@ -153,7 +174,7 @@ const (
 
 var effectNames = [...]string{
 	OpenSeq: "open", ForkSeq: "fork", ReserveSeq: "reserve", TruncateSeq: "truncate", ReleaseSeq: "release",
-	MoveCells: "move", DropCopy: "drop", PinProgram: "pin",
+	MoveCells: "move", PlaceCells: "place", DropCopy: "drop", PinProgram: "pin",
 	StartTurn: "start", SuspendTurn: "suspend", FetchTurn: "fetch", FinishTurn: "finish", RejectTurn: "reject",
 	ForgetProgram: "forget", RunStep: "run", InterruptStep: "interrupt",
 }
@@ -183,6 +204,8 @@ func (e Effect) String() string {
 			s += " ahead"
 		}
 		return s
+	case PlaceCells:
+		return fmt.Sprintf("place cells [%d,%d) of %v, #%d, in #%d of %s at %d", e.First, e.Cells, e.Donor, e.From, e.Seq, e.Turn.Program, e.At)
 	case DropCopy:
 		return fmt.Sprintf("drop the copy of %s on %v cells=%d", e.Turn.Program, e.Tier, e.Cells)
 	case PinProgram:
@@ -203,8 +226,12 @@ func (e Effect) String() string {
 		if e.Missed.Tokens > 0 {
 			missed = fmt.Sprintf(" missed=%d (%v)", e.Missed.Tokens, e.Missed.Why)
 		}
-		return fmt.Sprintf("finish %v %v reused=%d%s prefilled=%d generated=%d%s",
-			e.Turn, e.Outcome, e.Usage.Reused, restored, e.Usage.Prefilled, e.Usage.Generated, missed)
+		moved := ""
+		if e.Usage.Moved > 0 {
+			moved = fmt.Sprintf(" moved=%d", e.Usage.Moved)
+		}
+		return fmt.Sprintf("finish %v %v reused=%d%s%s prefilled=%d generated=%d%s",
+			e.Turn, e.Outcome, e.Usage.Reused, restored, moved, e.Usage.Prefilled, e.Usage.Generated, missed)
 	case RejectTurn:
 		retry := ""
 		if e.Retry > 0 {
@@ -227,8 +254,17 @@ func (e Effect) String() string {
 // String writes the item as program[from,end), with * where it samples.
 func (i Item) String() string {
 	s := fmt.Sprintf("%s[%d,%d)", i.Turn.Program, i.From, i.From+i.Count)
+	if i.Spans != nil {
+		s = string(i.Turn.Program)
+		for _, x := range i.Spans {
+			s += fmt.Sprintf("[%d,%d)", x.From, x.end())
+		}
+	}
 	if i.Sample {
 		s += "*"
+	}
+	if i.Ahead {
+		s += " ahead"
 	}
 	return s
 }

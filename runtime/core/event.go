@@ -56,6 +56,13 @@ type TurnArrived struct {
 	Opening programs.ProgramID
 	Opens   programs.Tokens
 
+	// Approximate turns may have cells that were computed behind another text; others have
+	// only such as computing the context from its start would give. Runs are the parts of the
+	// context behind Keep for which there are such cells, ascending and disjoint; they
+	// are of use to a turn that is Approximate alone.
+	Approximate bool  `json:",omitempty"`
+	Runs        []Run `json:",omitempty"`
+
 	// Class is who waits for the turn.
 	Class programs.Class
 
@@ -76,6 +83,16 @@ type TurnArrived struct {
 
 	// Left is what the client knows of the work after this turn.
 	Left Left
+}
+
+// Run is a part of a context whose tokens are those of another context, or of the program's
+// own as it was after its last turn, one for one.
+type Run struct {
+	At     programs.Tokens // in the context
+	Count  programs.Tokens
+	Source programs.ProgramID
+	From   programs.Tokens // in the source's context
+	Mend   programs.Tokens // of the first tokens, how many are computed anew all the same
 }
 
 // Call is a tool call, or a person's turn to speak, that a program waits for.
@@ -121,10 +138,15 @@ type ToolProgress struct {
 }
 
 // ContextRewritten says, ahead of the next turn, that the program's context will
-// begin with the first Keep tokens of what it was, and no more: it is compacted.
+// begin with the first Keep tokens of what it was, and no more: it is compacted. With Keep as
+// large as the context it only says what will follow.
+//
+// Where Context is not 0, the shell knows so many of the tokens that it will begin with, in all,
+// and from now on compares contexts of the program with these.
 type ContextRewritten struct {
 	Program programs.ProgramID
 	Keep    programs.Tokens
+	Context programs.Tokens `json:",omitempty"`
 }
 
 // MoveDone reports on a MoveCells. When it failed, what was to be copied is

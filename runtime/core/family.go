@@ -109,7 +109,7 @@ func (p *program) offer() {
 }
 
 // common is how many cells a program has of what its family begins with.
-func (p *program) common() programs.Tokens { return min(p.kin.trunk, p.Cells) }
+func (p *program) common() programs.Tokens { return min(p.kin.trunk, p.Cells, p.exact) }
 
 // stem says whose first cells a program without a sequence may begin with, and how many of
 // them: the parent's, or those of the holder that has most. It is nobody's, 0 cells, for a
@@ -120,7 +120,7 @@ func (p *program) stem() (from *program, cells programs.Tokens) {
 		return nil, 0
 	}
 	if f.parent != nil && f.parent.seq != 0 {
-		from, cells = f.parent, min(f.parent.Cells, p.kin.trunk)
+		from, cells = f.parent, min(f.parent.Cells, f.parent.exact, p.kin.trunk)
 	}
 	if top := f.holders.Top(); top != nil {
 		if n := min(top.Value.common(), p.kin.trunk); n > cells {

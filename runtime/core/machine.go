@@ -33,6 +33,8 @@ type Machine struct {
 	lastMove MoveID
 	lastCopy kvpin.Owner
 	alarms   order.Heap[*program]
+	homework order.Heap[*program] // idle programs for which there is something to compute, by when they are expected
+	student  *program             // for whom the step that runs computes it; nil: it is an ordinary one
 	reprices order.Heap[*program] // idle programs, by when their seats are to be priced anew
 	lanes    [kvpin.Disk + 1]lane // up from each lower tier
 
@@ -41,6 +43,8 @@ type Machine struct {
 	stepping  bool                             // RunStep was given and StepDone has not come
 	batch     []sched.Slice                    // the step's slices, and
 	items     []Item                           // the same for the shell
+	spans     []Span                           // of these
+	assembled bool                             // the step under way has cells placed before it, or parts of a context: it tells nothing of the engine's speed
 	wanted    int                              // items whose turn still wants the result
 	unsettled []*program                       // programs that settle has to look at
 	evict     func(kvpin.Seq, programs.Tokens) // m.evicted, and

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -19,8 +20,14 @@ func (m memory) Admit(sp *sched.Program) (ok, later bool) {
 	if !p.intact() {
 		return false, false
 	}
-	p.valid = allValid
-	if !m.fork(p) && !m.extend(p) {
+	m.guardDonors(p, true)
+	donor, ok := m.begins(p)
+	m.guardDonors(p, false)
+	if !ok && len(p.state.runs) > 0 { // there is room at the cost of those who have the cells
+		p.state.runs = nil
+		_, ok = m.begins(p)
+	}
+	if !ok {
 		return false, false
 	}
 	m.leave(p)
@@ -34,6 +41,10 @@ func (m memory) Admit(sp *sched.Program) (ok, later bool) {
 		t.restoring = m.now
 	}
 	m.emit(Effect{Kind: StartTurn, Turn: p.turnID(), Seq: p.seq, Cells: p.Cells})
+	if !restoring {
+		m.place(p, donor)
+	}
+	m.part(p, donor)
 	m.mayLead(p)
 	return true, m.awaitPrompt(p) || restoring
 }
@@ -44,7 +55,22 @@ func (p *program) intact() bool {
 	if p.move != nil && p.move.to == kvpin.Device {
 		return p.move.last <= p.valid
 	}
-	return p.length <= p.valid
+	return p.length <= p.valid || p.donates() && !p.move.onDevice()
+}
+
+// begins gives an admitted program its sequence, with capacity for the context; donor is
+// the one that it had before, where cells of that are to be moved.
+func (m *Machine) begins(p *program) (donor kvpin.Seq, ok bool) {
+	if p.donates() {
+		if donor, ok = m.replace(p); ok {
+			return donor, true
+		}
+		p.state.runs = slices.DeleteFunc(p.state.runs, func(d donation) bool { return d.source == p })
+		m.trim(p)
+		m.republish(p)
+	}
+	p.valid = allValid
+	return 0, m.fork(p) || m.extend(p)
 }
 
 // Grow implements sched.Memory.
@@ -215,7 +241,7 @@ func (m *Machine) republish(p *program) {
 // weigh brings up to date what the engine has to do for a turn's first token.
 func (m *Machine) weigh(p *program) {
 	if p.Phase == programs.Active && p.state.timing.First == 0 {
-		have := max(p.Cells, p.Turn.Forkable)
+		have := min(max(p.Cells, p.Turn.Forkable)+p.movable(), p.Turn.Context-1)
 		p.Turn.Work = m.untilFirst(have, p.Turn.Context)
 		if p.Below > have {
 			p.Turn.Work = min(p.Turn.Work, m.untilFirst(p.Below, p.Turn.Context)+
@@ -285,6 +311,9 @@ func (m *Machine) trim(p *program) {
 		return // what is being moved is trimmed after that
 	}
 	left, cause := m.ledger.Keepable(p.seq, p.Cells), CauseTrim
+	if p.donates() {
+		left = p.length // the cells behind those of the context are still to be moved
+	}
 	switch {
 	case p.Phase == programs.Ended || p.Phase == programs.Interlude && p.Retention == sched.Give:
 		left, cause = 0, CauseEnd
@@ -300,14 +329,17 @@ func (m *Machine) trim(p *program) {
 	case left < p.length || m.cfg.Geometry.Cells(left) < p.Capacity:
 		must(m.ledger.Truncate(p.seq, left))
 		m.shorten(p, left, cause)
-	default:
+	case p.length <= p.valid:
 		p.valid = allValid
 	}
 }
 
 // shorten follows the ledger in leaving a sequence its first n cells.
 func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
-	p.length, p.valid = n, allValid
+	p.length, p.holes = n, nil
+	if n <= p.valid {
+		p.valid = allValid
+	}
 	p.Capacity = m.ledger.Capacity(p.seq)
 	p.sync()
 	m.emit(Effect{Kind: TruncateSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cells: n, Cause: cause})
@@ -318,7 +350,7 @@ func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
 func (m *Machine) lose(p *program, cause Cause) {
 	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cause: cause})
 	delete(m.holders, p.seq)
-	p.seq, p.length, p.valid, p.Capacity, p.Shared = 0, 0, allValid, 0, 0
+	p.seq, p.length, p.valid, p.holes, p.Capacity, p.Shared = 0, 0, allValid, nil, 0, 0
 	p.sync()
 	m.ledger.Alone(m.alone)
 }

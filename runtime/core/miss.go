@@ -66,11 +66,15 @@ func (p *program) missed() programs.Missed {
 	missed := programs.Missed{Tokens: max(0, expected-found)}
 	changed := max(0, expected-max(same, found))
 	evicted := max(0, min(same, t.had)-found)
-	absent := missed.Tokens - changed - evicted
-	switch most := max(changed, evicted, absent); {
+	inexact := min(evicted, max(0, min(same, t.had)-max(found, t.exact)))
+	evicted -= inexact
+	absent := missed.Tokens - changed - evicted - inexact
+	switch most := max(changed, inexact, evicted, absent); {
 	case missed.Tokens == 0:
 	case changed == most:
 		missed.Why = t.past.Changed
+	case inexact == most:
+		missed.Why = programs.Inexact
 	case evicted == most:
 		missed.Why = programs.Evicted
 	default:

@@ -11,7 +11,7 @@ import (
 
 // program is all that the machine knows of a program.
 type program struct {
-	sched.Program // Cells is min(length, valid), see sync
+	sched.Program // Cells is min(length, valid, the first hole), see sync
 
 	state turnState
 
@@ -24,6 +24,17 @@ type program struct {
 	// rewritten, until the sequence can be truncated.
 	length programs.Tokens
 	valid  programs.Tokens
+
+	// exact is how many of the first cells, here and in copies, are what computing the
+	// context from its start gives, and holes are the cells before length that are to be
+	// computed. See moved.go.
+	exact programs.Tokens
+	holes []Span
+	epoch int // of the context: it counts how often it became another
+
+	// sure is how many tokens of its next context an idle program is known to have.
+	sure     programs.Tokens
+	homework order.Entry[*program] // its place among those for whom there is something to compute
 
 	// had is how many of the first tokens of the context had cells at some time, as far as
 	// the machine knows. See miss.go.
@@ -57,14 +68,16 @@ type turnState struct {
 	size     programs.Tokens // of its prompt
 	past     Past
 	had      programs.Tokens // of program, when the turn arrived
+	exact    programs.Tokens // of these, how many the turn takes, as the others were moved
 	found    programs.Tokens // cells that were there when an item of it was first put into a step
 	ran      bool            // and one was
 	last     bool
 	uncached bool
 	prompt   prompt
-	ahead    bool // its prompt was fetched before it was admitted, and it still waits
-	behind   bool // stands behind its family's leader, and is not before the scheduler
-	stepping bool // has an item in the step that runs, and wants its result
+	runs     []donation // cells that may be moved into the context when the turn is admitted
+	ahead    bool       // its prompt was fetched before it was admitted, and it still waits
+	behind   bool       // stands behind its family's leader, and is not before the scheduler
+	stepping bool       // has an item in the step that runs, and wants its result
 
 	next      Call
 	keep      programs.Tokens // of the prompt, what an endless cache would have
@@ -79,7 +92,7 @@ type turnState struct {
 const allValid = programs.Tokens(math.MaxInt64)
 
 func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
-	p := &program{valid: allValid, copyOf: owner}
+	p := &program{valid: allValid, exact: allValid, copyOf: owner}
 	p.ID = ev.Turn.Program
 	p.Tenant = ev.Tenant
 	p.Arrived, p.Place = ev.Arrived, ev.Arrived
@@ -88,15 +101,23 @@ func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
 	return p
 }
 
-// sync brings Cells up to date with length and valid.
+// sync brings Cells and Placed up to date with length, valid and holes.
 func (p *program) sync() {
-	p.Cells = min(p.length, p.valid)
+	p.Cells, p.Placed = min(p.length, p.valid), 0
+	if len(p.holes) > 0 {
+		p.Cells = min(p.Cells, p.holes[0].From)
+		p.Placed = p.length - p.Cells - cells(p.holes)
+	}
+	p.classify()
 	p.had = max(p.had, p.Cells)
 	p.offer()
 }
 
 // syncCopies brings Below up to date with the copies.
-func (p *program) syncCopies() { p.Below = max(p.copied[kvpin.Host], p.copied[kvpin.Disk]) }
+func (p *program) syncCopies() {
+	p.Below = max(p.copied[kvpin.Host], p.copied[kvpin.Disk])
+	p.classify()
+}
 
 func (p *program) turnID() programs.TurnID {
 	return programs.TurnID{Program: p.ID, Turn: p.Turn.Number}

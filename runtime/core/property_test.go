@@ -60,7 +60,7 @@ func randomEvent(t *rapid.T, s *checkedShell) {
 	case "progress":
 		s.step(t, &core.ToolProgress{Program: id, Expected: drawDuration(t, "more")})
 	case "rewrite":
-		s.step(t, &core.ContextRewritten{Program: id, Keep: programs.Tokens(rapid.IntRange(-1, 200).Draw(t, "keep"))})
+		s.rewrite(t, id, rapid.IntRange(-1, 200).Draw(t, "keep"))
 	case "moved":
 		s.moved(t, rapid.IntRange(0, len(s.moves)-1).Draw(t, "move"), rapid.IntRange(0, 9).Draw(t, "fails") == 0)
 	case "fetched":
@@ -107,9 +107,11 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	if rapid.IntRange(0, 3).Draw(t, "rewrite") == 0 {
 		prompt = prompt[:rapid.IntRange(0, len(prompt)).Draw(t, "keep")]
 	}
+	if ev.Approximate = rapid.IntRange(0, 2).Draw(t, "approximate") == 0; ev.Approximate {
+		prompt, ev.Runs = s.drawRuns(t, prompt, id)
+	}
 	for range rapid.IntRange(0, 120).Draw(t, "more") {
-		s.lastToken = (s.lastToken + 1) % 300
-		prompt = append(prompt, s.lastToken)
+		prompt = append(prompt, s.fresh())
 	}
 	ev.Context = programs.Tokens(len(prompt))
 	ev.Keep = common(prompt, text.tokens)
@@ -127,6 +129,20 @@ func (s *checkedShell) arrive(t *rapid.T, id programs.ProgramID) {
 	}
 
 	s.arriving = prompt
+	s.step(t, ev)
+}
+
+// rewrite says that the context of a program will be another, and may know what it begins with.
+func (s *checkedShell) rewrite(t *rapid.T, id programs.ProgramID, keep int) {
+	ev := &core.ContextRewritten{Program: id, Keep: programs.Tokens(keep)}
+	text := s.text(id)
+	if text.known && !s.isOpen(id) && keep >= 0 && keep < len(text.tokens) && rapid.Bool().Draw(t, "known") {
+		text.tokens = slices.Clone(text.tokens[:keep])
+		for range rapid.IntRange(1, 150).Draw(t, "sure") {
+			text.tokens = append(text.tokens, s.fresh())
+		}
+		ev.Context = programs.Tokens(len(text.tokens))
+	}
 	s.step(t, ev)
 }
 

@@ -25,11 +25,12 @@ import (
 //	           max-wait= and max-wait-background= that are promised, shed;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
 //	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent background tenant=; tool= expected= of what it will call;
+//	           approximate; runs=(b,300,200,100,8) are 100 tokens from 200 on that b has from 300 on, 8 of them to be mended, and more such;
 //	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and lost= why)
 //	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
-//	compacted a keep=5   the context of a is rewritten behind its first tokens
+//	compacted a keep=5   the context of a is rewritten behind its first tokens (context=: so many tokens of the new one are known)
 //	moved      the first of the moves between tiers that are under way is done, 5 ms later (in=10ms: so much later; failed)
 //	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
 //	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
@@ -103,7 +104,9 @@ func (s *script) play(t *testing.T, d *datadriven.TestData) {
 	case "progress":
 		s.step(t, &core.ToolProgress{Program: program(d), Expected: duration(t, d, d.CmdArgs[1].Key)})
 	case "compacted":
-		s.step(t, &core.ContextRewritten{Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0))})
+		s.step(t, &core.ContextRewritten{
+			Program: program(d), Keep: programs.Tokens(integer(t, d, "keep", 0)), Context: programs.Tokens(integer(t, d, "context", 0)),
+		})
 	case "moved":
 		s.moved(t, cmp.Or(optionalDuration(t, d, "in"), stepTime/2), d.HasArg("failed"))
 	case "seat":
@@ -206,6 +209,8 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		Uncached: d.HasArg("uncached"),
 		Absent:   d.HasArg("absent"),
 	}
+	ev.Runs = runs(t, d)
+	ev.Approximate = ev.Runs != nil || d.HasArg("approximate")
 	if d.HasArg("background") {
 		ev.Class = programs.Background
 	}
@@ -227,6 +232,23 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 		ev.Deadline = s.now.Add(optionalDuration(t, d, "deadline"))
 	}
 	return ev
+}
+
+// runs reads the parts of a context that others have: for each its source and from where, its
+// place in the context, its length, and how much of it is mended.
+func runs(t *testing.T, d *datadriven.TestData) (runs []core.Run) {
+	for _, arg := range d.CmdArgs {
+		for i := 0; arg.Key == "runs" && i < len(arg.Vals); i += 5 {
+			n := make([]programs.Tokens, 4)
+			for j := range n {
+				if _, err := fmt.Sscan(arg.Vals[i+1+j], &n[j]); err != nil {
+					d.Fatalf(t, "runs: %v", err)
+				}
+			}
+			runs = append(runs, core.Run{Source: programs.ProgramID(arg.Vals[i]), From: n[0], At: n[1], Count: n[2], Mend: n[3]})
+		}
+	}
+	return runs
 }
 
 // done reports that the running step went well, or as the command says.
@@ -288,7 +310,7 @@ func (s *script) step(t *testing.T, ev core.Event) {
 }
 
 func decodes(items []core.Item) bool {
-	return !slices.ContainsFunc(items, func(i core.Item) bool { return i.Count > 1 })
+	return !slices.ContainsFunc(items, func(i core.Item) bool { return i.Count > 1 || i.Spans != nil })
 }
 
 func program(d *datadriven.TestData) programs.ProgramID { return programs.ProgramID(d.CmdArgs[0].Key) }

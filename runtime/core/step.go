@@ -12,9 +12,10 @@ func (m *Machine) plan() {
 	m.prefetch()
 	m.fetchAhead()
 	if len(m.batch) == 0 {
+		m.study()
 		return
 	}
-	m.items = m.items[:0]
+	m.items, m.spans = m.items[:0], m.spans[:0]
 	for _, s := range m.batch {
 		p := s.Program.Owner.(*program)
 		p.state.stepping = true
@@ -26,7 +27,8 @@ func (m *Machine) plan() {
 			Turn:   p.turnID(),
 			From:   p.Cells,
 			Count:  s.Count,
-			Sample: p.Cells+s.Count == p.Turn.Context,
+			Sample: s.Count == p.Left(),
+			Spans:  m.next(p, s.Count),
 		})
 	}
 	m.stepping = true
@@ -58,9 +60,11 @@ func (m *Machine) stepDone(ev *StepDone) {
 	}
 	m.stepping = false
 	took := m.now.Sub(m.stepped)
-	if ev.Status == StepRan {
+	if ev.Status == StepRan && !m.assembled {
 		m.speed.stepped(m.items, took)
 	}
+	m.assembled = false
+	m.studied(ev)
 	for i, s := range m.batch {
 		p := s.Program.Owner.(*program)
 		p.Used = m.now
@@ -69,8 +73,7 @@ func (m *Machine) stepDone(ev *StepDone) {
 		p.state.stepping = false // so that finish does not disown it
 		switch ev.Status {
 		case StepRan:
-			p.length += s.Count
-			p.sync()
+			p.computed(&m.items[i])
 			m.weigh(p)
 			if wanted {
 				m.advance(p, m.items[i], ev.Results[i])

@@ -114,6 +114,7 @@ func (m *Machine) restoreMore(p *program) {
 		return
 	}
 	p.state.endRestore(m.now)
+	m.place(p, 0)
 	if p.state.prompt == atHand {
 		m.scheduler.Restored(&p.Program)
 	}

@@ -20,16 +20,21 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: programs.Overloaded, Retry: late})
 		return
 	}
-	newcomer := p == nil
+	newcomer, exact := p == nil, allValid
 	if newcomer {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
 		p = newProgram(ev, m.lastCopy)
 		m.programs[p.ID], m.owners[p.copyOf] = p, p
 	} else {
+		if !ev.Approximate {
+			exact = p.exact
+		}
 		m.resume(p, ev)
 	}
 	p.state = m.newTurn(ev)
+	m.consider(p, ev)
+	p.state.exact = exact
 	if newcomer {
 		p.state.keep = 0
 	}
@@ -64,6 +69,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 	}
 	m.bookHold(p)
 	m.foresee(p)
+	m.letGo(p)
 }
 
 // rejects gives the reason not to take the turn in, if there is one.
@@ -118,12 +124,17 @@ func (m *Machine) untilFirst(cells, context programs.Tokens) programs.Duration {
 func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
 	m.end(p, ev.Arrived)
+	m.homework.Remove(&p.homework)
+	p.sure = 0
 	if ev.Keep < p.Turn.Context {
 		m.rewritten(p, ev.Keep)
 	}
 	p.valid = min(p.valid, ev.Keep, ev.Context-1)
 	if ev.Uncached {
 		p.valid = 0
+	}
+	if !ev.Approximate {
+		p.valid = min(p.valid, p.exact)
 	}
 	p.sync()
 	p.had = min(p.had, ev.kept(), ev.Context-1)
@@ -134,23 +145,31 @@ func (m *Machine) resume(p *program, ev *TurnArrived) {
 // rewritten says that a program's context is another behind its first keep tokens.
 func (m *Machine) rewritten(p *program, keep programs.Tokens) {
 	p.kin.trunk = min(p.kin.trunk, keep)
+	p.epoch++
 	m.orphan(p.ID)
 }
 
 // contextRewritten lets go of what a compaction leaves behind.
 func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	p := m.programs[ev.Program]
-	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep >= p.Turn.Context {
+	if p == nil || p.Phase != programs.Interlude || ev.Keep < 0 || ev.Keep > p.Turn.Context || ev.Keep == p.Turn.Context && ev.Context <= ev.Keep {
 		return
 	}
-	m.rewritten(p, ev.Keep)
+	if ev.Keep < p.Turn.Context {
+		m.rewritten(p, ev.Keep)
+		p.compacted = true
+	}
 	p.valid = min(p.valid, ev.Keep)
 	p.sync()
-	p.had, p.compacted = min(p.had, ev.Keep), true
+	p.had = min(p.had, ev.Keep)
 	m.cutCopies(p, p.valid)
 	m.unsettle(p)
 	m.price(p)
 	m.republish(p)
+	if ev.Context > 0 {
+		p.Turn.Context, p.sure = ev.Context, ev.Context
+	}
+	m.assign(p)
 }
 
 // newTurn is the turn's own state at its arrival.
@@ -209,6 +228,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	m.unwant(p)
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
+	p.leaveHoles()
 	if p.state.uncached {
 		p.valid = 0
 		p.sync()
@@ -223,6 +243,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.Phase = p.Phase.To(programs.Interlude)
 	p.Turn.Forkable = 0
 	m.begin(p, p.state.next)
+	m.assign(p)
 	m.republish(p)
 	m.unsettle(p)
 	m.wake(p, 0)
@@ -237,6 +258,7 @@ func (m *Machine) forget(p *program) {
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
 	m.giveUp(p)
+	m.homework.Remove(&p.homework)
 	m.scheduler.Drop(&p.Program)
 	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {

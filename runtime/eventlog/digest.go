@@ -46,6 +46,10 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
 	b = append(b, byte(e.Missed.Why))
 	b = appendNumbers(b, e.Missed.Tokens)
+	if e.At != 0 || e.Usage.Moved != 0 || e.Donor != (programs.TurnID{}) { // logs from before these keep their digests
+		b = appendNumbers(b, e.At, e.Usage.Moved)
+		b = appendTurn(b, e.Donor)
+	}
 	b = appendNumbers(b, e.Timing.Arrived, e.Timing.Started, e.Timing.First, e.Timing.Promised, e.Timing.Finished)
 	return appendNumbers(b, e.Timing.Restoring, e.Timing.Fetching, e.Retry)
 }
@@ -54,6 +58,12 @@ func appendItem(b []byte, i *core.Item) []byte {
 	b = appendCounts(b, i.Seq)
 	b = appendTurn(b, i.Turn)
 	b = appendNumbers(b, i.From, i.Count)
+	for _, s := range i.Spans {
+		b = appendNumbers(b, s.From, s.Count)
+	}
+	if i.Ahead {
+		b = append(b, 2)
+	}
 	return appendBool(b, i.Sample)
 }
 

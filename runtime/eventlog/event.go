@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 
@@ -125,6 +126,7 @@ func possible(now programs.Time, ev core.Event) error {
 		case ev.Past.Same < 0 || ev.Past.Tokens < ev.Past.Same:
 			return fmt.Errorf("Past has %d tokens, and %d of them are the same", ev.Past.Tokens, ev.Past.Same)
 		}
+		return possibleRuns(ev)
 	case *core.StepDone:
 		if ev.Status > core.StepFailed {
 			return fmt.Errorf("there is no status %d", ev.Status)
@@ -134,6 +136,18 @@ func possible(now programs.Time, ev core.Event) error {
 				return fmt.Errorf("there is no result %d", r)
 			}
 		}
+	}
+	return nil
+}
+
+// possibleRuns refuses runs that do not follow each other within the context.
+func possibleRuns(ev *core.TurnArrived) error {
+	last := programs.Tokens(0)
+	for _, r := range ev.Runs {
+		if r.At < last || r.Count < 1 || r.Count > ev.Context-r.At || r.From < 0 || r.From > math.MaxInt64-r.Count || r.Mend < 0 || r.Mend > r.Count {
+			return fmt.Errorf("the run %+v is no part of %d tokens behind the first %d", r, ev.Context, last)
+		}
+		last = r.At + r.Count
 	}
 	return nil
 }

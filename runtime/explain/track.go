@@ -310,6 +310,9 @@ func (t *track) finish(e *core.Effect) {
 	if e.Usage.Restored > 0 {
 		text += count(e.Usage.Restored) + " restored, "
 	}
+	if e.Usage.Moved > 0 {
+		text += count(e.Usage.Moved) + " moved from another context, "
+	}
 	text += count(e.Usage.Prefilled) + " prefilled"
 	if t.tally.recomputed > 0 {
 		text += fmt.Sprintf(", %s of them computed before", count(t.tally.recomputed))

@@ -163,6 +163,8 @@ func missText(why programs.Miss, past core.Past) string {
 		return "the node no longer knew the program"
 	case programs.Uncached:
 		return "it was asked not to use the cache, or the turn before was"
+	case programs.Inexact:
+		return "they had been moved from another context, and it wanted exact ones"
 	}
 	return why.String()
 }

@@ -23,7 +23,7 @@ type ask struct {
 	last    bool
 	hint    *sdk.ToolHint
 	left    int // turns that follow; 0: unknown
-	cache   sdk.Cache
+	reuse   sdk.Reuse
 
 	previous *spot   // the turn that the request goes on from, named by the client; messages are what is new
 	key      string  // two requests with the same are one; empty: none

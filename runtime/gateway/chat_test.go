@@ -184,7 +184,7 @@ func TestWhatIsAsked(t *testing.T) {
 		"max_tokens": 5, "max_completion_tokens": 7, "temperature": 0.5, "top_p": 0.9, "seed": 3, "stop": "END", "logit_bias": {"5": -2},
 		"frequency_penalty": 0.1, "presence_penalty": 0.2, "user": "u", "metadata": {"a": "b"}, "store": true, "stream_options": null,
 		"reasoning_effort": "low", "prompt_cache_options": {"mode": "implicit", "ttl": "30m"}, "unknown": {"deep": [1]},
-		"interlude": {"class": "background", "remaining_turns": 4, "tool_hint": {"name": "read", "expected_ms": 50}, "cache": "none", "timeout_ms": 9000}
+		"interlude": {"class": "background", "remaining_turns": 4, "tool_hint": {"name": "read", "expected_ms": 50}, "reuse": "off", "timeout_ms": 9000}
 	}`))
 	if w.Code != http.StatusOK {
 		t.Fatal(w.Body)
@@ -199,7 +199,7 @@ func TestWhatIsAsked(t *testing.T) {
 		`"tools":[{"type":"function","function":{"name":"read","description":"d","parameters":{"type":"object","$schema":"x"},"strict":true}}],` +
 		`"tool_choice":{"mode":"required","name":"read","single":true},` +
 		`"sampling":{"max_tokens":7,"temperature":0.5,"top_p":0.9,"frequency_penalty":0.1,"presence_penalty":0.2,"seed":3,"stop":["END"],"logit_bias":{"5":-2}},` +
-		`"lifecycle":{"tool_hint":{"name":"read","expected_ms":50},"cache":"none","remaining_turns":4},"timeout_ms":9000}`
+		`"lifecycle":{"tool_hint":{"name":"read","expected_ms":50},"reuse":"off","remaining_turns":4},"timeout_ms":9000}`
 	if string(got) != want {
 		t.Errorf("the turn is\n%s\nwant\n%s", got, want)
 	}

@@ -325,7 +325,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 		}
 		answer, err = c.Program(p.program, opts...).Turn(ctx, sdk.Turn{
 			Messages: p.messages, Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
-			Last: a.last, ToolHint: a.hint, Cache: a.cache, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
+			Last: a.last, ToolHint: a.hint, Reuse: a.reuse, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
 		})
 		switch {
 		case err == nil && answer.Duplicate && !a.retry && tried != p.spot && a.previous == nil:

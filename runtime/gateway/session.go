@@ -23,7 +23,7 @@ type extras struct {
 		Last           bool          `json:"last"`
 		ToolHint       *sdk.ToolHint `json:"tool_hint"`
 		RemainingTurns int           `json:"remaining_turns"`
-		Cache          sdk.Cache     `json:"cache"`
+		Reuse          sdk.Reuse     `json:"reuse"`
 		Class          sdk.Class     `json:"class"`
 		TimeoutMS      int64         `json:"timeout_ms"`
 	} `json:"interlude"`
@@ -67,7 +67,7 @@ func (e *extras) named(r *http.Request, a *ask) {
 	a.program = safeName(cmp.Or(r.Header.Get("X-Interlude-Program"), own.Program))
 	a.parent = safeName(cmp.Or(r.Header.Get("X-Interlude-Parent"), own.Parent))
 	a.last = own.Last || r.Header.Get("X-Interlude-Last") == "true"
-	a.hint, a.left, a.cache, a.class = own.ToolHint, own.RemainingTurns, own.Cache, own.Class
+	a.hint, a.left, a.reuse, a.class = own.ToolHint, own.RemainingTurns, own.Reuse, own.Class
 	a.timeout = time.Duration(own.TimeoutMS) * time.Millisecond
 	for _, h := range sessionHeaders {
 		if a.session == "" {

@@ -46,6 +46,7 @@ type call struct {
 	kind      core.EffectKind
 	seq, from engine.Seq
 	cells     int
+	first, at int             // PlaceCells
 	turn      *turn           // StartTurn
 	move      *move           // MoveCells
 	sampling  engine.Sampling // StartTurn
@@ -181,6 +182,8 @@ func (d *device) call(c *call) error {
 		return d.engine.Truncate(c.seq, c.cells)
 	case core.ReleaseSeq:
 		return d.engine.Release(c.seq)
+	case core.PlaceCells:
+		return d.engine.Place(engine.Placement{Src: c.from, From: c.first, N: c.cells, Dst: c.seq, At: c.at})
 	case core.MoveCells:
 		d.enqueue(c.move)
 		return nil

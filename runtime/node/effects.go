@@ -58,6 +58,8 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		l.order(call{kind: e.Kind, seq: engine.Seq(e.Seq)})
 		l.node.residents.remove(e.Turn.Program)
 		l.forgetUseless(e.Turn.Program)
+	case core.PlaceCells:
+		l.place(e)
 	case core.MoveCells:
 		l.move(e)
 	case core.DropCopy:
@@ -93,7 +95,7 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		l.end(t, ending{rejection: &reason, retry: e.Retry})
 		return true
 	case core.ForgetProgram:
-		delete(l.contexts, e.Turn.Program)
+		l.forget(e.Turn.Program)
 	case core.RunStep:
 		l.fill(e.Items)
 	case core.InterruptStep:
@@ -133,13 +135,19 @@ func (l *loop) begin(t *turn) {
 func (l *loop) fill(items []core.Item) {
 	w := l.work()
 	for _, i := range items {
-		t := l.running[engine.Seq(i.Seq)]
+		t := l.running[engine.Seq(i.Seq)] // nil for what is computed ahead
 		w.turns = append(w.turns, t)
-		w.items = append(w.items, engine.Item{
-			Seq:    t.seq,
-			Tokens: t.prompt.tokens[i.From : i.From+i.Count],
-			Sample: i.Sample,
-		})
+		tokens := l.contexts[i.Turn.Program].context()
+		if t != nil {
+			tokens = t.prompt.tokens
+		}
+		item := engine.Item{Seq: engine.Seq(i.Seq), Sample: i.Sample}
+		if i.Spans == nil {
+			item.Tokens = tokens[i.From : i.From+i.Count]
+		} else {
+			item.Tokens, item.At = spanned(tokens, i.Spans)
+		}
+		w.items = append(w.items, item)
 	}
 	for len(w.outputs) < len(items) {
 		w.outputs = append(w.outputs, engine.Output{})
@@ -159,6 +167,7 @@ func (l *loop) finish(e *core.Effect) {
 	if k := l.contexts[e.Turn.Program]; k != nil && k.turn == t {
 		if k.turn = nil; t.prompt != nil {
 			k.tokens = t.prompt.tokens
+			l.put(e.Turn.Program, t.tenant, k.tokens)
 		}
 		l.forgetUseless(e.Turn.Program)
 	}
@@ -186,11 +195,12 @@ func (l *loop) endTurns() {
 func (l *loop) forgetUseless(id programs.ProgramID) {
 	k := l.contexts[id]
 	switch {
-	case k == nil || l.node.residents.has(id) || l.tiers.copies[id] > 0:
+	case k == nil || k.sure || l.node.residents.has(id) || l.tiers.copies[id] > 0:
 	case k.turn == nil:
-		delete(l.contexts, id)
+		l.forget(id)
 	case k.turn.prompt == nil:
 		k.tokens = nil
+		l.texts.Drop(id)
 	}
 }
 

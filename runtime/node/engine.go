@@ -14,6 +14,7 @@ type Engine interface {
 	Truncate(seq engine.Seq, n int) error
 	Release(seq engine.Seq) error
 	SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error
+	Place(p engine.Placement) error
 	Step(items []engine.Item, out []engine.Output) error
 	Interrupt()
 	Save(seq engine.Seq, from, n int) (engine.Saved, error)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
 	"github.com/interlude-run/interlude/gpu/engine"
+	"github.com/interlude-run/interlude/kvpin/anchor"
 	"github.com/interlude-run/interlude/programs"
 	"github.com/interlude-run/interlude/runtime/chat"
 	"github.com/interlude-run/interlude/runtime/core"
@@ -28,7 +30,8 @@ type loop struct {
 	turns    map[programs.TurnID]*turn // arrived and not over
 	running  map[engine.Seq]*turn      // started, by the sequence they run on
 	contexts map[programs.ProgramID]*known
-	ready    int // bytes of prompts that are kept for turns that wait
+	texts    *anchor.Index[engine.Token] // of these contexts, see moved.go
+	ready    int                         // bytes of prompts that are kept for turns that wait
 
 	draining  bool
 	asked     []*turn // whose prompts the core wants, and are still at hand
@@ -61,6 +64,7 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
 		contexts: map[programs.ProgramID]*known{},
+		texts:    anchor.New[engine.Token](anchor.Config{Seed: rand.Uint64()}),
 		tiers:    newTiers(packerOf(n.cfg.Engine), below),
 	}
 }
@@ -68,12 +72,17 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 // known is what the loop knows of a program's context: the tokens of its last turn
 // that was taken in, its cells' among them.
 type known struct {
-	last programs.TurnNumber
-	turn *turn // while it is not over
+	tenant programs.TenantID
+	last   programs.TurnNumber
+	turn   *turn // while it is not over
 
 	// tokens are those of a turn that is over, and of one whose prompt is not at hand the
 	// first of them, as many as there may be cells of.
+	//
+	// Of an idle program whose client has said what its context will begin with, they are those:
+	// they are kept whether there are cells of them or not.
 	tokens []engine.Token
+	sure   bool
 }
 
 func (k *known) context() []engine.Token {
@@ -198,21 +207,27 @@ func (l *loop) arrive(t *turn, ev *core.TurnArrived) {
 	ev.Keep = common(before.context(), t.prompt.tokens)
 	ev.Past.KeepUnknown = before == nil
 	ev.Inherits = common(l.contexts[ev.Parent].context(), t.prompt.tokens)
+	if ev.Approximate {
+		ev.Runs = l.runs(t, ev)
+	}
 	ev.Absent = !l.keep(t, ev.Keep > 0)
 	t.absent = ev.Absent
-	k := &known{last: t.id.Turn, turn: t}
+	k := &known{tenant: ev.Tenant, last: t.id.Turn, turn: t}
 	l.contexts[t.id.Program] = k
 	switch rejected := l.step(ev); {
 	case rejected:
-		delete(l.contexts, t.id.Program)
+		delete(l.contexts, t.id.Program) // and what is known of the texts stays
 		if before != nil {
 			l.contexts[t.id.Program] = before
 		}
 		return
 	case t.absent && !t.over:
 		k.tokens = before.context()[:ev.Keep]
+		l.put(t.id.Program, ev.Tenant, k.tokens)
 		l.drop(t)
 		l.forgetUseless(t.id.Program)
+	case t.prompt != nil:
+		l.put(t.id.Program, ev.Tenant, t.prompt.tokens)
 	}
 	if t.cancelled && !t.over {
 		l.step(&core.TurnCancelled{Turn: t.id})
@@ -257,7 +272,7 @@ func (l *loop) takeBack(w *work) error {
 // result says how the turn of an item goes on.
 func (l *loop) result(w *work, i int, t *turn) core.ItemResult {
 	switch {
-	case t.over:
+	case t == nil || t.over:
 		return core.ItemOK // the core does not look: it has finished the turn
 	case w.status == core.StepFailed:
 		t.fault = w.failure

@@ -18,7 +18,7 @@ func TestMiss(t *testing.T) {
 	const cell = 64
 	short := func(w *wire.Turn) { w.Sampling.MaxTokens = 4 }
 	last := func(w *wire.Turn) { w.Lifecycle.Last = true }
-	none := func(w *wire.Turn) { w.Lifecycle.Cache = wire.CacheNone }
+	none := func(w *wire.Turn) { w.Lifecycle.Reuse = wire.ReuseOff }
 	// replace sends a whole conversation of a user and the assistant in turn.
 	replace := func(texts ...string) func(*wire.Turn) {
 		return func(w *wire.Turn) {
@@ -169,7 +169,7 @@ func number(n *int) string {
 func TestMissReasons(t *testing.T) {
 	words := []wire.MissReason{
 		wire.MissNone, wire.MissFirstTurn, wire.MissEvicted, wire.MissHistoryEdited, wire.MissToolsChanged,
-		wire.MissTemplateRewrote, wire.MissOtherNode, wire.MissForgotten, wire.MissUncached,
+		wire.MissTemplateRewrote, wire.MissOtherNode, wire.MissForgotten, wire.MissUncached, wire.MissInexact,
 	}
 	if len(words) != len(programs.Misses) {
 		t.Fatalf("%d words for %d misses", len(words), len(programs.Misses))

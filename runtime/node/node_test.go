@@ -177,7 +177,7 @@ func TestRewrittenPast(t *testing.T) {
 
 func TestUncached(t *testing.T) {
 	play(t, nil, func(r *rig) {
-		none := func(w *wire.Turn) { w.Lifecycle.Cache = wire.CacheNone }
+		none := func(w *wire.Turn) { w.Lifecycle.Reuse = wire.ReuseOff }
 		r.finished(r.ask("p", 1, "one", none))
 		if got := r.finished(r.ask("p", 2, "two", none)); got.Usage.ReusedTokens != 0 {
 			t.Errorf("usage %+v", got.Usage)

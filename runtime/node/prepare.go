@@ -72,7 +72,10 @@ func (n *Node) attend(ctx context.Context, e errand) {
 // take has a turn prepared that has come.
 func (n *Node) take(job Job) {
 	id := job.ID()
-	t := &turn{id: programs.TurnID{Program: programID(id.Tenant, id.Program), Turn: programs.TurnNumber(id.Turn)}, job: job}
+	t := &turn{
+		id:     programs.TurnID{Program: programID(id.Tenant, id.Program), Turn: programs.TurnNumber(id.Turn)},
+		tenant: programs.TenantID(id.Tenant), job: job,
+	}
 	n.open.Add(1)
 	job.OnCancel(func() { n.enders.Do(0, errand{turn: t, what: cancels}) })
 	class := others
@@ -213,7 +216,7 @@ func (n *Node) recall(ctx context.Context, t *turn, w *wire.Turn, known *talk) (
 				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
 			}
 			k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
-			k.origin.from(result, turn.Lifecycle.Cache == wire.CacheNone)
+			k.origin.from(result, turn.Lifecycle.Reuse == wire.ReuseOff)
 		}
 		n.stats.rebuilt.Add(1)
 	}
@@ -234,6 +237,9 @@ func (n *Node) arrival(t *turn, w *wire.Turn, o options, p *chat.Prompt) *core.T
 		MaxNew:   programs.Tokens(o.maxTokens),
 		Last:     t.last,
 		Uncached: o.uncached,
+
+		Approximate: w.Lifecycle.Reuse == wire.ReuseApproximate,
+
 		Parent:   o.parent,
 		Deadline: n.deadline(w),
 		Next:     next(w.Lifecycle.ToolHint),

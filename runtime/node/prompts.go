@@ -60,6 +60,7 @@ func (l *loop) fetched(t *turn, p *prompt) {
 	default:
 		if k := l.contexts[t.id.Program]; k != nil && k.turn == t {
 			k.tokens = nil
+			l.put(t.id.Program, t.tenant, p.tokens)
 		}
 		if t.seq != 0 {
 			l.begin(t)
@@ -80,7 +81,7 @@ func (l *loop) end(t *turn, e ending) {
 }
 
 func (l *loop) deliver(t *turn, e ending) {
-	e.fault, e.stopped, e.tokens = t.fault, t.stopped, t.sampled()
+	e.fault, e.stopped, e.tokens, e.moved = t.fault, t.stopped, t.sampled(), t.moved
 	if t.mail == nil {
 		l.node.enders.Do(0, errand{turn: t, what: ends, ending: &e})
 		return

@@ -100,7 +100,7 @@ func (n *Node) options(w *wire.Turn) (options, error) {
 		},
 		maxTokens: otherwise(s.MaxTokens, n.cfg.MaxTokens),
 		stops:     s.Stop,
-		uncached:  w.Lifecycle.Cache == wire.CacheNone,
+		uncached:  w.Lifecycle.Reuse == wire.ReuseOff,
 	}
 	if s.Seed != nil {
 		o.sampling.Seed = *s.Seed

@@ -33,9 +33,11 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 		PromptTokens:     t.context,
 		ReusedTokens:     int(end.usage.Reused),
 		RestoredTokens:   int(end.usage.Restored),
+		MovedTokens:      int(end.usage.Moved),
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
+	r.Moved = sources(end.moved)
 	r.Miss = missOf(end.missed, t.edited)
 	stamp(&r.Timing, end.timing)
 	if !t.last {

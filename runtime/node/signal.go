@@ -17,6 +17,7 @@ type signal struct {
 	turn   programs.TurnID // that is over, the program's last
 	event  core.Event      // nil: only whether the program is here is asked
 	prefix []engine.Token  // of a ContextRewritten: what the next context begins with
+	whole  bool            // and that is more than what stays of the last
 	answer chan<- heard    // with room for it; nil: nobody asks
 }
 
@@ -40,9 +41,10 @@ func (n *Node) Signal(ctx context.Context, id wire.ID, s *wire.Signal) (*wire.Si
 		if err != nil || !h.idle {
 			return nil, orNotIdle(h, id, err)
 		}
-		if asked.prefix, err = n.beginning(ctx, turn, s.Rewrite.KeepMessages); err != nil {
+		if asked.prefix, err = n.beginning(ctx, turn, s.Rewrite); err != nil {
 			return nil, err
 		}
+		asked.whole = len(s.Rewrite.Messages) > 0 && len(asked.prefix) > 0
 	}
 	h, err := n.tell(ctx, asked)
 	if err != nil || !h.idle {
@@ -86,9 +88,9 @@ func orNotIdle(h heard, id wire.ID, err error) error {
 	}
 }
 
-// beginning gives the tokens of the first messages of a conversation; none when it is
-// not remembered: then nothing is known to stay.
-func (n *Node) beginning(ctx context.Context, turn programs.TurnID, messages int) ([]engine.Token, error) {
+// beginning gives the tokens of the first messages of a conversation, with those that will
+// follow them; none when it is not remembered: then nothing is known to stay.
+func (n *Node) beginning(ctx context.Context, turn programs.TurnID, r *wire.Rewrite) ([]engine.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, talkTime)
 	defer cancel()
 	k, err := n.talks.take(ctx, turn.Program)
@@ -100,15 +102,15 @@ func (n *Node) beginning(ctx context.Context, turn programs.TurnID, messages int
 		}
 	}
 	defer n.talks.put(turn.Program, k)
-	if k == nil || k.last != turn.Turn || messages == 0 {
+	if k == nil || k.last != turn.Turn || r.KeepMessages+len(r.Messages) == 0 {
 		return nil, nil
 	}
-	prompt, err := k.conversation.Beginning(messages)
+	prompt, err := k.conversation.Beginning(r.KeepMessages, said(&wire.Turn{Messages: r.Messages}).Messages...)
 	if err != nil {
 		return nil, &wire.Error{
 			Code:    wire.CodeInvalidSignal,
-			Message: fmt.Sprintf("rewrite.keep_messages: the model's template refuses the first %d messages alone: %v", messages, err),
-			Hint:    "keep messages up to an answer, or one more; nothing is lost without the signal",
+			Message: fmt.Sprintf("rewrite: the model's template refuses the first %d messages with the %d that follow: %v", r.KeepMessages, len(r.Messages), err),
+			Hint:    "keep messages up to an answer, or one more, and send whole turns of others; nothing is lost without the signal",
 		}
 	}
 	return prompt.Tokens, nil
@@ -128,6 +130,11 @@ func (l *loop) hear(s *signal) {
 	if h.idle && s.event != nil {
 		if rewritten, ok := s.event.(*core.ContextRewritten); ok {
 			rewritten.Keep = common(k.tokens, s.prefix)
+			if s.whole {
+				rewritten.Context = programs.Tokens(len(s.prefix))
+				k.tokens, k.sure = s.prefix, true
+				l.put(s.turn.Program, k.tenant, k.tokens)
+			}
 		}
 		l.pinned = false
 		l.step(s.event)

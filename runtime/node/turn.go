@@ -14,6 +14,7 @@ import (
 // both the loop and a goroutine of its own, between which the mailbox is.
 type turn struct {
 	id      programs.TurnID
+	tenant  programs.TenantID
 	job     Job
 	last    bool   // no turn of the program follows
 	context int    // tokens of its prompt
@@ -33,6 +34,7 @@ type turn struct {
 	mail      *mailbox   // nil before the turn has its own goroutine
 	kept      int        // bytes of the prompt that count as kept ready
 	seq       engine.Seq // while it runs
+	moved     []moved    // into it, see moved.go
 	absent    bool       // the core knows that the prompt is not at hand, and has not asked for it
 	cancelled bool       // nobody wants the result
 	over      bool       // FinishTurn or RejectTurn has come
@@ -76,6 +78,7 @@ type ending struct {
 	tokens    []engine.Token      // sampled; not to be changed
 	usage     programs.Usage
 	missed    programs.Missed
+	moved     []moved
 	timing    core.Timing
 	pin       core.Pin // of the program, when another turn may come
 }

@@ -29,7 +29,7 @@ func TestDecodeTurn(t *testing.T) {
 		{"everything", `{"v":1,"mode":"replace","class":"interactive",` + hi + `,"timeout_ms":1000,
 			"sampling":{"max_tokens":9,"temperature":0.7,"top_k":40,"top_p":0.9,"min_p":0.05,"repeat_penalty":1.1,"frequency_penalty":0.1,
 			"presence_penalty":0.1,"penalty_window":32,"seed":7,"stop":["\n"],"logit_bias":{"12":-100},"grammar":"root ::= \"a\"","ignore_eos":true},
-			"lifecycle":{"last":true,"tool_hint":{"name":"grep","expected_ms":20},"parent":"boss","cache":"none"}}`, "", ""},
+			"lifecycle":{"last":true,"tool_hint":{"name":"grep","expected_ms":20},"parent":"boss","reuse":"off"}}`, "", ""},
 
 		{"empty", ``, wire.CodeInvalidJSON, ""},
 		{"null", `null`, wire.CodeUnsupportedVersion, ""},
@@ -88,7 +88,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := wire.DecodeTurn(id, []byte(`{"v":1,"mode":"append","class":"interactive",`+hi+`,"lifecycle":{"cache":"reuse"}}`))
+	said, err := wire.DecodeTurn(id, []byte(`{"v":1,"mode":"append","class":"interactive",`+hi+`,"lifecycle":{"reuse":"exact"}}`))
 	if err != nil || !reflect.DeepEqual(silent, said) {
 		t.Errorf("%+v, and said so %+v (%v)", silent, said, err)
 	}

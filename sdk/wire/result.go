@@ -19,12 +19,13 @@ type Result struct {
 	// Loosened are the keywords of the turn's schema that the answer was not held to.
 	Loosened []string `json:"loosened,omitempty"`
 
-	Usage   Usage  `json:"usage"`
-	Miss    *Miss  `json:"miss,omitempty"` // of every turn that a node took in; absent where one was rejected or cancelled before
-	Timing  Timing `json:"timing"`
-	Pin     *Pin   `json:"pin,omitempty"`     // of the program's cache, while its tool runs
-	Node    string `json:"node,omitempty"`    // that finished it
-	Attempt int    `json:"attempt,omitempty"` // that finished it
+	Usage   Usage   `json:"usage"`
+	Miss    *Miss   `json:"miss,omitempty"`  // of every turn that a node took in; absent where one was rejected or cancelled before
+	Moved   []Moved `json:"moved,omitempty"` // where the moved tokens of its prompt are from
+	Timing  Timing  `json:"timing"`
+	Pin     *Pin    `json:"pin,omitempty"`     // of the program's cache, while its tool runs
+	Node    string  `json:"node,omitempty"`    // that finished it
+	Attempt int     `json:"attempt,omitempty"` // that finished it
 }
 
 // Pin is what the program's cache is worth keeping until its next turn. It is soft: the
@@ -69,17 +70,25 @@ const (
 
 // Usage counts tokens. Once the first token of an answer is sampled,
 //
-//	reused_tokens + restored_tokens + prefilled_tokens = prompt_tokens
+//	reused_tokens + restored_tokens + moved_tokens + prefilled_tokens = prompt_tokens
 //
 // unless the turn lost its place in memory on its way (nobody is told that it did): what
 // was computed or brought back again is then counted again. A turn that ends before its
 // first token has counts of what was done until then.
 type Usage struct {
-	PromptTokens     int `json:"prompt_tokens"`     // the whole context before the answer
-	ReusedTokens     int `json:"reused_tokens"`     // of these, found in the cache on the device
-	RestoredTokens   int `json:"restored_tokens"`   // of these, brought back from host memory or disk for this turn
-	PrefilledTokens  int `json:"prefilled_tokens"`  // run through the model before the first token of the answer
-	CompletionTokens int `json:"completion_tokens"` // sampled
+	PromptTokens     int `json:"prompt_tokens"`          // the whole context before the answer
+	ReusedTokens     int `json:"reused_tokens"`          // of these, found in the cache on the device
+	MovedTokens      int `json:"moved_tokens,omitempty"` // of these, taken from where they were computed behind another text; see ReuseApproximate
+	RestoredTokens   int `json:"restored_tokens"`        // of these, brought back from host memory or disk for this turn
+	PrefilledTokens  int `json:"prefilled_tokens"`       // run through the model before the first token of the answer
+	CompletionTokens int `json:"completion_tokens"`      // sampled
+}
+
+// Moved is where tokens were taken from that were computed behind another text.
+type Moved struct {
+	Program string `json:"program"`
+	Turn    int64  `json:"turn"`   // its last when they were found
+	Tokens  int    `json:"tokens"` // those that were computed anew to mend the others included
 }
 
 // Miss is why context that earlier turns of the program had left was not found in the cache.
@@ -112,7 +121,8 @@ const (
 	MissTemplateRewrote MissReason = "template_rewrote" // the model's template writes the past in another way than before
 	MissOtherNode       MissReason = "other_node"       // another node, or this one under another name, computed it
 	MissForgotten       MissReason = "forgotten"        // the node no longer knows the program
-	MissUncached        MissReason = "uncached"         // cache "none" of this turn, or of the one before
+	MissInexact         MissReason = "inexact"          // it was moved from another context, and this turn wants what computing it gives
+	MissUncached        MissReason = "uncached"         // reuse "off" of this turn, or of the one before
 )
 
 // Timing is in milliseconds since the turn was accepted.

@@ -31,9 +31,14 @@ type Progress struct {
 	ExpectedMS int64 `json:"expected_ms"` // until it returns
 }
 
-// Rewrite says how much of a conversation stays as it is.
+// Rewrite says how much of a conversation stays as it is, and what follows that.
 type Rewrite struct {
 	KeepMessages int `json:"keep_messages"` // from the first on, answers counted
+
+	// Messages are what the next turn, of mode replace, will have behind those that stay, as
+	// far as that is known: a summary, say, and the last messages of the past. They are computed
+	// while the tool runs, where the node has nothing else to do, so that the turn finds them.
+	Messages []Message `json:"messages,omitempty"`
 }
 
 // SignalAck says that the node which has the program has heard the signal.
@@ -44,8 +49,11 @@ type SignalAck struct {
 	Pin     *Pin   `json:"pin,omitempty"` // as it is now, where the signal changed it
 }
 
-// maxSignalBytes is more than any signal takes.
-const maxSignalBytes = 64 << 10
+// maxSignalBytes is the most that a signal takes, and maxArguments the arguments of a call.
+const (
+	maxSignalBytes = 512 << 10
+	maxArguments   = 64 << 10
+)
 
 // maxCalls is how many calls a turn can wait for.
 const maxCalls = 64
@@ -57,7 +65,7 @@ func DecodeSignal(data []byte) (*Signal, error) {
 		return nil, &Error{
 			Code:    CodeTooLarge,
 			Message: fmt.Sprintf("the signal has %d bytes, more than %d", len(data), maxSignalBytes),
-			Hint:    "leave out arguments, or shorten them",
+			Hint:    "leave out arguments or messages, or shorten them",
 		}
 	}
 	s, err := decodeSubmitted[Signal](data, "wire.Signal")
@@ -85,6 +93,12 @@ func (s *Signal) Validate() error {
 	case s.Rewrite != nil && (s.Rewrite.KeepMessages < 0 || s.Rewrite.KeepMessages > maxKeep):
 		return invalidSignal("rewrite.keep_messages", "%d is not within 0 and %d", s.Rewrite.KeepMessages, maxKeep)
 	}
+	for i := 0; s.Rewrite != nil && i < len(s.Rewrite.Messages); i++ {
+		where := fmt.Sprintf("rewrite.messages[%d]", i)
+		if err := s.Rewrite.Messages[i].validate(where); err != nil {
+			return invalidSignal(where, "%v", err)
+		}
+	}
 	for i := range s.Calls {
 		if field, why := s.Calls[i].fault(); field != "" {
 			return invalidSignal(fmt.Sprintf("calls[%d].%s", i, field), "%s", why)
@@ -103,8 +117,8 @@ func (h *ToolHint) fault() (field, why string) {
 		return "name", fmt.Sprintf("%d bytes are not within 1 and %d", len(h.Name), maxHintBytes)
 	case len(h.Class) > maxHintBytes:
 		return "class", fmt.Sprintf("%d bytes are more than %d", len(h.Class), maxHintBytes)
-	case len(h.Arguments) > maxSignalBytes || !utf8.ValidString(h.Arguments):
-		return "arguments", fmt.Sprintf("they are not UTF-8, or longer than %d bytes", maxSignalBytes)
+	case len(h.Arguments) > maxArguments || !utf8.ValidString(h.Arguments):
+		return "arguments", fmt.Sprintf("they are not UTF-8, or longer than %d bytes", maxArguments)
 	case h.ExpectedMS < 0 || h.ExpectedMS > maxTimeout.Milliseconds():
 		return "expected_ms", fmt.Sprintf("%d is not within 0 and %d", h.ExpectedMS, maxTimeout.Milliseconds())
 	}

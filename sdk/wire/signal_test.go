@@ -38,7 +38,7 @@ func TestDecodeSignal(t *testing.T) {
 		{"progress beyond all", `{"v":1,"progress":{"expected_ms":1000000000000000000}}`, wire.CodeInvalidSignal, "progress.expected_ms"},
 		{"a part of a message", `{"v":1,"rewrite":{"keep_messages":1.5}}`, wire.CodeInvalidJSON, "1.5"},
 		{"less than nothing", `{"v":1,"rewrite":{"keep_messages":-1}}`, wire.CodeInvalidSignal, "keep_messages"},
-		{"large", `{"v":1,"calls":[{"name":"ls","arguments":"` + strings.Repeat("x", 64<<10) + `"}]}`, wire.CodeTooLarge, "bytes"},
+		{"large", `{"v":1,"calls":[{"name":"ls","arguments":"` + strings.Repeat("x", 512<<10) + `"}]}`, wire.CodeTooLarge, "bytes"},
 	} {
 		s, err := wire.DecodeSignal([]byte(c.json))
 		if c.code == "" {

@@ -164,7 +164,7 @@ type Lifecycle struct {
 	Last     bool      `json:"last,omitempty"`      // no turn comes after this one
 	ToolHint *ToolHint `json:"tool_hint,omitempty"` // what is called with the answer
 	Parent   string    `json:"parent,omitempty"`    // the program that started this one
-	Cache    Cache     `json:"cache,omitempty"`
+	Reuse    Reuse     `json:"reuse,omitempty"`
 
 	// RemainingTurns is how many turns will follow this one, as far as the client can
 	// tell; 0 is unknown. It is used as far as a tenant's have proved right.
@@ -180,11 +180,19 @@ type ToolHint struct {
 	Human      bool   `json:"human,omitempty"` // a person is waited for
 }
 
-// Cache says whether the turn may use the computed context of earlier turns.
-type Cache string
+// Reuse says which computed context of earlier turns the turn may have.
+type Reuse string
 
-// The uses of the cache. An empty Cache is CacheReuse.
+// The kinds of reuse. An empty Reuse is ReuseExact.
 const (
-	CacheReuse Cache = "reuse"
-	CacheNone  Cache = "none" // compute everything anew
+	ReuseOff Reuse = "off" // none: everything is computed anew, and nothing is left for others
+
+	// ReuseExact is what computing the context from its start would give: of this program, of
+	// its parent and of others that begin alike.
+	ReuseExact Reuse = "exact"
+
+	// ReuseApproximate is also text that was computed behind another one: what follows an edit
+	// of the program's history, and what other programs of the tenant have read. Their
+	// answers may differ from those of exact reuse.
+	ReuseApproximate Reuse = "approximate"
 )

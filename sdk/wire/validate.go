@@ -39,8 +39,8 @@ func (t *Turn) fillIn(id ID) error {
 	if t.Class == "" {
 		t.Class = ClassInteractive
 	}
-	if t.Lifecycle.Cache == "" {
-		t.Lifecycle.Cache = CacheReuse
+	if t.Lifecycle.Reuse == "" {
+		t.Lifecycle.Reuse = ReuseExact
 	}
 	t.AcceptedAt = time.Time{}
 	return nil
@@ -205,8 +205,8 @@ const maxRemaining = 1_000_000
 
 func (l *Lifecycle) validate() error {
 	switch {
-	case l.Cache != "" && l.Cache != CacheReuse && l.Cache != CacheNone:
-		return invalidTurn("lifecycle.cache", "%q is neither reuse nor none", clip(string(l.Cache)))
+	case l.Reuse != "" && l.Reuse != ReuseOff && l.Reuse != ReuseExact && l.Reuse != ReuseApproximate:
+		return invalidTurn("lifecycle.reuse", "%q is none of off, exact and approximate", clip(string(l.Reuse)))
 	case l.Parent != "" && !isName(l.Parent):
 		return invalidTurn("lifecycle.parent", "%q is no program's name", clip(l.Parent))
 	case l.RemainingTurns < 0 || l.RemainingTurns > maxRemaining:

@@ -194,7 +194,7 @@ func (f *fleet) undisturbed(ctx context.Context, t *testing.T, held []*dialogue)
 		}
 		c := *k
 		c.name, c.answers, c.headers = "calm-"+k.name, nil, map[string]string{"X-Session-Id": "calm-" + k.name}
-		c.extra = []option.RequestOption{option.WithJSONSet("interlude.cache", "none")}
+		c.extra = []option.RequestOption{option.WithJSONSet("interlude.reuse", "off")}
 		calm[k.words()] = &c
 		workers.Go(func() error { return c.hold(ctx) })
 	}

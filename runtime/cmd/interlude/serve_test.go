@@ -74,10 +74,10 @@ func TestSharedSystemPrompt(t *testing.T) {
 	defer client.Close()
 
 	system := sdk.System(strings.Repeat("You review changes to a program. Say what is wrong, and where. ", 20))
-	ask := func(program, question string, cache sdk.Cache) *sdk.Result {
+	ask := func(program, question string, reuse sdk.Reuse) *sdk.Result {
 		t.Helper()
 		a, err := client.Program(program).Turn(t.Context(), sdk.Turn{
-			Messages: []sdk.Message{system, sdk.User(question)}, Sampling: sdk.Sampling{MaxTokens: 16}, Cache: cache,
+			Messages: []sdk.Message{system, sdk.User(question)}, Sampling: sdk.Sampling{MaxTokens: 16}, Reuse: reuse,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -88,9 +88,9 @@ func TestSharedSystemPrompt(t *testing.T) {
 		}
 		return r
 	}
-	ask("first", "Is a nil map writable?", sdk.Reuse)
-	shared := ask("second", "Does defer run after panic?", sdk.Reuse)
-	alone := ask("third", "Does defer run after panic?", sdk.NoCache)
+	ask("first", "Is a nil map writable?", sdk.ReuseExact)
+	shared := ask("second", "Does defer run after panic?", sdk.ReuseExact)
+	alone := ask("third", "Does defer run after panic?", sdk.ReuseOff)
 	if prompt := shared.Usage.PromptTokens; shared.Usage.ReusedTokens < 250 || shared.Usage.ReusedTokens > prompt-8 {
 		t.Errorf("%d of %d tokens are the first's", shared.Usage.ReusedTokens, prompt)
 	}

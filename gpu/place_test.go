@@ -43,17 +43,16 @@ func TestCellsBeyond32Bits(t *testing.T) {
 		if err := e.Step([]engine.Item{{Seq: src, Tokens: prompt(60, 1)}}, make([]engine.Output, 1)); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Transplant(engine.Transplant{Src: src, From: 3, N: 50, Dst: dst}); err != nil {
-			t.Fatal(err)
-		}
 		values := make([]float32, e.geo.KVHeads*e.geo.HeadDim*20)
 		for j := range values {
 			values[j] = float32(j % 5)
 		}
-		if err := e.AddDelta(dst, 7, 20, engine.KV{K: values, V: values}); err != nil {
-			t.Fatal(err)
+		for _, p := range []engine.Placement{{Src: src, From: 3, N: 25, Dst: dst}, {Src: src, From: 28, N: 20, Dst: dst, At: 30, Delta: &engine.KV{K: values, V: values}}} {
+			if err := e.Place(p); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := e.Recompute(dst, []int{1, 40}, prompt(2, 3)); err != nil {
+		if err := e.Step([]engine.Item{{Seq: dst, Tokens: prompt(3, 3), At: []int{1, 26, 40}}}, make([]engine.Output, 1)); err != nil {
 			t.Fatal(err)
 		}
 		var cells []int

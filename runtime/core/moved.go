@@ -1,0 +1,239 @@
+package core
+
+import (
+	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/programs"
+)
+
+// This file puts contexts together from cells that were computed behind another text: of the
+// program's own context before its client changed it, or of another program's that has
+// read the same. That is not what computing the context anew would give, so a turn must
+// ask for it (TurnArrived.Approximate), and its program's cells are exact only as far as
+// nothing was moved (program.exact). Only exact cells go to other programs, and to turns of
+// the same one that do not ask.
+//
+// When the turn is admitted, all of its runs are placed at once. What is between them, and
+// the first tokens of each (Run.Mend), are holes: they are computed in steps like the rest of the
+// prompt, from the first to the last. A context of 900 tokens, of which 100 are found and
+// [160, 800) moved, with 32 to be mended:
+//
+//	cells     0        100       160    192                     800        900
+//	          |  found  |         |      |        moved          |          |
+//	holes               [100 ························ 192)                   then the tail [800, 900)
+//	Cells               100 ─── as the steps go ────▶ 192 ──▶ 800 ────────▶ 900
+//
+// A program's own old cells are behind what its new context begins with. Its sequence is
+// forked where the two part, the fork gets the runs, and the old one is let go.
+//
+// A run that cannot be had when its turn is admitted is computed as everything else is: its
+// source has lost the cells, or its context has become another.
+
+// leastPlaced is how many tokens a run must save to be placed.
+const leastPlaced = 32
+
+// donation is a run, and who has its cells.
+type donation struct {
+	Run
+	source *program
+	turn   programs.TurnID // the source's last, when the run was found
+	epoch  int             // of the source's context then
+}
+
+// consider takes in the runs of a turn, as far as their sources are known.
+func (m *Machine) consider(p *program, ev *TurnArrived) {
+	if !ev.Approximate || ev.Uncached {
+		return
+	}
+	for _, r := range ev.Runs {
+		if q := m.programs[r.Source]; q != nil {
+			p.state.runs = append(p.state.runs, donation{r, q, q.turnID(), q.epoch})
+		}
+	}
+}
+
+// donates tells whether the program's sequence has cells behind those of its context that the
+// turn, which waits, may have moved.
+func (p *program) donates() bool {
+	if p.length <= p.valid || !p.queued() {
+		return false
+	}
+	for _, d := range p.state.runs {
+		if d.source == p {
+			return true
+		}
+	}
+	return false
+}
+
+// guardDonors keeps the memory of those whose cells the turn may have from being taken while
+// room is made for it.
+func (m *Machine) guardDonors(p *program, on bool) {
+	for _, d := range p.state.runs {
+		if q := d.source; q != p && q.seq != 0 && q.busy != on && !q.runs() {
+			m.setBusy(q, on)
+		}
+	}
+}
+
+// replace gives the program a new sequence, with the cells of its context that the old one
+// has and capacity for all of it, and says which the old one is.
+func (m *Machine) replace(p *program) (donor kvpin.Seq, ok bool) {
+	donor, keep := p.seq, p.Cells
+	for i := range p.state.runs {
+		if d := &p.state.runs[i]; d.source == p {
+			d.Count = min(d.Count, p.length-d.From)
+		}
+	}
+	m.setBusy(p, true)
+	capacity, ok := m.reclaim(p, m.cfg.Geometry.Shared(keep), p.Turn.Context)
+	p.busy = false
+	if !ok {
+		m.republish(p)
+		return 0, false
+	}
+	m.lastSeq++
+	must(m.ledger.Fork(donor, m.lastSeq, keep))
+	m.own(p, m.lastSeq, keep)
+	m.emit(Effect{Kind: ForkSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: donor, Cells: keep})
+	m.reserve(p, capacity)
+	return donor, true
+}
+
+// part lets go of the sequence that the program had before replace.
+func (m *Machine) part(p *program, donor kvpin.Seq) {
+	if donor == 0 {
+		return
+	}
+	p.busy = true // it is held, and runs as soon as it is admitted
+	m.ledger.Release(donor)
+	delete(m.holders, donor)
+	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: donor, Cause: CauseRewrite})
+	m.ledger.Alone(m.alone)
+	m.republish(p)
+	p.busy = false
+}
+
+// place moves the turn's runs into its sequence, and notes what is left to be computed.
+func (m *Machine) place(p *program, donor kvpin.Seq) {
+	runs := p.state.runs
+	p.state.runs = nil
+	for i := range runs {
+		d := &runs[i]
+		seq, has := m.donor(p, d, donor)
+		if d.clip(p.length, has, min(p.Turn.Context-1, p.Capacity)); d.Count-d.Mend < leastPlaced {
+			continue
+		}
+		m.emit(Effect{
+			Kind: PlaceCells, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, From: seq,
+			First: d.From, Cells: d.From + d.Count, At: d.At, Donor: d.turn,
+		})
+		p.exact = min(p.exact, d.At)
+		if hole := (Span{p.length, d.At + d.Mend - p.length}); hole.Count > 0 {
+			p.holes = append(p.holes, hole)
+		}
+		p.length = d.At + d.Count
+		p.state.usage.Moved += d.Count - d.Mend
+		m.assembled = true
+	}
+	p.sync()
+}
+
+// donor is the sequence that has a run's cells, and how many first cells of its context may be
+// taken from it. Of another program's only exact ones are: what is moved twice strays twice as
+// far, and its own client alone has asked for that.
+func (m *Machine) donor(p *program, d *donation, own kvpin.Seq) (seq kvpin.Seq, has programs.Tokens) {
+	q := d.source
+	switch {
+	case q == p && own != 0:
+		return own, d.From + d.Count // see replace
+	case q == p || q.epoch != d.epoch || q.seq == 0 || m.programs[q.ID] != q:
+		return 0, 0
+	}
+	return q.seq, min(q.Cells, q.exact)
+}
+
+// clip leaves of a run what is from the position `from` of the context on, before its end, and
+// within the first `has` cells of the source.
+func (d *donation) clip(from, has, end programs.Tokens) {
+	if by := from - d.At; by > 0 {
+		d.At, d.From, d.Count = from, d.From+by, d.Count-by
+	}
+	d.Count = min(d.Count, has-d.From, end-d.At)
+}
+
+// next are the next count tokens of the program's context that have no cells; nil when they
+// follow each other.
+func (m *Machine) next(p *program, count programs.Tokens) []Span {
+	if len(p.holes) == 0 {
+		return nil
+	}
+	m.assembled = true
+	first := len(m.spans)
+	for _, h := range p.holes {
+		h.Count = min(h.Count, count)
+		if count -= h.Count; h.Count > 0 {
+			m.spans = append(m.spans, h)
+		}
+	}
+	if count > 0 {
+		m.spans = append(m.spans, Span{p.length, count})
+	}
+	return m.spans[first:len(m.spans):len(m.spans)]
+}
+
+// computed notes that the cells of an item are written.
+func (p *program) computed(i *Item) {
+	count := i.Count
+	if i.Spans != nil {
+		count = max(0, i.Spans[len(i.Spans)-1].end()-p.length)
+		p.fill(i.Count - count)
+	}
+	p.length += count
+	p.sync()
+}
+
+// fill takes the first n tokens out of the holes.
+func (p *program) fill(n programs.Tokens) {
+	for n > 0 && len(p.holes) > 0 {
+		h := &p.holes[0]
+		by := min(n, h.Count)
+		h.From, h.Count, n = h.From+by, h.Count-by, n-by
+		if h.Count == 0 {
+			p.holes = p.holes[1:]
+		}
+	}
+}
+
+// leaveHoles gives up what was placed behind cells that are not computed, as the turn ends.
+func (p *program) leaveHoles() {
+	p.state.runs = nil
+	if len(p.holes) > 0 {
+		p.valid, p.holes = min(p.valid, p.Cells), nil
+		p.sync()
+	}
+}
+
+// movable is how many tokens of the turn's prompt need not be computed, as cells of them were
+// placed or are to be when it is admitted.
+func (p *program) movable() programs.Tokens {
+	n := p.Placed
+	for _, d := range p.state.runs {
+		n += max(0, d.Count-d.Mend)
+	}
+	return n
+}
+
+// classify takes note when no cell is left that was moved, or computed behind such.
+func (p *program) classify() {
+	if max(p.length, p.Below) <= p.exact {
+		p.exact = allValid
+	}
+}
+
+// cells is how many there are in disjoint spans.
+func cells(spans []Span) (n programs.Tokens) {
+	for _, s := range spans {
+		n += s.Count
+	}
+	return n
+}
