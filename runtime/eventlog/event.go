@@ -131,6 +131,11 @@ func possible(now programs.Time, ev core.Event) error {
 		if ev.Status > core.StepFailed {
 			return fmt.Errorf("there is no status %d", ev.Status)
 		}
+		for _, s := range ev.Strayed {
+			if s.Item < 0 || s.Span.From < 0 || s.Span.Count < 0 || !(s.By >= 0) {
+				return fmt.Errorf("%+v has strayed from no item", s)
+			}
+		}
 		for _, r := range ev.Results {
 			if r > core.ItemFailed {
 				return fmt.Errorf("there is no result %d", r)
