@@ -57,7 +57,7 @@ func appendEvent(to []byte, now programs.Time, ev core.Event, digest uint64) ([]
 	to = append(to, `,"event":"`...)
 	to = append(to, KindOf(ev)...)
 	to = append(to, `","of":`...)
-	if done, ok := ev.(*core.StepDone); ok {
+	if done, ok := ev.(*core.StepDone); ok && len(done.Strayed) == 0 {
 		to = appendStepDone(to, done)
 	} else {
 		if kinds[KindOf(ev)] == nil {

@@ -67,8 +67,8 @@ func (d *device) values(c *check) ([]float32, error) {
 func (w *work) strayed(into []core.Strayed) []core.Strayed {
 	for i := range w.checks {
 		c := &w.checks[i]
-		if math.IsNaN(c.by) {
-			c.by = math.Inf(1)
+		if !(c.by < math.MaxFloat64) {
+			c.by = math.MaxFloat64 // logs hold no infinity
 		}
 		into = append(into, core.Strayed{Item: c.item, Span: c.span, By: c.by})
 	}
