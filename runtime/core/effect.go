@@ -41,6 +41,7 @@ type Effect struct {
 
 	Outcome   programs.Outcome   // FinishTurn
 	Usage     programs.Usage     // FinishTurn, SuspendTurn: so far
+	Strayed   float64            // FinishTurn: the most that checked cells did, of those that stayed
 	Missed    programs.Missed    // FinishTurn
 	Timing    Timing             // FinishTurn
 	Rejection programs.Rejection // RejectTurn
@@ -136,6 +137,10 @@ type Item struct {
 	// on: parts of the context, ascending. It is nil where they do.
 	Spans []Span `json:",omitempty"`
 
+	// Checks are moved cells among these that the shell is to compare with what becomes of
+	// them, see Strayed.
+	Checks []Span `json:",omitempty"`
+
 	// Ahead says that the tokens are of the context of an idle program, of which Turn is the
 	// last: as that left it or, behind a ContextRewritten with a Context, as it will be.
 	Ahead bool `json:",omitempty"`
@@ -229,6 +234,9 @@ func (e Effect) String() string {
 		moved := ""
 		if e.Usage.Moved > 0 {
 			moved = fmt.Sprintf(" moved=%d", e.Usage.Moved)
+			if e.Strayed > 0 {
+				moved += fmt.Sprintf(" strayed=%.2f", e.Strayed)
+			}
 		}
 		return fmt.Sprintf("finish %v %v reused=%d%s%s prefilled=%d generated=%d%s",
 			e.Turn, e.Outcome, e.Usage.Reused, restored, moved, e.Usage.Prefilled, e.Usage.Generated, missed)
@@ -262,6 +270,9 @@ func (i Item) String() string {
 	}
 	if i.Sample {
 		s += "*"
+	}
+	for _, c := range i.Checks {
+		s += fmt.Sprintf(" check[%d,%d)", c.From, c.end())
 	}
 	if i.Ahead {
 		s += " ahead"

@@ -93,6 +93,10 @@ type Run struct {
 	Source programs.ProgramID
 	From   programs.Tokens // in the source's context
 	Mend   programs.Tokens // of the first tokens, how many are computed anew all the same
+
+	// Check has the shell compare the mended cells with what they were before (Item.Checks): where
+	// they stray too far, what follows is computed, too.
+	Check bool `json:",omitempty"`
 }
 
 // Call is a tool call, or a person's turn to speak, that a program waits for.
@@ -166,6 +170,16 @@ type StepDone struct {
 	// Results holds one result for each item of the step, in its order, when
 	// Status is StepRan.
 	Results []ItemResult
+
+	// Strayed are the answers to the Item.Checks of the step.
+	Strayed []Strayed `json:",omitempty"`
+}
+
+// Strayed is how far the moved cells of a span were from what computing them gave.
+type Strayed struct {
+	Item int
+	Span Span
+	By   float64 // ‖new − moved‖ / ‖new‖ of the values of one layer
 }
 
 // StepStatus tells how a step went.

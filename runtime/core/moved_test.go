@@ -34,7 +34,7 @@ func (s *checkedShell) drawRuns(t *rapid.T, prompt []engine.Token, id programs.P
 		count := min(rapid.IntRange(1, 120).Draw(t, "count"), len(tokens)-from)
 		runs = append(runs, core.Run{
 			At: programs.Tokens(len(prompt)), Count: programs.Tokens(count), Source: source, From: programs.Tokens(from),
-			Mend: programs.Tokens(min(rapid.IntRange(0, 20).Draw(t, "mend"), count)),
+			Mend: programs.Tokens(min(rapid.IntRange(0, 20).Draw(t, "mend"), count)), Check: rapid.Bool().Draw(t, "check"),
 		})
 		prompt = append(prompt, tokens[from:from+count]...)
 	}
@@ -107,6 +107,32 @@ func (s *checkedShell) flightOf(t *rapid.T, item core.Item, context []engine.Tok
 		f.at = nil
 	}
 	return f
+}
+
+// strayed makes answers to the checks of the step under way up; where one strays too far, all
+// that is behind it is to be computed again.
+func (s *checkedShell) strayed(t *rapid.T) (all []core.Strayed) {
+	for i, f := range s.flight {
+		if len(f.item.Checks) > 0 && f.item.Sample {
+			t.Fatalf("%v samples", f.item)
+		}
+		gone := false
+		for _, c := range f.item.Checks {
+			by := rapid.SampledFrom([]float64{0, 0.1, 0.25, 0.26, 1}).Draw(t, "strayed")
+			all = append(all, core.Strayed{Item: i, Span: c, By: by})
+			if gone = gone || by > 0.25; !gone || !s.open[f.item.Turn] {
+				continue
+			}
+			seq := engine.Seq(f.item.Seq)
+			for at := int(c.From + c.Count); at < s.engine.Len(seq); at++ {
+				if s.holes[seq] == nil {
+					s.holes[seq] = holes{}
+				}
+				s.holes[seq][at] = true
+			}
+		}
+	}
+	return all
 }
 
 // filled takes an item's cells out of the holes.

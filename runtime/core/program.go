@@ -29,6 +29,7 @@ type program struct {
 	// context from its start gives, and holes are the cells before length that are to be
 	// computed. See moved.go.
 	exact programs.Tokens
+	hops  int // the most that a cell behind them has gone through
 	holes []Span
 	epoch int // of the context: it counts how often it became another
 
@@ -74,6 +75,9 @@ type turnState struct {
 	last     bool
 	uncached bool
 	prompt   prompt
+	checks   []Span     // of moved cells, to be compared
+	moved    []Span     // into the context, and not mended
+	strayed  float64    // the most that these did, of those that stayed
 	runs     []donation // cells that may be moved into the context when the turn is admitted
 	ahead    bool       // its prompt was fetched before it was admitted, and it still waits
 	behind   bool       // stands behind its family's leader, and is not before the scheduler

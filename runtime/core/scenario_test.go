@@ -25,14 +25,14 @@ import (
 //	           max-wait= and max-wait-background= that are promised, shed;
 //	           weights=(x,3,y,1) and quotas=(z,100) of tenants, in cells)
 //	turn a/1   a turn arrives (context= keep= new= deadline= parent= inherits= opening= opens= last uncached absent background tenant=; tool= expected= of what it will call;
-//	           approximate; runs=(b,300,200,100,8) are 100 tokens from 200 on that b has from 300 on, 8 of them to be mended, and more such;
+//	           approximate; check; runs=(b,300,200,100,8) are 100 tokens from 200 on that b has from 300 on, 8 of them to be mended, and more such;
 //	           past= tokens of earlier turns, of which it begins with same=, or all of keep=, changed= and lost= why)
 //	fetched a/1     the prompt of an absent turn is at hand
 //	tool a ls  the call of a has begun (expected=, exact, human)
 //	progress a 5s   it will take so much longer
 //	compacted a keep=5   the context of a is rewritten behind its first tokens (context=: so many tokens of the new one are known)
 //	moved      the first of the moves between tiers that are under way is done, 5 ms later (in=10ms: so much later; failed)
-//	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a))
+//	step       the running step is done, 10 ms later (end=(a,b): they sample their last token; fail=(a); strayed=(0.1): of the moved cells that are checked)
 //	steps n    n such steps, or as many as there are; with quiet, plain decodes are not shown
 //	interrupted, failed   the running step did not happen, or cannot
 //	cancel a/1, ended a, wait 5s, wait deadline (until the machine wants a tick)
@@ -235,7 +235,8 @@ func (s *script) turn(t *testing.T, d *datadriven.TestData) *core.TurnArrived {
 }
 
 // runs reads the parts of a context that others have: for each its source and from where, its
-// place in the context, its length, and how much of it is mended.
+// place in the context, its length, and how much of it is mended; they are checked where
+// the command says so.
 func runs(t *testing.T, d *datadriven.TestData) (runs []core.Run) {
 	for _, arg := range d.CmdArgs {
 		for i := 0; arg.Key == "runs" && i < len(arg.Vals); i += 5 {
@@ -245,7 +246,7 @@ func runs(t *testing.T, d *datadriven.TestData) (runs []core.Run) {
 					d.Fatalf(t, "runs: %v", err)
 				}
 			}
-			runs = append(runs, core.Run{Source: programs.ProgramID(arg.Vals[i]), From: n[0], At: n[1], Count: n[2], Mend: n[3]})
+			runs = append(runs, core.Run{Source: programs.ProgramID(arg.Vals[i]), From: n[0], At: n[1], Count: n[2], Mend: n[3], Check: d.HasArg("check")})
 		}
 	}
 	return runs
@@ -263,6 +264,22 @@ func (s *script) done(t *testing.T, d *datadriven.TestData) {
 			result = core.ItemFailed
 		}
 		ev.Results = append(ev.Results, result)
+	}
+	for _, arg := range d.CmdArgs { // strayed=(0.1,0.3): the checks of the step, in their order
+		for i := 0; arg.Key == "strayed" && i < len(arg.Vals); i++ {
+			by, err := strconv.ParseFloat(arg.Vals[i], 64)
+			if err != nil {
+				d.Fatalf(t, "%v", err)
+			}
+			n := i
+			for k := range s.running {
+				if n < len(s.running[k].Checks) {
+					ev.Strayed = append(ev.Strayed, core.Strayed{Item: k, Span: s.running[k].Checks[n], By: by})
+					break
+				}
+				n -= len(s.running[k].Checks)
+			}
+		}
 	}
 	s.report(t, ev)
 }

@@ -498,6 +498,7 @@ func (s *checkedShell) done(t *rapid.T, trouble bool) {
 			}
 		}
 	}
+	ev.Strayed = s.strayed(t)
 	s.flight = nil
 	s.step(t, ev)
 }

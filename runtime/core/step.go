@@ -22,13 +22,16 @@ func (m *Machine) plan() {
 		if !p.state.ran {
 			p.state.ran, p.state.found = true, p.Cells
 		}
+		count := p.unchecked(s.Count)
+		spans := m.next(p, count)
 		m.items = append(m.items, Item{
 			Seq:    p.seq,
 			Turn:   p.turnID(),
 			From:   p.Cells,
-			Count:  s.Count,
-			Sample: s.Count == p.Left(),
-			Spans:  m.next(p, s.Count),
+			Count:  count,
+			Sample: count == p.Left(),
+			Spans:  spans,
+			Checks: p.checks(spans),
 		})
 	}
 	m.stepping = true
@@ -75,6 +78,9 @@ func (m *Machine) stepDone(ev *StepDone) {
 		case StepRan:
 			p.computed(&m.items[i])
 			m.weigh(p)
+			if wanted && len(p.state.checks) > 0 {
+				m.strayed(p, ev, i)
+			}
 			if wanted {
 				m.advance(p, m.items[i], ev.Results[i])
 			}

@@ -226,7 +226,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.state.endRestore(m.now)
 	p.state.endFetch(m.now)
 	m.unwant(p)
-	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Missed: p.missed(), Timing: p.state.timing})
+	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Strayed: p.state.strayed, Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
 	p.leaveHoles()
 	if p.state.uncached {

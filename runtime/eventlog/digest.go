@@ -3,6 +3,7 @@ package eventlog
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"math"
 
 	"github.com/interlude-run/interlude/kvpin"
 	"github.com/interlude-run/interlude/programs"
@@ -46,6 +47,9 @@ func appendEffect(b []byte, e *core.Effect) []byte {
 	b = appendNumbers(b, e.Usage.Reused, e.Usage.Restored, e.Usage.Prefilled, e.Usage.Generated)
 	b = append(b, byte(e.Missed.Why))
 	b = appendNumbers(b, e.Missed.Tokens)
+	if e.Strayed != 0 {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(e.Strayed))
+	}
 	if e.At != 0 || e.Usage.Moved != 0 || e.Donor != (programs.TurnID{}) { // logs from before these keep their digests
 		b = appendNumbers(b, e.At, e.Usage.Moved)
 		b = appendTurn(b, e.Donor)
@@ -60,6 +64,10 @@ func appendItem(b []byte, i *core.Item) []byte {
 	b = appendNumbers(b, i.From, i.Count)
 	for _, s := range i.Spans {
 		b = appendNumbers(b, s.From, s.Count)
+	}
+	for _, c := range i.Checks {
+		b = append(b, 3)
+		b = appendNumbers(b, c.From, c.Count)
 	}
 	if i.Ahead {
 		b = append(b, 2)

@@ -57,7 +57,7 @@ func appendEvent(to []byte, now programs.Time, ev core.Event, digest uint64) ([]
 	to = append(to, `,"event":"`...)
 	to = append(to, KindOf(ev)...)
 	to = append(to, `","of":`...)
-	if done, ok := ev.(*core.StepDone); ok {
+	if done, ok := ev.(*core.StepDone); ok && len(done.Strayed) == 0 {
 		to = appendStepDone(to, done)
 	} else {
 		if kinds[KindOf(ev)] == nil {
@@ -130,6 +130,11 @@ func possible(now programs.Time, ev core.Event) error {
 	case *core.StepDone:
 		if ev.Status > core.StepFailed {
 			return fmt.Errorf("there is no status %d", ev.Status)
+		}
+		for _, s := range ev.Strayed {
+			if s.Item < 0 || s.Span.From < 0 || s.Span.Count < 0 || !(s.By >= 0) {
+				return fmt.Errorf("%+v has strayed from no item", s)
+			}
 		}
 		for _, r := range ev.Results {
 			if r > core.ItemFailed {

@@ -185,6 +185,8 @@ func TestDigest(t *testing.T) {
 			v.SetBool(!v.Bool())
 		case reflect.Int64:
 			v.SetInt(v.Int() + 1)
+		case reflect.Float64:
+			v.SetFloat(v.Float() + 1)
 		default:
 			v.SetUint(v.Uint() + 1)
 		}

@@ -35,6 +35,7 @@ func (e *instant) Interrupt()                                                   
 func (e *instant) Save(engine.Seq, int, int) (engine.Saved, error)               { return engine.Saved{}, nil }
 func (e *instant) Load(engine.Seq, engine.Saved) error                           { return nil }
 func (e *instant) Place(engine.Placement) error                                  { return nil }
+func (e *instant) Read(engine.Seq, []int, ...int) (engine.KV, error)             { return engine.KV{}, nil }
 func (e *instant) Pack(s engine.Saved) engine.Saved                              { return s }
 func (e *instant) SetSampling(engine.Seq, engine.Sampling, []engine.Token) error { return nil }
 

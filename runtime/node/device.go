@@ -33,6 +33,7 @@ type work struct {
 	calls   []call
 	items   []engine.Item
 	turns   []*turn // of the items
+	checks  []check
 	aborted atomic.Bool
 
 	status  core.StepStatus
@@ -212,9 +213,12 @@ func (d *device) step(w *work) (core.StepStatus, error) {
 	if w.aborted.Load() {
 		return core.StepInterrupted, nil
 	}
+	if err := d.before(w); err != nil {
+		return core.StepFailed, err
+	}
 	switch err := d.engine.Step(w.items, w.outputs); {
 	case err == nil:
-		return core.StepRan, nil
+		return core.StepRan, d.after(w)
 	case errors.Is(err, engine.ErrInterrupted):
 		return core.StepInterrupted, nil
 	case errors.Is(err, engine.ErrBroken):
@@ -238,7 +242,7 @@ func (w *work) reset() {
 	clear(w.calls)
 	clear(w.items)
 	clear(w.turns)
-	w.calls, w.items, w.turns = w.calls[:0], w.items[:0], w.turns[:0]
+	w.calls, w.items, w.turns, w.checks = w.calls[:0], w.items[:0], w.turns[:0], nil
 	w.aborted.Store(false)
 	w.status, w.failure, w.err = core.StepRan, nil, nil
 }

@@ -134,7 +134,10 @@ func (l *loop) begin(t *turn) {
 // fill puts the step into the work at hand.
 func (l *loop) fill(items []core.Item) {
 	w := l.work()
-	for _, i := range items {
+	for n, i := range items {
+		if len(i.Checks) > 0 {
+			w.checks = append(w.checks, checksOf(n, &items[n])...)
+		}
 		t := l.running[engine.Seq(i.Seq)] // nil for what is computed ahead
 		w.turns = append(w.turns, t)
 		tokens := l.contexts[i.Turn.Program].context()
@@ -172,7 +175,7 @@ func (l *loop) finish(e *core.Effect) {
 		l.forgetUseless(e.Turn.Program)
 	}
 	l.node.stats.finished(e)
-	l.ended = append(l.ended, turnEnd{t, ending{outcome: e.Outcome, usage: e.Usage, missed: e.Missed, timing: e.Timing}})
+	l.ended = append(l.ended, turnEnd{t, ending{outcome: e.Outcome, usage: e.Usage, strayed: e.Strayed, missed: e.Missed, timing: e.Timing}})
 }
 
 // turnEnd is a turn that the core has finished, and how. The core's PinProgram, which the

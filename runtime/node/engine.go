@@ -15,6 +15,7 @@ type Engine interface {
 	Release(seq engine.Seq) error
 	SetSampling(seq engine.Seq, s engine.Sampling, history []engine.Token) error
 	Place(p engine.Placement) error
+	Read(seq engine.Seq, cells []int, layers ...int) (engine.KV, error)
 	Step(items []engine.Item, out []engine.Output) error
 	Interrupt()
 	Save(seq engine.Seq, from, n int) (engine.Saved, error)

@@ -263,6 +263,7 @@ func (l *loop) takeBack(w *work) error {
 	for i, t := range w.turns {
 		l.report.Results = append(l.report.Results, l.result(w, i, t))
 	}
+	l.report.Strayed = w.strayed(l.report.Strayed[:0])
 	l.node.stats.steps.Add(1)
 	l.recycle(w)
 	l.step(&l.report)

@@ -38,7 +38,7 @@ func (l *loop) runs(t *turn, ev *core.TurnArrived) (runs []core.Run) {
 			borders = l.node.borders(tokens)
 		}
 		for _, p := range scheme.Pieces(r, borders) {
-			runs = append(runs, core.Run{At: p.At, Count: p.Count, Source: p.Source, From: p.From, Mend: p.Mend})
+			runs = append(runs, core.Run{At: p.At, Count: p.Count, Source: p.Source, From: p.From, Mend: p.Mend, Check: kind == anchor.Sibling})
 		}
 	}
 	return runs

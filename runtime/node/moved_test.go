@@ -79,7 +79,11 @@ func TestEditedHistory(t *testing.T) {
 // another system prompt, and from nobody else's.
 func TestSharedDocument(t *testing.T) {
 	document := text("document", 80)
-	play(t, roomy, func(r *rig) {
+	alike := func(s *stage) {
+		roomy(s)
+		s.geometry.Layers = 1 // of which values follow from the token alone, so that none strays
+	}
+	play(t, alike, func(r *rig) {
 		as := func(tenant string) func(*wire.Turn) { return func(w *wire.Turn) { w.Tenant = tenant } }
 		r.finished(r.ask("reader", 1, "", replacing("s"+text("one", 10), "u"+document)))
 		for _, c := range []struct {
@@ -99,6 +103,24 @@ func TestSharedDocument(t *testing.T) {
 			if c.moved && (len(got.Moved) != 1 || got.Moved[0].Program != "reader" || got.Moved[0].Turn != 1) {
 				r.Errorf("moved from %+v", got.Moved)
 			}
+		}
+	})
+}
+
+// TestStrayed: values of the fake's second layer have nothing in common behind another text, so
+// that all behind the eight tokens that tell it is computed, and nothing is sampled before that.
+func TestStrayed(t *testing.T) {
+	document := text("document", 80)
+	play(t, roomy, func(r *rig) {
+		r.finished(r.ask("reader", 1, "", replacing("s"+text("one", 10), "u"+document)))
+		critic := replacing("s"+text("two", 15), "u"+document)
+		got := r.finished(r.ask("critic", 1, "", critic, approximate))
+		other := r.finished(r.ask("other", 1, "", critic))
+		if u := got.Usage; u.MovedTokens != 0 || u.ReusedTokens+u.PrefilledTokens != u.PromptTokens || got.Strayed != 0 {
+			r.Errorf("usage %+v, strayed %v", u, got.Strayed)
+		}
+		if !reflect.DeepEqual(got.Tokens, other.Tokens) {
+			r.Errorf("answers %v, and of an exact turn %v", got.Tokens, other.Tokens)
 		}
 	})
 }

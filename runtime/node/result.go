@@ -37,7 +37,7 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
-	r.Moved = sources(end.moved)
+	r.Moved, r.Strayed = sources(end.moved), end.strayed
 	r.Miss = missOf(end.missed, t.edited)
 	stamp(&r.Timing, end.timing)
 	if !t.last {

@@ -79,6 +79,7 @@ type ending struct {
 	usage     programs.Usage
 	missed    programs.Missed
 	moved     []moved
+	strayed   float64
 	timing    core.Timing
 	pin       core.Pin // of the program, when another turn may come
 }

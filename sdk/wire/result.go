@@ -20,8 +20,9 @@ type Result struct {
 	Loosened []string `json:"loosened,omitempty"`
 
 	Usage   Usage   `json:"usage"`
-	Miss    *Miss   `json:"miss,omitempty"`  // of every turn that a node took in; absent where one was rejected or cancelled before
-	Moved   []Moved `json:"moved,omitempty"` // where the moved tokens of its prompt are from
+	Miss    *Miss   `json:"miss,omitempty"`    // of every turn that a node took in; absent where one was rejected or cancelled before
+	Moved   []Moved `json:"moved,omitempty"`   // where the moved tokens of its prompt are from
+	Strayed float64 `json:"strayed,omitempty"` // how far those that were checked were from exact, at most; see Moved
 	Timing  Timing  `json:"timing"`
 	Pin     *Pin    `json:"pin,omitempty"`     // of the program's cache, while its tool runs
 	Node    string  `json:"node,omitempty"`    // that finished it
@@ -85,6 +86,10 @@ type Usage struct {
 }
 
 // Moved is where tokens were taken from that were computed behind another text.
+//
+// Those of other programs are checked: their first tokens are computed anew, and where the
+// values of one layer stray from what they were by more than a quarter, ‖new − moved‖ / ‖new‖,
+// all that follows is computed, too. Result.Strayed is the most of what was used.
 type Moved struct {
 	Program string `json:"program"`
 	Turn    int64  `json:"turn"`   // its last when they were found
