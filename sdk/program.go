@@ -65,6 +65,13 @@ type Turn struct {
 	Timeout  time.Duration // 0: none
 	Number   int64         // 0: the next one
 
+	// Prompt, in the place of messages, is the whole context as a text, which is put before
+	// the model without its chat template.
+	Prompt string
+
+	// From is the turn whose conversation stands before the messages; nil: the one before.
+	From *Spot
+
 	// RemainingTurns is how many turns will follow, as far as the program can tell;
 	// 0 is unknown. It is used as far as such words have proved right.
 	RemainingTurns int
@@ -127,7 +134,11 @@ func (c *Client) withdraw(ctx context.Context, id wire.ID) bool {
 }
 
 func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
+	if (t.From != nil || t.Prompt != "") && t.Mode == "" {
+		t.Mode = Replace
+	}
 	return &wire.Turn{
+		Prompt: t.Prompt, From: t.From,
 		Version: wire.Version, Tenant: id.Tenant, Program: id.Program, Turn: id.Turn,
 		Mode: t.Mode, Class: cmp.Or(t.Class, p.class), Messages: t.Messages, Tools: t.Tools, ToolChoice: t.Choice, Format: t.Format, Sampling: t.Sampling,
 		Lifecycle: wire.Lifecycle{Last: t.Last, ToolHint: t.ToolHint, Parent: p.parent, Reuse: t.Reuse, RemainingTurns: t.RemainingTurns},

@@ -20,6 +20,7 @@ type (
 	Piece     = wire.Piece
 	Result    = wire.Result
 	Outcome   = wire.Outcome
+	Spot      = wire.Spot
 	Usage     = wire.Usage
 	Miss      = wire.Miss
 	Error     = wire.Error

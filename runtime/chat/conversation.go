@@ -31,6 +31,7 @@ type transcript struct {
 	open     bool      // the last piece is an answer that no template has written yet
 	stands   beginning // of the last prompt's text
 	guarded  bool      // some content spells a control token
+	plain    bool      // a text of the client's, see Turn.Prompt, and no messages
 }
 
 // piece is a stretch of the transcript: what a turn added, or the answer to it.
@@ -54,6 +55,10 @@ type Turn struct {
 	// Tools that the model may call, each a JSON object in OpenAI's shape. nil
 	// means those of the turn before.
 	Tools []string
+
+	// Prompt, where it is not empty, is the whole context as a text: no message is said and no
+	// template is used. Only another one, or messages that replace it, can follow.
+	Prompt string
 }
 
 // Prompt is a conversation to be answered. It belongs to no one until the
@@ -84,6 +89,12 @@ func (p *Prompt) Size() int { return p.next.size() }
 // what is new in it. An error is ErrMessages; the conversation is as it was in
 // any case.
 func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
+	switch {
+	case turn.Prompt != "":
+		return c.preparePlain(turn.Prompt), nil
+	case c.past.plain && !turn.Replace:
+		return nil, errPlain
+	}
 	next := transcript{tools: c.past.tools}
 	if turn.Tools != nil {
 		next.tools = slices.Clone(turn.Tools)
@@ -104,7 +115,7 @@ func (c *Conversation) Prepare(turn Turn) (*Prompt, error) {
 	}
 	next.guarded = len(r.guards) > 0
 	stand := 0 // pieces of the past
-	if turn.Replace && (next.guarded || c.past.guarded) {
+	if c.past.plain || turn.Replace && (next.guarded || c.past.guarded) {
 		// Text that spells control tokens is told from control tokens by where it
 		// came from, and the client says anew where all came from.
 	} else {

@@ -10,7 +10,8 @@ import (
 type ask struct {
 	tenant   string
 	messages []sdk.Message // the whole conversation, as the client tells it
-	tools    []sdk.Tool    // never nil: all that the client offers now
+	prompt   string        // in the place of messages: a text that is gone on with as it is
+	tools    []sdk.Tool    // never nil, but with a prompt: all that the client offers now
 	choice   sdk.Choice
 	format   sdk.Format
 	sampling sdk.Sampling
@@ -25,10 +26,12 @@ type ask struct {
 	left    int // turns that follow; 0: unknown
 	reuse   sdk.Reuse
 
+	named    string  // the conversation that the client names, which goes on by what is new, in messages; empty: none
 	previous *spot   // the turn that the request goes on from, named by the client; messages are what is new
 	key      string  // two requests with the same are one; empty: none
 	retry    bool    // the client says that it sends the request once more
 	standing *string // a digest of the instructions that stand in the conversation behind this; nil: those that stood before
+	stood    string  // a digest of those
 
 	known       digest // of the ask, once it is worked out
 	choiceIndex int    // of several answers to one prompt

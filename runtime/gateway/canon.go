@@ -55,7 +55,9 @@ func (a *ask) sum() digest {
 		Sampling any
 		Previous any
 		Index    int
-	}{a.messages, a.tools, a.choice, a.format, a.sampling, a.previousName(), a.choiceIndex})
+		Prompt   string `json:",omitempty"`
+		Named    string `json:",omitempty"`
+	}{a.messages, a.tools, a.choice, a.format, a.sampling, a.previousName(), a.choiceIndex, a.prompt, a.named})
 	if err != nil {
 		panic("gateway: a decoded request cannot be written: " + err.Error())
 	}

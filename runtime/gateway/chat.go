@@ -17,6 +17,7 @@ import (
 // chatRequest has the fields that mean something here. Others are left alone.
 type chatRequest struct {
 	extras
+	generation
 	Messages []chatMessage `json:"messages"`
 	Tools    []struct {
 		Type     string   `json:"type"`
@@ -24,29 +25,9 @@ type chatRequest struct {
 	} `json:"tools"`
 	ToolChoice        json.RawMessage `json:"tool_choice"`
 	ParallelToolCalls *bool           `json:"parallel_tool_calls"`
-	ResponseFormat    *schemaFormat   `json:"response_format"`
 
-	MaxTokens           int                `json:"max_tokens"`
-	MaxCompletionTokens int                `json:"max_completion_tokens"`
-	Temperature         *float64           `json:"temperature"`
-	TopP                float64            `json:"top_p"`
-	TopK                int                `json:"top_k"`
-	MinP                float64            `json:"min_p"`
-	FrequencyPenalty    float64            `json:"frequency_penalty"`
-	PresencePenalty     float64            `json:"presence_penalty"`
-	RepeatPenalty       float64            `json:"repeat_penalty"`
-	Seed                *int64             `json:"seed"`
-	Stop                oneOrMany          `json:"stop"`
-	LogitBias           map[string]float64 `json:"logit_bias"`
-	Grammar             string             `json:"grammar"` // as llama-server
-	IgnoreEOS           bool               `json:"ignore_eos"`
-	N                   int                `json:"n"`
-	Logprobs            bool               `json:"logprobs"`
-
-	Stream        bool `json:"stream"`
-	StreamOptions struct {
-		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
+	MaxCompletionTokens int  `json:"max_completion_tokens"`
+	Logprobs            bool `json:"logprobs"`
 }
 
 type chatMessage struct {
@@ -56,9 +37,6 @@ type chatMessage struct {
 	ToolCalls  []sdk.ToolCall `json:"tool_calls"`
 	ToolCallID string         `json:"tool_call_id"`
 }
-
-// mostChoices is how many answers to one prompt a request may ask for.
-const mostChoices = 8
 
 func (g *Gateway) chatCompletions(w http.ResponseWriter, r *http.Request, tenant string) error {
 	if err := g.admit(); err != nil {
@@ -122,26 +100,16 @@ func (g *Gateway) chatAsk(h http.Header, r *http.Request, q *chatRequest, tenant
 	if a.choice, err = toolChoice(q.ToolChoice, q.ParallelToolCalls); err != nil {
 		return nil, err
 	}
-	if a.format, err = q.ResponseFormat.format("response_format"); err != nil {
-		return nil, err
-	}
 	switch {
-	case q.N < 0 || q.N > mostChoices:
-		return nil, invalid("n", "%d is not within 1 and %d", q.N, mostChoices)
 	case q.Logprobs:
 		return nil, invalid("logprobs", "log probabilities are not served here")
-	case q.MaxTokens < 0 || q.MaxCompletionTokens < 0:
+	case q.MaxCompletionTokens < 0:
 		return nil, invalid("max_completion_tokens", "it is negative")
 	}
-	biases, err := logitBias(q.LogitBias)
-	if err != nil {
+	if err := q.fill(a); err != nil {
 		return nil, err
 	}
-	a.sampling = sdk.Sampling{
-		MaxTokens: cmp.Or(q.MaxCompletionTokens, q.MaxTokens), Temperature: temperature(q.Temperature), TopP: q.TopP, TopK: q.TopK, MinP: q.MinP,
-		FrequencyPenalty: q.FrequencyPenalty, PresencePenalty: q.PresencePenalty, RepeatPenalty: q.RepeatPenalty,
-		Seed: seed(q.Seed), Stop: q.Stop, LogitBias: biases, Grammar: q.Grammar, IgnoreEOS: q.IgnoreEOS,
-	}
+	a.sampling.MaxTokens = cmp.Or(q.MaxCompletionTokens, q.MaxTokens)
 	return a, nil
 }
 

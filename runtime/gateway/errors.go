@@ -47,6 +47,7 @@ var statuses = map[wire.Code]int{
 	wire.CodeOverloaded:       http.StatusTooManyRequests,
 	wire.CodeUnavailable:      http.StatusServiceUnavailable,
 	wire.CodeOutOfOrder:       http.StatusServiceUnavailable,
+	wire.CodeNotFinished:      http.StatusServiceUnavailable,
 	wire.CodeConflict:         http.StatusServiceUnavailable,
 	wire.CodeCancelled:        499,
 	wire.CodeDeadlineExceeded: http.StatusGatewayTimeout,

@@ -165,7 +165,7 @@ func (g *Gateway) resent(ctx context.Context, a *ask) (*flight, error) {
 	}
 	chain := a.chain()
 	p := place{spot: s, before: chain[0], asked: chain[len(chain)-1]}
-	if a.previous != nil {
+	if a.previous != nil && a.previous.program == s.program { // else it is a fork
 		p.mode, p.after = sdk.Append, a.previous.turn
 	}
 	result, err := f.outcome()
@@ -293,8 +293,16 @@ var errGivenUp = &sdk.Error{Code: wire.CodeUnavailable, Message: "the request wa
 // onAnswer is what the ledger is told of an answer.
 func onAnswer(a *ask, p place, r *sdk.Result) []entry {
 	entries := []entry{at(answered, p.asked.then(said(r)), p.spot)}
-	if a.standing != nil {
-		entries = append(entries, entry{kind: instructed, name: p.program, value: *a.standing})
+	standing := a.standing
+	if standing == nil && p.from != nil {
+		standing = &a.stood
+	}
+	if standing != nil {
+		e := entry{kind: instructed, name: p.program}
+		if *standing != "" {
+			e.value = spot{*standing, p.turn}.String()
+		}
+		entries = append(entries, e)
 	}
 	return entries
 }
@@ -324,7 +332,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 			opts = append(opts, sdk.Parent(p.parent))
 		}
 		answer, err = c.Program(p.program, opts...).Turn(ctx, sdk.Turn{
-			Messages: p.messages, Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
+			Messages: p.messages, Prompt: a.prompt, From: p.fork(), Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
 			Last: a.last, ToolHint: a.hint, Reuse: a.reuse, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
 		})
 		switch {
@@ -335,19 +343,16 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 			tried = p.spot
 			continue
 		case errors.Is(err, sdk.ErrConflict):
-			if a.previous != nil {
-				return p, nil, errSuperseded
-			}
 			// Another gateway, or another client, has gone on with the program.
 			g.note(a, progressed(p.spot))
 		case errors.Is(err, sdk.ErrOutOfOrder): // the ledger knows of turns that the nodes have forgotten
 			if a.previous != nil {
-				return p, nil, errSuperseded
+				return p, nil, noPrevious(responseID(*a.previous))
 			}
 		default:
 			return p, answer, err
 		}
-		if attempt > 0 {
+		if attempt > 0 && a.previous == nil && a.named == "" {
 			b := *a
 			b.apart, b.program, b.key, b.known = true, "", "", digest{}
 			a = &b

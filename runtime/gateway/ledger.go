@@ -21,7 +21,7 @@ import (
 //	tenant.q.digest   the turn that a conversation was the prompt of
 //	tenant.r.digest   the turn that a request became
 //	tenant.p.program  the number of the program's last turn
-//	tenant.i.program  the instructions that stand in the program's conversation, as a digest
+//	tenant.i.program  the instructions that stand in the program's conversation, as a digest, and since which turn
 type ledger struct{ bucket jetstream.KeyValue }
 
 // bucketName is where the ledgers of all gateways on a NATS server are.

@@ -401,15 +401,6 @@ func (f *anthropicFormat) format() (sdk.Format, error) {
 	return sdk.Format{Kind: wire.FormatSchema, Schema: f.Schema, Strict: true}, nil
 }
 
-// countTokens is POST /v1/messages/count_tokens. Only nodes have the model's tokenizer and
-// template, and none can be asked for a count; a guess would be taken for one.
-func (g *Gateway) countTokens(http.ResponseWriter, *http.Request, string) error {
-	return &refusal{
-		status: http.StatusNotImplemented, code: "not_implemented",
-		message: "tokens are not counted ahead here; the usage of an answer tells how many its prompt had",
-	}
-}
-
 // messageAnswer writes answers in Anthropic's shape.
 type messageAnswer struct {
 	id, model string

@@ -13,10 +13,19 @@ type place struct {
 	parent   string
 	mode     sdk.Mode
 	messages []sdk.Message
+	from     *spot // what stands before the messages, of another program; nil: nothing does
 
 	before digest // the conversation that the turn goes on from
 	asked  digest // with the request's messages behind it
 	after  int64  // the turn that before stands behind; 0: none, or it does not matter
+}
+
+// fork is what the turn is told of from.
+func (p *place) fork() *sdk.Spot {
+	if p.from == nil {
+		return nil
+	}
+	return &sdk.Spot{Program: p.from.program, Turn: p.from.turn}
 }
 
 // find decides which program a request goes on with. Without a name for one, it is the
@@ -29,13 +38,16 @@ type place struct {
 //     the old one may go on, too;
 //   - it extends nothing: a new program.
 func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
-	if a.previous != nil {
+	switch {
+	case a.previous != nil:
 		return l.behind(ctx, a)
+	case a.named != "":
+		return l.next(ctx, a)
 	}
 	chain := a.chain()
 	end := len(a.messages)
 	p := place{asked: chain[end], messages: a.messages, parent: a.parent}
-	if a.apart {
+	if a.apart || a.prompt != "" {
 		return l.begin(ctx, a, p, spot{})
 	}
 	// What goes on from an answer is looked for first: most requests do.
@@ -82,8 +94,13 @@ func (l *ledger) find(ctx context.Context, a *ask) (place, error) {
 // chain has the conversation after each of the request's messages, and before the first.
 func (a *ask) chain() []digest {
 	chain := []digest{beginning(a)}
-	if a.previous != nil {
+	switch {
+	case a.previous != nil:
 		chain[0] = sum([]byte("behind"), a.tenant, a.previous.String())
+	case a.named != "":
+		chain[0] = sum([]byte("named"), a.tenant, a.named)
+	case a.prompt != "":
+		chain[0] = sum([]byte("prompt"), a.tenant, a.session, a.program, a.prompt)
 	}
 	for _, m := range a.messages {
 		chain = append(chain, chain[len(chain)-1].then(m))
@@ -104,9 +121,11 @@ func (l *ledger) instead(ctx context.Context, a *ask, p place, s spot) (place, e
 	return p, nil
 }
 
-// behind goes on from a turn that the client names.
+// behind goes on from a turn that the client names: by the program's next turn, or, where the
+// program went on from there, by a program of its own, a fork.
 func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
 	chain := a.chain()
+	p := place{messages: a.messages, before: chain[0], asked: chain[len(a.messages)]}
 	stands, failed, err := l.spot(ctx, a.tenant, answered, chain[0])
 	if err != nil {
 		return place{}, err
@@ -119,17 +138,26 @@ func (l *ledger) behind(ctx context.Context, a *ask) (place, error) {
 		return place{}, err
 	}
 	if last > stands.turn {
-		return place{}, errSuperseded
+		p.from, p.parent = a.previous, a.previous.program
+		return l.begin(ctx, a, p, *a.previous)
 	}
-	return place{
-		spot: spot{stands.program, stands.turn + 1}, mode: sdk.Append, messages: a.messages,
-		before: chain[0], after: stands.turn, asked: chain[len(a.messages)],
-	}, nil
+	p.spot, p.mode, p.after = spot{stands.program, stands.turn + 1}, sdk.Append, stands.turn
+	return p, nil
 }
 
-var errSuperseded = &sdk.Error{
-	Code: "invalid_turn", Message: "previous_response_id names a response that the conversation has gone on from",
-	Hint: "go on from the last response, or send the whole conversation as input",
+// next goes on with a conversation that the client names, by its next turn. Turns that came to
+// nothing count as well: what was said before them stands.
+func (l *ledger) next(ctx context.Context, a *ask) (place, error) {
+	chain := a.chain()
+	program := namedProgram(a.named)
+	last, err := l.last(ctx, a.tenant, program)
+	p := place{spot: spot{program, last + 1}, mode: sdk.Append, messages: a.messages, before: chain[0], asked: chain[len(a.messages)]}
+	return p, err
+}
+
+// namedProgram is the program of a conversation that clients have a name for.
+func namedProgram(conversation string) string {
+	return "c-" + sum([]byte("conversation's name"), conversation).String()
 }
 
 // begin makes a new program, or begins the one that the client names anew. A new one's name
@@ -141,7 +169,7 @@ func (l *ledger) begin(ctx context.Context, a *ask, p place, off spot) (place, e
 		p.parent = off.program
 	}
 	program := a.program
-	if program == "" {
+	if program == "" || p.from != nil {
 		program = "h-" + sum([]byte("program"), a.requestDigest().String(), off.String(), strconv.FormatBool(a.apart)).String()
 	}
 	last, err := l.last(ctx, a.tenant, program)

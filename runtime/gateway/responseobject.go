@@ -136,6 +136,9 @@ func (a *responseAnswer) asked(q *responsesRequest, tools *toolset) {
 	a.Instructions, a.MaxOutputTokens, a.MaxToolCalls = q.Instructions, q.MaxOutputTokens, q.MaxToolCalls
 	a.PreviousResponseID, a.PromptCacheKey = orNull(q.PreviousResponseID), orNull(q.PromptCacheKey)
 	a.User, a.SafetyIdentifier = q.User, q.SafetyIdentifier
+	if name, _ := q.conversation(); name != "" {
+		a.Conversation = map[string]string{"id": name}
+	}
 	a.Background, a.Tools = q.Background, tools.shown
 	a.FrequencyPenalty, a.PresencePenalty = q.FrequencyPenalty, q.PresencePenalty
 	a.Temperature = temperature(q.Temperature)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -96,8 +97,6 @@ func (g *Gateway) responsesAsk(h http.Header, r *http.Request, q *responsesReque
 	a := &ask{tenant: tenant, tools: tools.tools, background: q.Background}
 	q.named(r, a)
 	switch {
-	case given(q.Conversation):
-		return nil, nil, invalid("conversation", "conversations are not kept here under names of their own; go on by previous_response_id, or send all as input")
 	case given(q.Prompt):
 		return nil, nil, invalid("prompt", "no prompts are kept here; send instructions and input")
 	case q.TopLogprobs != 0:
@@ -107,6 +106,10 @@ func (g *Gateway) responsesAsk(h http.Header, r *http.Request, q *responsesReque
 	}
 	if q.Truncation == "auto" {
 		warn(h, "truncation is disabled here: an input that is too long is refused")
+	}
+	var err error
+	if a.named, err = q.conversation(); err != nil {
+		return nil, nil, err
 	}
 	messages, err := responsesInput(h, q.Input, tools, g.items(r.Context(), tenant))
 	if err != nil {
@@ -148,27 +151,21 @@ func (g *Gateway) responsesAsk(h http.Header, r *http.Request, q *responsesReque
 func (g *Gateway) goOn(ctx context.Context, h http.Header, a *ask, q *responsesRequest) (instructions string, err error) {
 	instructions = orZero(q.Instructions)
 	standing := instructionsDigest(instructions)
-	if q.PreviousResponseID == "" {
+	program := ""
+	switch {
+	case a.named != "":
+		program = namedProgram(a.named)
+	case q.PreviousResponseID == "":
 		if standing != "" || a.program != "" { // which may have had others
 			a.standing = &standing
 		}
 		return instructions, nil
-	}
-	s, ok := responseSpot(q.PreviousResponseID)
-	if !ok {
-		return "", noPrevious(q.PreviousResponseID)
-	}
-	a.previous = &s
-	last, err := g.ledger.last(ctx, a.tenant, s.program)
-	if err != nil {
-		return "", err
-	}
-	if last < s.turn { // nobody has noted it: the nodes may know of it all the same
-		if _, err := g.resultOf(ctx, a.tenant, s); errors.Is(err, sdk.ErrNotFound) {
-			return "", noPrevious(q.PreviousResponseID)
+	default:
+		if program, err = g.goOnFrom(ctx, a, q.PreviousResponseID); err != nil {
+			return "", err
 		}
 	}
-	before, _, err := g.ledger.get(ctx, key(a.tenant, instructed, s.program))
+	before, err := g.instructions(ctx, a, program)
 	switch {
 	case err != nil:
 		return "", err
@@ -182,6 +179,64 @@ func (g *Gateway) goOn(ctx context.Context, h http.Header, a *ask, q *responsesR
 	}
 	return instructions, nil
 }
+
+// instructions gives a digest of those that stand in a program, as far as it is gone on from.
+func (g *Gateway) instructions(ctx context.Context, a *ask, program string) (string, error) {
+	value, _, err := g.ledger.get(ctx, key(a.tenant, instructed, program))
+	if err != nil {
+		return "", err
+	}
+	s, ok := parseSpot(value)
+	if !ok || a.previous != nil && s.turn > a.previous.turn { // they were said later: a fork has not heard them
+		return "", nil
+	}
+	a.stood = s.program
+	return a.stood, nil
+}
+
+// goOnFrom finds the turn of a response, and gives its program.
+func (g *Gateway) goOnFrom(ctx context.Context, a *ask, id string) (program string, err error) {
+	s, ok := responseSpot(id)
+	if !ok {
+		return "", noPrevious(id)
+	}
+	a.previous = &s
+	last, err := g.ledger.last(ctx, a.tenant, s.program)
+	if err != nil {
+		return "", err
+	}
+	if last < s.turn { // nobody has noted it: the nodes may know of it all the same
+		if _, err := g.resultOf(ctx, a.tenant, s); errors.Is(err, sdk.ErrNotFound) {
+			return "", noPrevious(id)
+		}
+	}
+	return s.program, nil
+}
+
+// conversation is the name of the one that the request goes on with: a text, or an object
+// with an id. None is made ahead: one begins when it is first named.
+func (q *responsesRequest) conversation() (name string, err error) {
+	if !given(q.Conversation) {
+		return "", nil
+	}
+	var object struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(q.Conversation, &name) != nil && json.Unmarshal(q.Conversation, &object) != nil {
+		return "", invalid("conversation", "it is neither a name nor an object with an id")
+	}
+	name = cmp.Or(name, object.ID)
+	switch {
+	case name == "" || len(name) > mostName:
+		return "", invalid("conversation", "a name of %d bytes is not within 1 and %d", len(name), mostName)
+	case q.PreviousResponseID != "":
+		return "", invalid("conversation", "it says what the request goes on with, and previous_response_id does, too; send one of them")
+	}
+	return name, nil
+}
+
+// mostName is how long the name of a conversation may be.
+const mostName = 256
 
 func noPrevious(id string) error {
 	return &refusal{status: http.StatusNotFound, code: "previous_response_not_found", param: "previous_response_id",

@@ -86,7 +86,7 @@ func newMessagesRig(t *testing.T, script ...messagesScript) *messagesRig {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	web := httptest.NewServer(g)
+	web := httptest.NewServer(Judged(t, g))
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s

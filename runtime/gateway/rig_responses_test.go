@@ -149,8 +149,9 @@ func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted,
 	if err != nil {
 		t.Fatal(err)
 	}
+	judged := Judged(t, g)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.ServeHTTP(w, r)
+		judged.ServeHTTP(w, r)
 		script.handled <- r.Method + " " + r.URL.Path
 	}))
 	t.Cleanup(func() {

@@ -155,7 +155,7 @@ func sendWith(ctx context.Context, t testing.TB, g http.Handler, method, path st
 		q.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	g.ServeHTTP(w, q)
+	gateway.Judged(t, g).ServeHTTP(w, q)
 	return w
 }
 

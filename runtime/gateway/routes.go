@@ -17,42 +17,83 @@ const maxBody = 64 << 20
 // handler answers a request of a tenant, or says why not.
 type handler func(w http.ResponseWriter, r *http.Request, tenant string) error
 
+// endpoint is one that openapi.yaml describes.
+type endpoint struct {
+	method, path string
+	answer       handler
+	open         bool // to whoever asks: no key is wanted
+}
+
+// endpoints are all that is served. Those under /v1 are served without it, too: some clients
+// want the base URL so.
+func (g *Gateway) endpoints() []endpoint {
+	return []endpoint{
+		{"POST", "/v1/chat/completions", g.chatCompletions, false},
+		{"POST", "/v1/completions", g.completions, false},
+		{"POST", "/v1/messages", g.messages, false},
+		{"POST", "/v1/messages/count_tokens", g.countTokens, false},
+		{"POST", "/v1/responses", g.createResponse, false},
+		{"GET", "/v1/responses/{id}", g.getResponse, false},
+		{"DELETE", "/v1/responses/{id}", g.deleteResponse, false},
+		{"POST", "/v1/responses/{id}/cancel", g.cancelResponse, false},
+		{"POST", "/v1/responses/input_tokens", g.countInput, false},
+		{"POST", "/v1/responses/compact", g.notServed, false},
+		{"GET", "/v1/models", g.models, false},
+		{"GET", "/v1/models/{model...}", g.model, false},
+		{"GET", "/healthz", g.live, true},
+		{"GET", "/health", g.live, true},
+		{"GET", "/livez", g.live, true},
+		{"GET", "/readyz", g.ready, true},
+		{"GET", "/version", version, true},
+		{"GET", "/openapi.yaml", description, true},
+		{"HEAD", "/{$}", g.live, true},
+	}
+}
+
 func (g *Gateway) routes() http.Handler {
 	mux := http.NewServeMux()
-	answers := func(pattern string, h handler) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			tenant, err := g.cfg.Keys.tenant(r)
-			if err == nil {
-				r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-				err = h(w, r, tenant)
-			}
-			if err != nil {
-				fail(w, r, refused(err))
-			}
-		})
+	for _, e := range g.endpoints() {
+		mux.HandleFunc(e.method+" "+e.path, g.answers(e))
+		if short, ok := strings.CutPrefix(e.path, "/v1"); ok {
+			mux.HandleFunc(e.method+" "+short, g.answers(e))
+		}
 	}
-	for _, prefix := range []string{"/v1", ""} { // some clients want the base URL without /v1
-		answers("POST "+prefix+"/chat/completions", g.chatCompletions)
-		answers("POST "+prefix+"/messages", g.messages)
-		answers("POST "+prefix+"/messages/count_tokens", g.countTokens)
-		answers("POST "+prefix+"/responses", g.createResponse)
-		answers("GET "+prefix+"/responses/{id}", g.getResponse)
-		answers("DELETE "+prefix+"/responses/{id}", g.deleteResponse)
-		answers("POST "+prefix+"/responses/{id}/cancel", g.cancelResponse)
-		answers("POST "+prefix+"/responses/input_tokens", g.notServed)
-		answers("POST "+prefix+"/responses/compact", g.notServed)
-		answers("GET "+prefix+"/models", g.models)
-		answers("GET "+prefix+"/models/{model...}", g.model)
-	}
-	mux.HandleFunc("GET /healthz", g.live)
-	mux.HandleFunc("GET /health", g.live)
-	mux.HandleFunc("GET /livez", g.live)
-	mux.HandleFunc("GET /readyz", g.ready)
-	mux.HandleFunc("HEAD /{$}", g.live)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, r, &refusal{status: http.StatusNotFound, code: "not_found", message: fmt.Sprintf("nothing is served at %s %s", r.Method, r.URL.Path)})
-	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fail(w, r, unserved(mux, w.Header(), r)) })
 	return identify(g.survive(g.guard(mux)))
+}
+
+func (g *Gateway) answers(e endpoint) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var tenant string
+		var err error
+		if !e.open {
+			tenant, err = g.cfg.Keys.tenant(r)
+		}
+		if err == nil {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			err = e.answer(w, r, tenant)
+		}
+		if err != nil {
+			fail(w, r, refused(err))
+		}
+	}
+}
+
+// unserved tells a path that is not served from one that is, by other methods.
+func unserved(mux *http.ServeMux, h http.Header, r *http.Request) *refusal {
+	var served []string
+	for _, method := range []string{"DELETE", "GET", "HEAD", "POST"} {
+		asked := r.Clone(r.Context())
+		asked.Method = method
+		if _, pattern := mux.Handler(asked); strings.HasPrefix(pattern, method) {
+			served = append(served, method)
+		}
+	}
+	if len(served) == 0 {
+		return &refusal{status: http.StatusNotFound, code: "not_found", message: fmt.Sprintf("nothing is served at %s", clipped(r.URL.Path))}
+	}
+	h.Set("Allow", strings.Join(served, ", "))
+	return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: fmt.Sprintf("%s is served by %s, not by %s", r.URL.Path, strings.Join(served, ", "), clipped(r.Method))}
 }
 
 // identify gives each request an ID.
@@ -84,7 +125,8 @@ func (g *Gateway) survive(next http.Handler) http.Handler {
 
 // fail answers with an error in the shape of the API that was asked.
 func fail(w http.ResponseWriter, r *http.Request, e *refusal) {
-	if strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/messages") {
+	path := strings.TrimPrefix(r.URL.Path, "/v1")
+	if strings.HasPrefix(path, "/messages") || strings.HasPrefix(path, "/models") && asksAnthropic(r) {
 		e.write(w, e.anthropic(w.Header().Get("X-Request-Id")))
 		return
 	}
@@ -116,33 +158,17 @@ func read(r *http.Request, into any) error {
 	return nil
 }
 
-func (g *Gateway) live(w http.ResponseWriter, _ *http.Request) {
+func (g *Gateway) live(w http.ResponseWriter, _ *http.Request, _ string) error {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-}
-
-// ready tells load balancers whether to send requests here.
-func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := g.admit(); err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": refused(err).message})
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-}
-
-// modelCard describes the model in OpenAI's shape.
-func (g *Gateway) modelCard() any {
-	return map[string]any{"id": g.cfg.Model, "object": "model", "created": g.began.Unix(), "owned_by": "interlude"}
-}
-
-func (g *Gateway) models(w http.ResponseWriter, _ *http.Request, _ string) error {
-	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": []any{g.modelCard()}})
 	return nil
 }
 
-func (g *Gateway) model(w http.ResponseWriter, r *http.Request, _ string) error {
-	if name := r.PathValue("model"); name != g.cfg.Model {
-		return &refusal{status: http.StatusNotFound, code: "model_not_found", param: "model", message: fmt.Sprintf("the model %q is not served here; %q is", name, g.cfg.Model)}
+// ready tells load balancers whether to send requests here.
+func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request, _ string) error {
+	if err := g.admit(); err != nil {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": refused(err).message})
+		return nil
 	}
-	writeJSON(w, http.StatusOK, g.modelCard())
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	return nil
 }

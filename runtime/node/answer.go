@@ -85,7 +85,7 @@ func (n *Node) shape(w *wire.Turn, p *chat.Prompt) (s shape, err error) {
 	if w.ToolChoice.Mode == wire.ToolsNone {
 		tools = nil
 	}
-	if len(tools) > 0 || format.Reasons() {
+	if w.Prompt == "" && (len(tools) > 0 || format.Reasons()) {
 		s.reader = format.ReaderOf(tools)
 	}
 	if w.ToolChoice.Mode != wire.ToolsRequired && w.Format.Kind != wire.FormatJSON && w.Format.Kind != wire.FormatSchema {

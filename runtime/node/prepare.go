@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/interlude-run/interlude/gpu/engine"
@@ -140,8 +141,11 @@ func (n *Node) make(ctx context.Context, t *turn) (*prompt, *core.TurnArrived, *
 		return nil, nil, nil
 	}
 	t.holds = true
-	t.talk, err = n.recall(ctx, t, w, known)
+	t.talk, err = n.recall(ctx, w, known, t.job.History)
+	var lost *wire.Error
 	switch {
+	case errors.As(err, &lost) && !lost.Retryable:
+		return nil, nil, n.rejected(t, lost.Code, err)
 	case errors.Is(err, chat.ErrMessages):
 		return nil, nil, n.rejected(t, wire.CodeInvalidMessages, fmt.Errorf("the program's history is another model's: %w", err))
 	case err != nil:
@@ -172,6 +176,9 @@ func (n *Node) make(ctx context.Context, t *turn) (*prompt, *core.TurnArrived, *
 	room := min(o.maxTokens, 256)
 	p.tokens = append(slices.Grow(p.tokens, len(rendered.Tokens)+room), rendered.Tokens...)
 	past := n.past(rendered.Past, t.talk.origin)
+	if w.From != nil {
+		past = core.Past{} // it is another program's
+	}
 	if t.uncached = o.uncached; past.Changed == programs.HistoryEdited {
 		t.edited = &past.Message
 	}
@@ -189,34 +196,24 @@ func (n *Node) unreadable(ctx context.Context, t *turn, what string, err error) 
 // recall gives the conversation up to the turn: the one that is known if
 // it goes so far, else one that is put together from the history. It begins, for
 // its template, when its first completed turn was accepted, whoever recalls it.
-func (n *Node) recall(ctx context.Context, t *turn, w *wire.Turn, known *talk) (*talk, error) {
-	if known != nil && known.last == t.id.Turn-1 {
+func (n *Node) recall(ctx context.Context, w *wire.Turn, known *talk, history past) (*talk, error) {
+	id := turnID(w)
+	if known != nil && known.last == id.Turn-1 && w.From == nil {
 		return known, nil
 	}
-	k := &talk{program: t.id.Program, last: t.id.Turn - 1}
-	if t.id.Turn > 1 {
-		replaces := w.Mode == wire.ModeReplace // then the past gives its tools and its date at most
-		history, err := t.job.History(ctx)
+	k := &talk{program: id.Program, last: id.Turn - 1}
+	if id.Turn > 1 || w.From != nil {
+		replaces := w.Mode == wire.ModeReplace && w.From == nil // then the past gives its tools and its date at most
+		said, err := history(ctx)
 		if err != nil && !replaces {
 			return nil, err
 		}
 		if err != nil {
-			history = func(func(*wire.Turn, *wire.Result) bool) {}
+			said = func(func(*wire.Turn, *wire.Result) bool) {}
 			k.origin = origin{known: true, node: n.cfg.Name} // what was said is not known any longer
 		}
-		for turn, result := range history {
-			if k.conversation == nil {
-				k.conversation = n.cfg.Template.Begin(turn.AcceptedAt)
-			}
-			prompt, err := k.conversation.Prepare(said(turn))
-			if err != nil && replaces {
-				continue
-			}
-			if err != nil {
-				return nil, fmt.Errorf("turn %d: %w", turn.Turn, err)
-			}
-			k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
-			k.origin.from(result, turn.Lifecycle.Reuse == wire.ReuseOff)
+		if err := n.retell(k, said, replaces); err != nil {
+			return nil, err
 		}
 		n.stats.rebuilt.Add(1)
 	}
@@ -224,6 +221,28 @@ func (n *Node) recall(ctx context.Context, t *turn, w *wire.Turn, known *talk) (
 		k.conversation = n.cfg.Template.Begin(w.AcceptedAt)
 	}
 	return k, nil
+}
+
+// past gives the completed turns before one, and their results, in their order.
+type past func(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error)
+
+// retell puts a conversation together. Where it is replaced, what does not fit is left out.
+func (n *Node) retell(k *talk, history iter.Seq2[*wire.Turn, *wire.Result], replaced bool) error {
+	for turn, result := range history {
+		if k.conversation == nil {
+			k.conversation = n.cfg.Template.Begin(turn.AcceptedAt)
+		}
+		prompt, err := k.conversation.Prepare(said(turn))
+		if err != nil && replaced {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("turn %d: %w", turn.Turn, err)
+		}
+		k.conversation.Complete(prompt, result.Text, n.ours(result.Tokens))
+		k.origin.from(result, turn.Lifecycle.Reuse == wire.ReuseOff)
+	}
+	return nil
 }
 
 // arrival is what the core is to know of a turn, but for what the loop knows.

@@ -45,7 +45,7 @@ func openingID(tenant string, text []engine.Token) programs.ProgramID {
 
 // said is what the turn adds to the conversation.
 func said(w *wire.Turn) chat.Turn {
-	turn := chat.Turn{Replace: w.Mode == wire.ModeReplace}
+	turn := chat.Turn{Replace: w.Mode == wire.ModeReplace && w.From == nil, Prompt: w.Prompt}
 	for _, m := range w.Messages {
 		message := chat.Message{Role: m.Role, Content: string(m.Content), Name: m.Name, ToolCallID: m.ToolCallID}
 		for _, c := range m.ToolCalls {

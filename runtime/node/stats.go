@@ -20,6 +20,7 @@ type Stats struct {
 	Late     int64 // of these, those that had it later
 
 	Signals   int64 // of clients, between turns
+	Counted   int64 // prompts whose tokens were counted for clients
 	Rewritten int64 // turns whose past was no longer that of the turn before
 	Rebuilt   int64 // conversations put together from their history
 	Fetched   int64 // prompts made once more, as there was no room to keep them ready
@@ -46,7 +47,7 @@ type stats struct {
 	completed, cancelled, timedOut, failed, rejected atomic.Int64
 	handedBack, suspended, rewritten, rebuilt        atomic.Int64
 	shed, promised, late, pace                       atomic.Int64
-	signals, fetched, ready                          atomic.Int64
+	signals, counted, fetched, ready                 atomic.Int64
 	steps, reused, prefilled, generated              atomic.Int64
 	turns, running, contexts, used, pool             atomic.Int64
 	host, disk, restored, ahead                      atomic.Int64
@@ -68,6 +69,7 @@ func (n *Node) Stats() Stats {
 		Promised:   s.promised.Load(),
 		Late:       s.late.Load(),
 		Signals:    s.signals.Load(),
+		Counted:    s.counted.Load(),
 		Rewritten:  s.rewritten.Load(),
 		Rebuilt:    s.rebuilt.Load(),
 		Fetched:    s.fetched.Load(),

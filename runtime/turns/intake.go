@@ -66,6 +66,9 @@ func (in *intake) submit(ctx context.Context, subject string, data []byte) (*wir
 	if err := in.checkOrder(ctx, id); err != nil {
 		return nil, err
 	}
+	if err := in.store.checkFrom(ctx, turn); err != nil {
+		return nil, err
+	}
 	return in.accept(ctx, turn, digest)
 }
 

@@ -48,6 +48,15 @@ func (s *Server) listen() (*listening, error) {
 			return nil, fmt.Errorf("turns: bound the signals that wait: %w", err)
 		}
 	}
+	if s.cfg.Counter != nil {
+		counts, err := add(wire.KindCount, queueGroup, counter{s.cfg.Counter, s.store, s.cfg}.handle)
+		if err != nil {
+			return nil, err
+		}
+		if err := counts.sub.SetPendingLimits(countBuffer, countBytes); err != nil {
+			return nil, fmt.Errorf("turns: bound the counts that wait: %w", err)
+		}
+	}
 	for kind, handle := range map[wire.Kind]nats.MsgHandler{
 		wire.KindCancel: canceller{s.store, s.cfg}.handle,
 		wire.KindRead:   reader{s.store, s.cfg}.handle,

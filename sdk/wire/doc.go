@@ -31,6 +31,7 @@
 //	cancel.<program>.<turn>  request, empty      → Reply with Cancelled or Error
 //	signal.<program>.<turn>  request or publish, a Signal → Reply with Signalled or Error, from the node that has the program
 //	read.<program>.<turn>    request, empty      → Reply with Result or Error
+//	count.<program>.<turn>   request, a Turn     → Reply with Counted or Error; nothing is kept
 //	stream.<program>.<turn>  subscribe: Chunks while tokens come, none of them kept
 //	result.<program>.<turn>  subscribe: the Result at the moment it is stored; kept in the stream INTERLUDE_RESULTS
 //	turn.<program>.<turn>    kept in the stream INTERLUDE_TURNS; nodes only
@@ -84,6 +85,20 @@
 // disk, what was computed. Miss tells why tokens that earlier turns had left had to be
 // computed again. Here the client sent the whole conversation with another message 3, and
 // 380 tokens that were known behind message 2 were of no use.
+//
+// # Prompts and forks
+//
+// A turn may have a prompt in the place of messages: a text that the model goes on with as it
+// is. And it may go on from any turn that was answered and is kept, of whichever of the
+// tenant's programs:
+//
+//	{"v":1,"prompt":"The sea is"}
+//	{"v":1,"mode":"replace","from":{"program":"hello","turn":1},"messages":[…]}
+//
+// How long the prompt of a turn would be can be asked without sending it:
+//
+//	nats request interlude.v1.default.count.hello.2 '{"v":1,"messages":[…]}'
+//	{"v":1,"counted":{"prompt_tokens":57}}
 //
 // # Promises of the stream
 //

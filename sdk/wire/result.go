@@ -165,6 +165,7 @@ type Reply struct {
 	Cancelled *CancelAck `json:"cancelled,omitempty"`
 	Signalled *SignalAck `json:"signalled,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
+	Counted   *Counted   `json:"counted,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }
 
@@ -184,4 +185,9 @@ type CancelAck struct {
 	Program string  `json:"program"`
 	Turn    int64   `json:"turn"`
 	Outcome Outcome `json:"outcome"`
+}
+
+// Counted says how many tokens the prompt of a turn has.
+type Counted struct {
+	PromptTokens int `json:"prompt_tokens"`
 }

@@ -24,6 +24,7 @@ const (
 	KindCancel Kind = "cancel"
 	KindSignal Kind = "signal"
 	KindRead   Kind = "read"
+	KindCount  Kind = "count"
 	KindStream Kind = "stream"
 	KindResult Kind = "result"
 	KindTurn   Kind = "turn"
@@ -73,7 +74,7 @@ func ParseSubject(subject string) (ID, Kind, error) {
 	}
 	kind := Kind(tokens[1])
 	switch kind {
-	case KindSubmit, KindCancel, KindSignal, KindRead, KindStream, KindResult, KindTurn, KindFinish:
+	case KindSubmit, KindCancel, KindSignal, KindRead, KindCount, KindStream, KindResult, KindTurn, KindFinish:
 	default:
 		return ID{}, "", invalidSubject("%q is no kind of subject", clip(tokens[1]))
 	}
@@ -109,7 +110,8 @@ type Rights struct {
 //
 //	permissions {
 //	  publish:   ["interlude.v1.acme.submit.>", "interlude.v1.acme.cancel.>",
-//	              "interlude.v1.acme.signal.>", "interlude.v1.acme.read.>"]
+//	              "interlude.v1.acme.signal.>", "interlude.v1.acme.read.>",
+//	              "interlude.v1.acme.count.>"]
 //	  subscribe: ["interlude.v1.acme.turn.>", "interlude.v1.acme.result.>",
 //	              "interlude.v1.acme.stream.>", "_INBOX_acme.>"]
 //	}
@@ -121,7 +123,7 @@ func Permissions(tenant string) (Rights, error) {
 	}
 	of := func(kind Kind) string { return prefix + tenant + "." + string(kind) + ".>" }
 	return Rights{
-		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindSignal), of(KindRead)},
+		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindSignal), of(KindRead), of(KindCount)},
 		Subscribe: []string{of(KindTurn), of(KindResult), of(KindStream), InboxPrefix(tenant) + ".>"},
 	}, nil
 }

@@ -21,6 +21,15 @@ type Turn struct {
 	Messages []Message `json:"messages"`
 	Tools    []Tool    `json:"tools,omitzero"` // absent: those of the turn before
 
+	// Prompt stands in the place of messages: the whole context as a text, which is put
+	// before the model as it is, without its chat template. Control tokens that it spells are
+	// control tokens. It goes with ModeReplace, which it has by default.
+	Prompt string `json:"prompt,omitempty"`
+
+	// From is a turn of another program of the tenant's, or of this one, whose conversation,
+	// answer included, stands before the messages: a fork. It goes with ModeReplace.
+	From *Spot `json:"from,omitempty"`
+
 	ToolChoice ToolChoice `json:"tool_choice,omitzero"`
 	Format     Format     `json:"format,omitzero"` // what the answer must be
 
@@ -34,6 +43,12 @@ type Turn struct {
 
 	// AcceptedAt is set by the node that accepts the turn. Clients leave it out.
 	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+}
+
+// Spot is a turn of one of a tenant's programs.
+type Spot struct {
+	Program string `json:"program"`
+	Turn    int64  `json:"turn"`
 }
 
 // ID names the turn.

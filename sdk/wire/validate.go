@@ -33,6 +33,9 @@ func (t *Turn) fillIn(id ID) error {
 		}
 	}
 	t.Tenant, t.Program, t.Turn = id.Tenant, id.Program, id.Turn
+	if t.Mode == "" && t.Prompt != "" {
+		t.Mode = ModeReplace
+	}
 	if t.Mode == "" {
 		t.Mode = ModeAppend
 	}
@@ -57,7 +60,7 @@ func (t *Turn) Validate() error {
 		return invalidTurn("mode", "%q is neither append nor replace", clip(string(t.Mode)))
 	case t.Class != "" && t.Class != ClassInteractive && t.Class != ClassBackground:
 		return invalidTurn("class", "%q is neither interactive nor background", clip(string(t.Class)))
-	case len(t.Messages) == 0:
+	case len(t.Messages) == 0 && t.Prompt == "":
 		return invalidTurn("messages", "there is none")
 	case len(t.Messages) > maxMessages:
 		return invalidTurn("messages", "there are %d, more than %d", len(t.Messages), maxMessages)
@@ -76,6 +79,9 @@ func (t *Turn) Validate() error {
 			return err
 		}
 	}
+	if err := t.validateContext(); err != nil {
+		return err
+	}
 	if err := t.validateShape(); err != nil {
 		return err
 	}
@@ -83,6 +89,27 @@ func (t *Turn) Validate() error {
 		return err
 	}
 	return t.Lifecycle.validate()
+}
+
+// validateContext checks what stands in the place of messages, or before them.
+func (t *Turn) validateContext() error {
+	switch {
+	case t.Prompt != "" && len(t.Messages) > 0:
+		return invalidTurn("prompt", "the turn has messages, too")
+	case t.Prompt != "" && t.From != nil:
+		return invalidTurn("prompt", "it is the whole context, and the turn goes on from another one, too")
+	case t.Prompt != "" && (len(t.Tools) > 0 || t.ToolChoice != ToolChoice{}):
+		return invalidTurn("prompt", "tools are offered by the model's template, which a prompt has not")
+	case t.Prompt != "" && t.Mode != ModeReplace:
+		return invalidTurn("prompt", "it is the whole context: it goes with the mode replace")
+	case t.From != nil && t.Mode != ModeReplace:
+		return invalidTurn("from", "it goes with the mode replace")
+	case t.From != nil && ID{t.Tenant, t.From.Program, t.From.Turn}.Validate() != nil:
+		return invalidTurn("from", "it names no turn")
+	case t.From != nil && t.From.Program == t.Program && t.From.Turn >= t.Turn:
+		return invalidTurn("from", "the turn %d is not before this one", t.From.Turn)
+	}
+	return nil
 }
 
 // validateShape checks what is asked of the answer.

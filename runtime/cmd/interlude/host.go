@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"time"
@@ -102,7 +103,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
 		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease,
-		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Log: c.log,
+		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Counter: countsBy{h}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -173,6 +174,14 @@ type signalsTo struct{ *host }
 // Signal implements turns.Signals.
 func (h signalsTo) Signal(ctx context.Context, id wire.ID, s *wire.Signal) (*wire.SignalAck, error) {
 	return h.node.Signal(ctx, id, s)
+}
+
+// countsBy has the host's node count tokens.
+type countsBy struct{ *host }
+
+// Count implements turns.Counter.
+func (h countsBy) Count(ctx context.Context, t *wire.Turn, before func(context.Context) ([]wire.Exchange, error)) (int, error) {
+	return h.node.Count(ctx, t, func(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) { return sequence(before(ctx)) })
 }
 
 // nodeName tells this node from others in results: the machine's name and a

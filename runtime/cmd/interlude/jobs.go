@@ -78,7 +78,11 @@ func (j *jobs) close() {
 type job struct{ *turns.Job }
 
 func (j job) History(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) {
-	past, err := j.Job.History(ctx)
+	return sequence(j.Job.History(ctx))
+}
+
+// sequence gives what was said one by one.
+func sequence(past []wire.Exchange, err error) (iter.Seq2[*wire.Turn, *wire.Result], error) {
 	if err != nil {
 		return nil, err
 	}
