@@ -183,7 +183,7 @@ func (a *responseAnswer) says() bool {
 func (a *responseAnswer) lost(r *refusal) {
 	a.last("error", fields{
 		"code": orNull(r.code), "message": r.message, "param": orNull(r.param),
-		"error": fields{"type": r.openAIType(), "code": orNull(r.code), "message": r.message, "param": orNull(r.param)},
+		"error": fields{"type": r.openAIType(), "code": orNull(r.code), "message": r.message, "param": orNull(r.param), "headers": nil},
 	})
 }
 
@@ -234,7 +234,8 @@ type outputItem struct {
 // itemPrefixes are what IDs of items begin with.
 var itemPrefixes = map[wire.PieceKind]string{wire.PieceText: "msg_", wire.PieceReasoning: "rs_", wire.PieceToolCall: "fc_"}
 
-// event is what the events of its text begin with.
+// event is what the events of its text begin with. For reasoning the Open Responses
+// specification has response.reasoning, which no client reads: this is what OpenAI sends.
 func (it *outputItem) event() string {
 	switch it.kind {
 	case wire.PieceReasoning:

@@ -81,19 +81,28 @@ func (g *Gateway) answers(e endpoint) http.HandlerFunc {
 
 // unserved tells a path that is not served from one that is, by other methods.
 func unserved(mux *http.ServeMux, h http.Header, r *http.Request) *refusal {
-	var served []string
+	var exact, any []string // methods, of patterns that are the path itself, and of all that fit
 	for _, method := range []string{"DELETE", "GET", "HEAD", "POST"} {
 		asked := r.Clone(r.Context())
 		asked.Method = method
-		if _, pattern := mux.Handler(asked); strings.HasPrefix(pattern, method) {
-			served = append(served, method)
+		_, pattern := mux.Handler(asked)
+		if pattern != "/" {
+			any = append(any, method)
 		}
+		if strings.HasSuffix(pattern, " "+r.URL.Path) {
+			exact = append(exact, method)
+		}
+	}
+	served := any
+	if len(exact) > 0 {
+		served = exact
 	}
 	if len(served) == 0 {
 		return &refusal{status: http.StatusNotFound, code: "not_found", message: fmt.Sprintf("nothing is served at %s", clipped(r.URL.Path))}
 	}
-	h.Set("Allow", strings.Join(served, ", "))
-	return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: fmt.Sprintf("%s is served by %s, not by %s", r.URL.Path, strings.Join(served, ", "), clipped(r.Method))}
+	allow := strings.Join(served, ", ")
+	h.Set("Allow", allow)
+	return &refusal{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: fmt.Sprintf("%s is served by %s, not by %s", clipped(r.URL.Path), allow, clipped(r.Method))}
 }
 
 // identify gives each request an ID.
@@ -151,7 +160,11 @@ func read(r *http.Request, into any) error {
 		}
 		var field *json.UnmarshalTypeError
 		if errors.As(err, &field) {
-			return invalid(field.Field, "%s: a %s is no %s", field.Field, field.Value, field.Type)
+			name := field.Field
+			for _, embedded := range []string{"extras.", "generation.", "function."} { // which a client knows nothing of
+				name = strings.ReplaceAll(name, embedded, "")
+			}
+			return invalid(name, "%s: a %s is no %s", name, field.Value, field.Type)
 		}
 		return &refusal{status: http.StatusBadRequest, code: "invalid_json", message: "the request is not JSON: " + err.Error()}
 	}
