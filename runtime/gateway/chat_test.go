@@ -1,4 +1,4 @@
-package gateway_test
+package gateway
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 
 // client is OpenAI's own, over HTTP.
 func (r *rig) client(opts ...option.RequestOption) *openai.Client {
-	s := httptest.NewServer(r.gateway)
+	s := httptest.NewServer(judged(r.t, r.gateway))
 	r.t.Cleanup(s.Close)
 	c := openai.NewClient(append([]option.RequestOption{option.WithBaseURL(s.URL + "/v1"), option.WithAPIKey("none")}, opts...)...)
 	return &c
@@ -96,7 +96,7 @@ func TestOpenAIClientStreams(t *testing.T) {
 func TestStreamInChatsShape(t *testing.T) {
 	r := newRig(t)
 	r.answer = twoCalls
-	w := r.post("/v1/chat/completions", object{"messages": conversation("u1"), "stream": true})
+	w := r.post("/v1/chat/completions", object{"messages": dialogue("u1"), "stream": true})
 	var got []string
 	for s := bufio.NewScanner(w.Body); s.Scan(); {
 		data, ok := strings.CutPrefix(s.Text(), "data: ")
@@ -157,7 +157,7 @@ func TestFinishReasons(t *testing.T) {
 			r.answer = func(_ context.Context, job *turns.Job, _ *wire.Turn) wire.Result {
 				return streaming(job, c.finish, c.piece)
 			}
-			c.body["messages"] = conversation("u1")
+			c.body["messages"] = dialogue("u1")
 			w := r.post("/v1/chat/completions", c.body)
 			var got struct {
 				Choices []struct {
@@ -210,7 +210,7 @@ func TestWhatIsAsked(t *testing.T) {
 
 // TestRefusals: each in OpenAI's shape, with what official clients obey.
 func TestRefusals(t *testing.T) {
-	u1 := conversation("u1")
+	u1 := dialogue("u1")
 	for name, c := range map[string]struct {
 		body   any
 		result *wire.Error
@@ -273,7 +273,7 @@ func TestAnErrorEndsAStream(t *testing.T) {
 
 // TestRetriesAreOneTurn: the same request, sent once more, is answered by the turn that it was.
 func TestRetriesAreOneTurn(t *testing.T) {
-	body := object{"messages": conversation("u1")}
+	body := object{"messages": dialogue("u1")}
 	for name, headers := range map[string][2][]string{
 		"a client's retry":   {nil, {"X-Stainless-Retry-Count", "1"}},
 		"an idempotency key": {{"Idempotency-Key", "k"}, {"Idempotency-Key", "k"}},
@@ -282,8 +282,8 @@ func TestRetriesAreOneTurn(t *testing.T) {
 			r := newRig(t)
 			first := r.post("/v1/chat/completions", body, headers[0]...)
 			again := r.post("/v1/chat/completions", body, headers[1]...)
-			if r.count() != 1 || first.Header().Get("X-Interlude-Program") != again.Header().Get("X-Interlude-Program") || again.Code != http.StatusOK {
-				t.Errorf("%d turns; %d %s", r.count(), again.Code, again.Body)
+			if r.ran() != 1 || first.Header().Get("X-Interlude-Program") != again.Header().Get("X-Interlude-Program") || again.Code != http.StatusOK {
+				t.Errorf("%d turns; %d %s", r.ran(), again.Code, again.Body)
 			}
 		})
 	}
@@ -291,8 +291,8 @@ func TestRetriesAreOneTurn(t *testing.T) {
 		r := newRig(t)
 		r.post("/v1/chat/completions", body)
 		r.post("/v1/chat/completions", body)
-		if r.count() != 2 {
-			t.Errorf("%d turns", r.count())
+		if r.ran() != 2 {
+			t.Errorf("%d turns", r.ran())
 		}
 	})
 	t.Run("while the first is under way", func(t *testing.T) {
@@ -306,15 +306,13 @@ func TestRetriesAreOneTurn(t *testing.T) {
 			return wire.Result{Text: "Hello"}
 		}
 		answers := make(chan *httptest.ResponseRecorder, 2)
-		body := object{"messages": conversation("u1"), "stream": true}
+		body := object{"messages": dialogue("u1"), "stream": true}
 		go func() { answers <- r.post("/v1/chat/completions", body) }()
 		<-begun
-		joined := make(chan struct{})
-		go func() {
-			close(joined)
-			answers <- r.post("/v1/chat/completions", body)
-		}()
-		<-joined
+		go func() { answers <- r.post("/v1/chat/completions", body) }()
+		for !r.gateway.read(2) {
+			time.Sleep(time.Millisecond)
+		}
 		close(goOn)
 		for range 2 {
 			w := <-answers
@@ -332,6 +330,21 @@ func TestRetriesAreOneTurn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// read tells whether a flight has so many readers.
+func (g *Gateway) read(readers int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, f := range g.flights {
+		f.mu.Lock()
+		n := f.readers
+		f.mu.Unlock()
+		if n == readers {
+			return true
+		}
+	}
+	return false
 }
 
 // TestWhoGoesAwayCancels: the turn of a client that is gone is cancelled.
@@ -368,7 +381,7 @@ func TestSeveralAnswers(t *testing.T) {
 	for _, turn := range r.turns {
 		seeds[*turn.Sampling.Seed] = true
 	}
-	if len(answer.Choices) != 3 || r.count() != 3 || len(seeds) != 3 {
-		t.Errorf("%d answers of %d turns with %d seeds", len(answer.Choices), r.count(), len(seeds))
+	if len(answer.Choices) != 3 || r.ran() != 3 || len(seeds) != 3 {
+		t.Errorf("%d answers of %d turns with %d seeds", len(answer.Choices), r.ran(), len(seeds))
 	}
 }

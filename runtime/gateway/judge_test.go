@@ -53,9 +53,9 @@ func newJudge() (*judge, error) {
 
 const fileName = "file:///openapi.yaml"
 
-// Judged is a gateway whose requests and answers are held to openapi.yaml: what it answers in
+// judged is a gateway whose requests and answers are held to openapi.yaml: what it answers in
 // any case, and what it was asked where it did not refuse that.
-func Judged(t testing.TB, g http.Handler) http.Handler {
+func judged(t testing.TB, g http.Handler) http.Handler {
 	j, err := theJudge()
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/anthropics/anthropic-sdk-go/v2"
-	"github.com/anthropics/anthropic-sdk-go/v2/option"
 	"pgregory.net/rapid"
 
 	"github.com/interlude-run/interlude/sdk"
@@ -255,31 +254,6 @@ func checkError(t *testing.T, err error, status int, kind, says string) {
 func jsonPart(text string) string {
 	data, _ := json.Marshal(text)
 	return strings.Trim(string(data), `"`)
-}
-
-func TestMessagesDoNotCountTokens(t *testing.T) {
-	s := newMessagesRig(t)
-	tries := 0
-	count := option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-		tries++
-		return next(r)
-	})
-	_, err := s.client(option.WithMaxRetries(2), count).Messages.CountTokens(t.Context(), anthropic.MessageCountTokensParams{Model: "m", Messages: []anthropic.MessageParam{user(block("Hi"))}})
-	checkError(t, err, http.StatusNotImplemented, "api_error", "tokens are not counted ahead here")
-	if tries != 1 {
-		t.Errorf("it was tried %d times", tries)
-	}
-	r, err := http.Post(s.url+"/messages/count_tokens", "application/json", nil) // by clients that put a version into the base URL, and were given none
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	var body struct {
-		Type string `json:"type"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Type != "error" || r.StatusCode != http.StatusNotImplemented {
-		t.Errorf("without /v1, it answers %d with the type %q, %v", r.StatusCode, body.Type, err)
-	}
 }
 
 func TestMessagesAreCancelledByLeaving(t *testing.T) {

@@ -1,4 +1,4 @@
-package gateway_test
+package gateway
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/interlude-run/interlude/runtime/gateway"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
@@ -86,7 +85,7 @@ func TestConversations(t *testing.T) {
 			r := newRig(t)
 			var programs []string
 			for i, q := range requests {
-				w := r.post("/v1/chat/completions", object{"messages": conversation(q.messages)}, q.headers...)
+				w := r.post("/v1/chat/completions", object{"messages": dialogue(q.messages)}, q.headers...)
 				if w.Code != http.StatusOK {
 					t.Fatalf("request %d: %d %s", i, w.Code, w.Body)
 				}
@@ -115,7 +114,7 @@ func TestConversations(t *testing.T) {
 }
 
 // conversation reads the notation of TestConversations; the rig answers uN with "re: N".
-func conversation(text string) (messages []object) {
+func dialogue(text string) (messages []object) {
 	for _, word := range strings.Fields(text) {
 		switch word[0] {
 		case 'u':
@@ -179,7 +178,7 @@ func TestAFailedTurnIsAsIfItHadNeverBeenSaid(t *testing.T) {
 	works := r.answer
 	ask := func(messages string, status int) *wire.Turn {
 		t.Helper()
-		if w := r.post("/v1/chat/completions", object{"messages": conversation(messages)}); w.Code != status {
+		if w := r.post("/v1/chat/completions", object{"messages": dialogue(messages)}); w.Code != status {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 		return r.last()
@@ -199,13 +198,13 @@ func TestAFailedTurnIsAsIfItHadNeverBeenSaid(t *testing.T) {
 // TestAnotherGatewayGoesOn: what gateways know is in JetStream.
 func TestAnotherGatewayGoesOn(t *testing.T) {
 	r := newRig(t)
-	other := r.another(gateway.Config{})
-	for i, g := range []*gateway.Gateway{r.gateway, other, r.gateway, other} {
+	other := r.another(Config{Model: "m"})
+	for i, g := range []*Gateway{r.gateway, other, r.gateway, other} {
 		var words []string
 		for n := range i {
 			words = append(words, fmt.Sprintf("u%d a%d", n, n))
 		}
-		w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": conversation(strings.Join(append(words, fmt.Sprintf("u%d", i)), " "))})
+		w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": dialogue(strings.Join(append(words, fmt.Sprintf("u%d", i)), " "))})
 		if w.Code != http.StatusOK {
 			t.Fatal(w.Body)
 		}
@@ -219,7 +218,7 @@ func TestAnotherGatewayGoesOn(t *testing.T) {
 // gateways, and with turns that fail, the conversation that the node answers is the request's.
 func TestEveryTurnSaysWhatTheRequestSaid(t *testing.T) {
 	r := newRig(t)
-	gateways := []*gateway.Gateway{r.gateway, r.another(gateway.Config{})}
+	gateways := []*Gateway{r.gateway, r.another(Config{Model: "m"})}
 	session := 0
 	rapid.Check(t, func(t *rapid.T) {
 		session++

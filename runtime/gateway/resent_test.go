@@ -1,4 +1,4 @@
-package gateway_test
+package gateway
 
 import (
 	"context"
@@ -13,13 +13,12 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
-	"github.com/interlude-run/interlude/runtime/gateway"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
-// ledger is what gateways have noted, as a test sees it.
-type ledger struct {
+// notes are what gateways have noted, as a test sees it.
+type notes struct {
 	t      testing.TB
 	stream jetstream.Stream
 	bucket jetstream.KeyValue
@@ -28,13 +27,13 @@ type ledger struct {
 }
 
 // remember looks at what has been noted so far.
-func (r *rig) remember() *ledger {
+func (r *rig) remember() *notes {
 	r.t.Helper()
 	js, err := jetstream.New(r.conn)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	l := &ledger{t: r.t, known: map[string][]byte{}}
+	l := &notes{t: r.t, known: map[string][]byte{}}
 	if l.bucket, err = js.KeyValue(r.t.Context(), "INTERLUDE_CONVERSATIONS"); err != nil {
 		r.t.Fatal(err)
 	}
@@ -56,7 +55,7 @@ func (r *rig) remember() *ledger {
 	return l
 }
 
-func (l *ledger) last() uint64 {
+func (l *notes) last() uint64 {
 	l.t.Helper()
 	info, err := l.stream.Info(l.t.Context())
 	if err != nil {
@@ -68,7 +67,7 @@ func (l *ledger) last() uint64 {
 // forget undoes all that has been noted since then, but for the first entries: a gateway died
 // over them. It tells how many there were. Of a key that was written twice, the first is not
 // there any more, and does not count.
-func (l *ledger) forget(but int) (noted int) {
+func (l *notes) forget(but int) (noted int) {
 	l.t.Helper()
 	for seq, end := l.from+1, l.last(); seq <= end; seq++ {
 		m, err := l.stream.GetMsg(l.t.Context(), seq)
@@ -108,10 +107,10 @@ func TestAGatewayDies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for notes, written := 0, 1; notes <= written; notes++ {
 				r := newRig(t)
-				dies := r.another(gateway.Config{})
+				dies := r.another(Config{Model: "m"})
 				post := func(g http.Handler, messages string, more ...string) *httptest.ResponseRecorder {
 					t.Helper()
-					w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": conversation(messages)}, append(more, headers...)...)
+					w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": dialogue(messages)}, append(more, headers...)...)
 					if w.Code != http.StatusOK {
 						t.Fatalf("%d notes: %d %s", notes, w.Code, w.Body)
 					}
@@ -121,8 +120,8 @@ func TestAGatewayDies(t *testing.T) {
 				first := post(dies, "u1")
 				written = l.forget(notes)
 				again := post(r.gateway, "u1", once...)
-				if r.count() != 1 || again.Header().Get("X-Interlude-Program") != first.Header().Get("X-Interlude-Program") {
-					t.Errorf("%d notes of %d: the request is %d turns, of %s and %s", notes, written, r.count(),
+				if r.ran() != 1 || again.Header().Get("X-Interlude-Program") != first.Header().Get("X-Interlude-Program") {
+					t.Errorf("%d notes of %d: the request is %d turns, of %s and %s", notes, written, r.ran(),
 						first.Header().Get("X-Interlude-Program"), again.Header().Get("X-Interlude-Program"))
 				}
 				if headers != nil && headers[0] == "Idempotency-Key" {
@@ -141,10 +140,10 @@ func TestAGatewayDies(t *testing.T) {
 func TestAGatewayDiesInAConversation(t *testing.T) {
 	for notes, written := 0, 1; notes <= written; notes++ {
 		r := newRig(t)
-		dies := r.another(gateway.Config{})
+		dies := r.another(Config{Model: "m"})
 		post := func(g http.Handler, messages string, more ...string) {
 			t.Helper()
-			if w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": conversation(messages)}, more...); w.Code != http.StatusOK {
+			if w := send(t, g, http.MethodPost, "/v1/chat/completions", object{"messages": dialogue(messages)}, more...); w.Code != http.StatusOK {
 				t.Fatalf("%d notes: %d %s", notes, w.Code, w.Body)
 			}
 		}
@@ -153,8 +152,8 @@ func TestAGatewayDiesInAConversation(t *testing.T) {
 		post(dies, "u1 a1 u2")
 		written = l.forget(notes)
 		post(r.gateway, "u1 a1 u2", once...)
-		if r.count() != 2 {
-			t.Errorf("%d notes of %d: two requests are %d turns", notes, written, r.count())
+		if r.ran() != 2 {
+			t.Errorf("%d notes of %d: two requests are %d turns", notes, written, r.ran())
 		}
 		post(dies, "u1 a1 u2 a2 u3")
 		if turn := r.last(); turn.Turn != 3 || turn.Mode != wire.ModeAppend {
@@ -169,7 +168,7 @@ func TestANewQuestionBehindWhatNobodyNoted(t *testing.T) {
 	r := newRig(t)
 	post := func(messages string) *wire.Turn {
 		t.Helper()
-		w := r.post("/v1/chat/completions", object{"messages": conversation(messages)})
+		w := r.post("/v1/chat/completions", object{"messages": dialogue(messages)})
 		if w.Code != http.StatusOK {
 			t.Fatal(w.Body)
 		}
@@ -202,7 +201,7 @@ func TestWhatFailedIsNotARetrysAnswer(t *testing.T) {
 						if key != "" {
 							headers = append(headers, "Idempotency-Key", key+messages)
 						}
-						return r.post("/v1/chat/completions", object{"messages": conversation(messages)}, headers...)
+						return r.post("/v1/chat/completions", object{"messages": dialogue(messages)}, headers...)
 					}
 					post("u1")
 					l := r.remember()
@@ -228,16 +227,16 @@ func TestWhatFailedIsNotARetrysAnswer(t *testing.T) {
 // a retry, has a turn of its own; and the programs that were begun by these words are left alone.
 func TestTheSameWordsAnew(t *testing.T) {
 	r := newRig(t)
-	gateways := []*gateway.Gateway{r.gateway, r.another(gateway.Config{})}
+	gateways := []*Gateway{r.gateway, r.another(Config{Model: "m"})}
 	programs := map[string]bool{}
 	for i := range 6 {
 		for k, messages := range []string{"u1", "u1 a1 u2", "u1 a1 u2 a2 u3"} {
-			w := send(t, gateways[(i+k)%2], http.MethodPost, "/v1/chat/completions", object{"messages": conversation(messages)})
+			w := send(t, gateways[(i+k)%2], http.MethodPost, "/v1/chat/completions", object{"messages": dialogue(messages)})
 			if w.Code != http.StatusOK {
 				t.Fatal(w.Body)
 			}
-			if turn := r.last(); r.count() != 3*i+k+1 || turn.Turn != int64(k+1) || (turn.Mode == wire.ModeAppend) != (k > 0) {
-				t.Errorf("round %d, request %d: turn %d of %d, %s", i, k, turn.Turn, r.count(), turn.Mode)
+			if turn := r.last(); r.ran() != 3*i+k+1 || turn.Turn != int64(k+1) || (turn.Mode == wire.ModeAppend) != (k > 0) {
+				t.Errorf("round %d, request %d: turn %d of %d, %s", i, k, turn.Turn, r.ran(), turn.Mode)
 			}
 			programs[r.last().Program] = true
 		}
@@ -271,8 +270,8 @@ func TestAStreamThatCannotGoOn(t *testing.T) {
 	if text, finish, err := read(option.WithHeader(once[0], once[1])); err != nil || finish != "stop" || text != "Twice upon a time" {
 		t.Errorf("once more, it says %q and ends with %q, error %v", text, finish, err)
 	}
-	if r.count() != 1 {
-		t.Errorf("%d turns", r.count())
+	if r.ran() != 1 {
+		t.Errorf("%d turns", r.ran())
 	}
 	response := r.post("/v1/responses", object{"input": "said otherwise", "stream": true})
 	if !strings.Contains(response.Body.String(), "event: response.failed") || strings.Contains(response.Body.String(), "Twice") {
@@ -292,9 +291,9 @@ func TestTheFirstGatewayGivesUp(t *testing.T) {
 		<-job.Cancelled()
 		return wire.Result{Outcome: wire.Cancelled}
 	}
-	first, second := r.another(gateway.Config{}), r.gateway
+	first, second := r.another(Config{Model: "m"}), r.gateway
 	l := r.remember()
-	body := object{"messages": conversation("u1")}
+	body := object{"messages": dialogue("u1")}
 	noted := l.watch()
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan struct{})
@@ -317,13 +316,13 @@ func TestTheFirstGatewayGivesUp(t *testing.T) {
 	if w := <-answers; w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Should-Retry") != "true" {
 		t.Errorf("%d %s, retry %s", w.Code, w.Body, w.Header().Get("X-Should-Retry"))
 	}
-	if w := send(t, second, http.MethodPost, "/v1/chat/completions", body, once...); w.Code != http.StatusOK || r.count() != 2 {
-		t.Errorf("%d %s, %d turns", w.Code, w.Body, r.count())
+	if w := send(t, second, http.MethodPost, "/v1/chat/completions", body, once...); w.Code != http.StatusOK || r.ran() != 2 {
+		t.Errorf("%d %s, %d turns", w.Code, w.Body, r.ran())
 	}
 }
 
 // watch hears of what is noted from now on.
-func (l *ledger) watch() jetstream.KeyWatcher {
+func (l *notes) watch() jetstream.KeyWatcher {
 	l.t.Helper()
 	w, err := l.bucket.WatchAll(l.t.Context(), jetstream.UpdatesOnly())
 	if err != nil {
@@ -333,7 +332,7 @@ func (l *ledger) watch() jetstream.KeyWatcher {
 }
 
 // await waits for an entry of a kind.
-func (l *ledger) await(w jetstream.KeyWatcher, kind string) {
+func (l *notes) await(w jetstream.KeyWatcher, kind string) {
 	l.t.Helper()
 	for e := range w.Updates() {
 		if e != nil && strings.Contains(e.Key(), kind) {

@@ -1,4 +1,4 @@
-package gateway_test
+package gateway
 
 import (
 	"bytes"
@@ -13,35 +13,44 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/interlude-run/interlude/runtime/broker"
-	"github.com/interlude-run/interlude/runtime/gateway"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 // rig is a gateway over a real NATS server and the real intake, with a script in the engine's
-// place. It keeps every program's conversation as a node does.
+// place. It keeps every program's conversation as a node does. All that passes is judged.
 type rig struct {
 	t       testing.TB
 	conn    *nats.Conn
-	gateway *gateway.Gateway
+	gateway *Gateway
+	url     string
 	answer  func(ctx context.Context, job *turns.Job, turn *wire.Turn) wire.Result
+	count   func(turn *wire.Turn, before []wire.Exchange) int // of a prompt's tokens
+	handled chan string                                       // the requests to url that the gateway has done with, as METHOD /path
 
 	mu    sync.Mutex
 	turns []*wire.Turn              // that were run, in their order
 	talks map[string][]wire.Message // what was said, answers included, by tenant and program
 }
 
+// newRig has a gateway that repeats the last message, until it is told otherwise.
 func newRig(t testing.TB) *rig {
+	return startRig(t, "m", func(_ context.Context, _ *turns.Job, turn *wire.Turn) wire.Result {
+		if turn.Prompt != "" {
+			return wire.Result{Text: "re: " + turn.Prompt}
+		}
+		return wire.Result{Text: "re: " + string(turn.Messages[len(turn.Messages)-1].Content)}
+	})
+}
+
+func startRig(t testing.TB, model string, answer func(ctx context.Context, job *turns.Job, turn *wire.Turn) wire.Result) *rig {
 	t.Helper()
 	b, err := broker.Start(broker.Config{StoreDir: t.TempDir(), Port: broker.NoPort})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Shutdown)
-	r := &rig{t: t, talks: map[string][]wire.Message{}}
-	r.answer = func(_ context.Context, _ *turns.Job, turn *wire.Turn) wire.Result {
-		return wire.Result{Text: "re: " + string(turn.Messages[len(turn.Messages)-1].Content)}
-	}
+	r := &rig{t: t, answer: answer, talks: map[string][]wire.Message{}, handled: make(chan string, 256)}
 	connect := func() *nats.Conn {
 		c, err := b.Connect()
 		if err != nil {
@@ -51,7 +60,7 @@ func newRig(t testing.TB) *rig {
 		return c
 	}
 	r.conn = connect()
-	server, err := turns.New(context.Background(), connect(), turns.Config{})
+	server, err := turns.New(context.Background(), connect(), turns.Config{Counter: r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,20 +73,47 @@ func newRig(t testing.TB) *rig {
 			t.Error(err)
 		}
 	})
-	r.gateway = r.another(gateway.Config{})
+	r.gateway = r.another(Config{Model: model})
+	g := judged(t, r.gateway)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		g.ServeHTTP(w, q)
+		select {
+		case r.handled <- q.Method + " " + q.URL.Path:
+		default: // nobody wants to know
+		}
+	}))
+	t.Cleanup(func() {
+		r.gateway.Close()
+		web.Close()
+	})
+	r.url = web.URL
 	return r
 }
 
 // another is one more gateway over the same nodes.
-func (r *rig) another(cfg gateway.Config) *gateway.Gateway {
+func (r *rig) another(cfg Config) *Gateway {
 	r.t.Helper()
-	cfg.Conn, cfg.Model = r.conn, "m"
-	g, err := gateway.New(context.Background(), cfg)
+	cfg.Conn = r.conn
+	g, err := New(context.Background(), cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(g.Close)
 	return g
+}
+
+// Count implements turns.Counter.
+func (r *rig) Count(ctx context.Context, turn *wire.Turn, before func(context.Context) ([]wire.Exchange, error)) (int, error) {
+	past, err := before(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count == nil {
+		return 0, &wire.Error{Code: wire.CodeInternal, Message: "nobody counts here"}
+	}
+	return r.count(turn, past), nil
 }
 
 // run is the engine's place.
@@ -96,6 +132,9 @@ func (r *rig) run(ctx context.Context, job *turns.Job) {
 	answer := r.answer
 	r.mu.Unlock()
 	result := answer(ctx, job, turn)
+	if ctx.Err() != nil {
+		return
+	}
 	if result.Outcome == "" {
 		result.Outcome = wire.Completed
 	}
@@ -117,7 +156,7 @@ func (r *rig) last() *wire.Turn {
 	return r.turns[len(r.turns)-1]
 }
 
-func (r *rig) count() int {
+func (r *rig) ran() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.turns)
@@ -155,7 +194,7 @@ func sendWith(ctx context.Context, t testing.TB, g http.Handler, method, path st
 		q.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	gateway.Judged(t, g).ServeHTTP(w, q)
+	judged(t, g).ServeHTTP(w, q)
 	return w
 }
 

@@ -2,30 +2,22 @@ package gateway
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/anthropics/anthropic-sdk-go/v2"
 	"github.com/anthropics/anthropic-sdk-go/v2/option"
 
-	"github.com/interlude-run/interlude/runtime/broker"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
-// messagesRig is a gateway over a real NATS server and the real intake of turns. In the
-// model's place a script answers.
+// messagesRig has a script whose answers come one after the other.
 type messagesRig struct {
-	url string
-
-	mu      sync.Mutex
+	*rig
 	script  []messagesScript
-	turns   []*wire.Turn // that the runner was given
 	started chan struct{}
 	dropped chan struct{} // receives when a turn was cancelled
 }
@@ -55,40 +47,10 @@ func callPiece(index int, id, name, arguments string) wire.Piece {
 	return wire.Piece{Kind: wire.PieceToolCall, Index: index, ID: id, Name: name, Text: arguments, Done: true}
 }
 
-func newMessagesRig(t *testing.T, script ...messagesScript) *messagesRig {
+func newMessagesRig(t testing.TB, script ...messagesScript) *messagesRig {
 	t.Helper()
-	b, err := broker.Start(broker.Config{StoreDir: t.TempDir(), Port: broker.NoPort})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Shutdown)
-	conn, err := b.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	server, err := turns.New(t.Context(), conn, turns.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &messagesRig{script: script, started: make(chan struct{}, 16), dropped: make(chan struct{}, 16)}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx, turns.RunnerFunc(s.run)) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	g, err := New(t.Context(), Config{Conn: conn, Model: "small", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.Close)
-	web := httptest.NewServer(Judged(t, g))
-	t.Cleanup(web.Close)
-	s.url = web.URL
+	s.rig = startRig(t, "small", s.next)
 	return s
 }
 
@@ -107,23 +69,16 @@ func (s *messagesRig) given() []*wire.Turn {
 	return slices.Clone(s.turns)
 }
 
-func (s *messagesRig) run(ctx context.Context, job *turns.Job) {
-	turn, err := job.Turn(ctx)
-	if err != nil {
-		return
-	}
+// next gives the answer that is next in the script.
+func (s *messagesRig) next(_ context.Context, job *turns.Job, _ *wire.Turn) wire.Result {
 	s.mu.Lock()
-	s.turns = append(s.turns, turn)
 	answer := saying("the script is at its end")
 	if len(s.script) > 0 {
 		answer, s.script = s.script[0], s.script[1:]
 	}
 	s.mu.Unlock()
 	s.started <- struct{}{}
-	r := wire.Result{Outcome: wire.Completed, FinishReason: answer.finish, Usage: answer.usage}
-	if r.FinishReason == "" {
-		r.FinishReason = wire.FinishStop
-	}
+	r := wire.Result{FinishReason: answer.finish, Usage: answer.usage}
 	for _, p := range answer.pieces {
 		if answer.steps != nil {
 			<-answer.steps
@@ -140,9 +95,9 @@ func (s *messagesRig) run(ctx context.Context, job *turns.Job) {
 		<-answer.steps
 	}
 	if answer.failed != nil {
-		r.Outcome, r.FinishReason, r.Error = wire.Failed, "", answer.failed
+		r.Outcome, r.Error = wire.Failed, answer.failed
 	}
-	_ = job.Finish(ctx, r) // a cancelled turn has its end already
+	return r // a cancelled turn has its end already
 }
 
 // post sends a request as it is.

@@ -2,26 +2,19 @@ package gateway
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
-	"sync"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
-	"github.com/interlude-run/interlude/runtime/broker"
 	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
-// scripted answers turns in a node's place: by what their last message says.
+// scripted has a script that answers by what the last message of a turn says.
 type scripted struct {
+	*rig
 	answers map[string]scriptedAnswer
-	handled chan string // the requests that the gateway has done with, as METHOD /path
-
-	mu    sync.Mutex
-	turns []wire.Turn // that came, in their order
 }
 
 // scriptedAnswer is what a turn is answered with.
@@ -50,15 +43,9 @@ func call(id, name string, arguments ...string) []wire.Piece {
 	return pieces
 }
 
-func (s *scripted) run(ctx context.Context, job *turns.Job) {
-	turn, err := job.Turn(ctx)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	s.turns = append(s.turns, *turn)
-	s.mu.Unlock()
-	a, ok := s.answers[string(turn.Messages[len(turn.Messages)-1].Content)]
+// find gives the answer to the last message, or to the prompt.
+func (s *scripted) find(ctx context.Context, job *turns.Job, turn *wire.Turn) wire.Result {
+	a, ok := s.answers[lastSaid(turn)]
 	if !ok {
 		a.err = &wire.Error{Code: wire.CodeInternal, Message: "the script has no answer"}
 	}
@@ -72,13 +59,12 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 		select {
 		case <-a.hold:
 		case <-job.Cancelled():
-			_ = job.Finish(ctx, wire.Result{Outcome: wire.Cancelled})
-			return
+			return wire.Result{Outcome: wire.Cancelled}
 		case <-ctx.Done():
-			return
+			return wire.Result{}
 		}
 	}
-	if a.once != nil && s.came(string(turn.Messages[len(turn.Messages)-1].Content)) == 1 {
+	if a.once != nil && s.came(lastSaid(turn)) == 1 {
 		a.err = a.once
 	}
 	if a.finish != "" {
@@ -90,13 +76,20 @@ func (s *scripted) run(ctx context.Context, job *turns.Job) {
 			r.Outcome = wire.Rejected
 		}
 	}
-	_ = job.Finish(ctx, r)
+	return r
+}
+
+func lastSaid(turn *wire.Turn) string {
+	if turn.Prompt != "" {
+		return turn.Prompt
+	}
+	return string(turn.Messages[len(turn.Messages)-1].Content)
 }
 
 // came is how many turns ended with a message.
 func (s *scripted) came(last string) (n int) {
 	for _, turn := range s.taken() {
-		if string(turn.Messages[len(turn.Messages)-1].Content) == last {
+		if lastSaid(&turn) == last {
 			n++
 		}
 	}
@@ -104,60 +97,21 @@ func (s *scripted) came(last string) (n int) {
 }
 
 // taken are the turns that came.
-func (s *scripted) taken() []wire.Turn {
+func (s *scripted) taken() (all []wire.Turn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]wire.Turn(nil), s.turns...)
+	for _, turn := range s.turns {
+		all = append(all, *turn)
+	}
+	return all
 }
 
-// serveResponses has a gateway over a NATS server of its own, and OpenAI's client of it, which
-// sends nothing twice.
+// serveResponses has a gateway with a script, and OpenAI's client of it, which sends nothing
+// twice.
 func serveResponses(t *testing.T, answers map[string]scriptedAnswer) (*scripted, openai.Client, string) {
 	t.Helper()
-	b, err := broker.Start(broker.Config{StoreDir: t.TempDir(), Port: broker.NoPort})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Shutdown)
-	node, err := b.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(node.Close)
-	conn, err := b.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-
-	script := &scripted{answers: answers, handled: make(chan string, 256)}
-	server, err := turns.New(context.Background(), node, turns.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx, turns.RunnerFunc(script.run)) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-
-	g, err := New(context.Background(), Config{Conn: conn, Model: "scripted"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	judged := Judged(t, g)
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		judged.ServeHTTP(w, r)
-		script.handled <- r.Method + " " + r.URL.Path
-	}))
-	t.Cleanup(func() {
-		g.Close()
-		web.Close()
-	})
-	client := openai.NewClient(option.WithBaseURL(web.URL+"/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0))
-	return script, client, web.URL
+	script := &scripted{answers: answers}
+	script.rig = startRig(t, "scripted", script.find)
+	client := openai.NewClient(option.WithBaseURL(script.url+"/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0))
+	return script, client, script.url
 }
