@@ -128,7 +128,7 @@ func TestResponsesConversationAtOnce(t *testing.T) {
 	for i := range each {
 		for _, g := range []*Gateway{r.gateway, other} {
 			go func() {
-				w := send(t, g, "POST", "/v1/responses", object{"input": strings.Repeat("x", 2*i+1), "conversation": "c", "temperature": len(codes)})
+				w := send(t, g, "POST", "/v1/responses", object{"input": strings.Repeat("x", 2*i+1), "conversation": "c"})
 				codes <- w.Code
 			}()
 		}

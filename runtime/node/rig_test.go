@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -192,6 +193,7 @@ type job struct {
 	result    *wire.Result
 	broken    error           // what Finish and History answer
 	lost      error           // what Turn answers
+	forgot    error           // what History answers
 	gate      <-chan struct{} // that Turn waits for
 }
 
@@ -242,7 +244,7 @@ func (j *job) History(context.Context) (iter.Seq2[*wire.Turn, *wire.Result], err
 				return
 			}
 		}
-	}, j.broken
+	}, cmp.Or(j.broken, j.forgot)
 }
 
 func (j *job) Finish(_ context.Context, r *wire.Result) (own bool, err error) {

@@ -30,6 +30,8 @@ func TestDecodeTurn(t *testing.T) {
 			"sampling":{"max_tokens":9,"temperature":0.7,"top_k":40,"top_p":0.9,"min_p":0.05,"repeat_penalty":1.1,"frequency_penalty":0.1,
 			"presence_penalty":0.1,"penalty_window":32,"seed":7,"stop":["\n"],"logit_bias":{"12":-100},"grammar":"root ::= \"a\"","ignore_eos":true},
 			"lifecycle":{"last":true,"tool_hint":{"name":"grep","expected_ms":20},"parent":"boss","reuse":"off"}}`, "", ""},
+		{"a prompt", `{"v":1,"prompt":"The sea","format":{"kind":"json_object"}}`, "", ""},
+		{"a fork", `{"v":1,"mode":"replace","from":{"program":"other","turn":3},` + hi + `}`, "", ""},
 
 		{"empty", ``, wire.CodeInvalidJSON, ""},
 		{"null", `null`, wire.CodeUnsupportedVersion, ""},
@@ -44,6 +46,16 @@ func TestDecodeTurn(t *testing.T) {
 		{"version 2", `{"v":2,"thoughts":[]}`, wire.CodeUnsupportedVersion, "2"},
 		{"other turn", `{"v":1,"turn":2,` + hi + `}`, wire.CodeInvalidSubject, "acme/hello/1"},
 		{"no messages", `{"v":1,"messages":[]}`, wire.CodeInvalidTurn, "messages"},
+		{"an empty prompt", `{"v":1,"prompt":""}`, wire.CodeInvalidTurn, "messages"},
+		{"a prompt and messages", `{"v":1,"prompt":"x",` + hi + `}`, wire.CodeInvalidTurn, "prompt"},
+		{"a prompt and tools", `{"v":1,"prompt":"x","tools":[{"type":"function","function":{"name":"ls"}}]}`, wire.CodeInvalidTurn, "prompt"},
+		{"a prompt and a choice", `{"v":1,"prompt":"x","tool_choice":{"mode":"none"}}`, wire.CodeInvalidTurn, "prompt"},
+		{"a prompt that is added", `{"v":1,"prompt":"x","mode":"append"}`, wire.CodeInvalidTurn, "prompt"},
+		{"a prompt behind a turn", `{"v":1,"prompt":"x","from":{"program":"other","turn":3}}`, wire.CodeInvalidTurn, "prompt"},
+		{"a fork that is added", `{"v":1,"from":{"program":"other","turn":3},` + hi + `}`, wire.CodeInvalidTurn, "from"},
+		{"a fork of nothing", `{"v":1,"mode":"replace","from":{"program":"other","turn":0},` + hi + `}`, wire.CodeInvalidTurn, "from"},
+		{"a fork of no name", `{"v":1,"mode":"replace","from":{"program":"a.b","turn":1},` + hi + `}`, wire.CodeInvalidTurn, "from"},
+		{"a fork of itself", `{"v":1,"mode":"replace","from":{"program":"hello","turn":1},` + hi + `}`, wire.CodeInvalidTurn, "from"},
 		{"role", `{"v":1,"messages":[{"role":"robot","content":""}]}`, wire.CodeInvalidTurn, "messages[0].role"},
 		{"tool without a call", `{"v":1,"messages":[{"role":"tool","content":""}]}`, wire.CodeInvalidTurn, "tool_call_id"},
 		{"calls of a user", `{"v":1,"messages":[{"role":"user","content":"","tool_calls":[{"type":"function","function":{"name":"ls","arguments":""}}]}]}`, wire.CodeInvalidTurn, "tool_calls"},
@@ -92,6 +104,10 @@ func TestDefaults(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(silent, said) {
 		t.Errorf("%+v, and said so %+v (%v)", silent, said, err)
 	}
+	prompt, err := wire.DecodeTurn(id, []byte(`{"v":1,"prompt":"a"}`))
+	if err != nil || prompt.Mode != wire.ModeReplace {
+		t.Errorf("a prompt is %+v (%v)", prompt, err)
+	}
 	if silent.Class != wire.ClassInteractive {
 		t.Errorf("the class is %q", silent.Class)
 	}
@@ -118,6 +134,8 @@ func FuzzDecodeTurn(f *testing.F) {
 	f.Add([]byte(`{"v":1,"messages":[{"role":"tool","tool_call_id":"c","content":[{"type":"text","text":"a"}]}],"sampling":{"seed":1,"logit_bias":{"3":1.5}}}`))
 	f.Add([]byte(`{"v":1,"messages":[{"role":"user","content":null}],"tools":[{"type":"function","function":{"name":"f","parameters":{"a":[1e5]}}}],"lifecycle":{"last":true}}`))
 	f.Add([]byte(`{"v":1}`))
+	f.Add([]byte(`{"v":1,"prompt":"a","format":{"kind":"json_object"}}`))
+	f.Add([]byte(`{"v":1,"mode":"replace","from":{"program":"p","turn":1},"messages":[{"role":"user","content":"a"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		turn, err := wire.DecodeTurn(id, data)
 		if err != nil {

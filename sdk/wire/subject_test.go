@@ -8,7 +8,7 @@ import (
 )
 
 func TestSubjects(t *testing.T) {
-	for _, kind := range []wire.Kind{wire.KindSubmit, wire.KindCancel, wire.KindSignal, wire.KindRead, wire.KindStream, wire.KindResult, wire.KindTurn, wire.KindFinish} {
+	for _, kind := range []wire.Kind{wire.KindSubmit, wire.KindCancel, wire.KindSignal, wire.KindRead, wire.KindCount, wire.KindStream, wire.KindResult, wire.KindTurn, wire.KindFinish} {
 		subject := wire.ID{Tenant: "a-B_9", Program: "p", Turn: 12}.Subject(kind)
 		got, k, err := wire.ParseSubject(subject)
 		if err != nil || k != kind || got.Subject(kind) != subject {
