@@ -149,32 +149,42 @@ func (p *Program) message(id wire.ID, t Turn) *wire.Turn {
 // offer has the turn accepted. Sending the same turn again is harmless, so what
 // may have been lost is sent again.
 func (c *Client) offer(ctx context.Context, id wire.ID, data []byte) (duplicate bool, err error) {
+	reply, err := c.insist(ctx, id.Subject(wire.KindSubmit), data)
+	if err != nil {
+		return false, err
+	}
+	if reply.Accepted == nil {
+		return false, fmt.Errorf("a reply that says nothing")
+	}
+	return reply.Accepted.Duplicate, nil
+}
+
+// insist sends a request until a node replies, and again where the reply says that this may
+// help.
+func (c *Client) insist(ctx context.Context, subject string, data []byte) (*wire.Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.submit)
 	defer cancel()
 	wait := 50 * time.Millisecond
 	for {
-		reply, err := c.request(ctx, id.Subject(wire.KindSubmit), data)
+		reply, err := c.request(ctx, subject, data)
 		if err == nil {
-			if reply.Accepted == nil {
-				return false, fmt.Errorf("a reply that says nothing")
-			}
-			return reply.Accepted.Duplicate, nil
+			return reply, nil
 		}
 		var refused *Error
 		switch {
 		case errors.As(err, &refused):
 			if !refused.Retryable {
-				return false, err
+				return nil, err
 			}
 			wait = max(wait, refused.RetryAfter())
 		case !errors.Is(err, ErrNoNode) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout):
-			return false, err
+			return nil, err
 		}
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, 2*time.Second)
 		case <-ctx.Done():
-			return false, err
+			return nil, err
 		}
 	}
 }
