@@ -23,6 +23,11 @@
 //	ledger                     h3 → program p, turn 1
 //	turn     p, 2:                     tool's result
 //
+// A Responses client may name what it goes on with: a response, or a conversation of a name of
+// its own (conversation), which is a program whose turns are what is new. From a response that
+// was gone on from, a fork begins: a program whose first turn says after which turn of the other
+// one it comes. A text that is gone on with as it is (completions.go) is nobody's conversation.
+//
 // # From request to answer
 //
 //	HTTP ──▶ chat.go, …: an ask, whatever the API
@@ -46,6 +51,8 @@
 //     an error if that one says something else; whoever comes again has that answer in full.
 //   - A client that goes away cancels its turn, unless another one reads it too.
 //   - What is refused is refused with a reason, in the shape of the API that was asked.
+//   - What is served is what openapi.yaml says, which is served, too: every request and answer
+//     of the tests is held to it, and the clients' folder has a run of schemathesis over it.
 //   - Nothing that a client sends is trusted: bodies, headers and times are bounded, and web
 //     pages may not ask unless they are allowed to (guard.go).
 package gateway

@@ -107,6 +107,13 @@
 // answer in only after its result was stored, and was this node's: so what the
 // node remembers is what is stored, and another node rebuilds the same tokens.
 //
+// # Prompts, forks, counts
+//
+// A turn with a prompt has that for its context, without the template. One that goes on from
+// another program's turn has a history that is not its own: the core is told of no past, and finds
+// what it has in common with its parent. Count renders a turn as if it had come, from its history,
+// in the goroutine of whoever asks: no program's talk is taken for it.
+//
 // # What is kept between turns
 //
 // The tokens of a program's context, as long as the engine or a lower tier has cells of

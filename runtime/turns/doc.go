@@ -74,6 +74,17 @@
 // the program's context answers (Config.Signals). A node hears one at a time; those that
 // come faster wait, up to a bound, and are dropped beyond it.
 //
+// # Counts
+//
+// How many tokens a turn's prompt would have, one node tells (Config.Counter), after the checks
+// that a submitted turn passes. It counts one at a time, beside the intake, and keeps nothing.
+//
+// # Forks
+//
+// A turn may go on from any turn of its tenant that has a result (wire.Turn.From). Its history
+// is then that one's; where that is not kept any longer it is refused, and where it has no
+// result yet, it is to be sent again.
+//
 // # Limits
 //
 // One goroutine of each node does the intake, so that turns which one connection
