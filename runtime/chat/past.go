@@ -45,9 +45,6 @@ func (c *Conversation) before(next *transcript, stand int) Past {
 // why tells what made the next transcript depart from the past in the piece behind those
 // that stand.
 func (c *Conversation) why(next *transcript, stand int) (Change, int) {
-	if c.past.plain || next.plain {
-		return Edited, 0
-	}
 	message, edited := c.edit(next, stand)
 	retooled := !slices.Equal(c.past.tools, next.tools)
 	switch {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -9,12 +10,16 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 
+	"github.com/interlude-run/interlude/runtime/turns"
 	"github.com/interlude-run/interlude/sdk/wire"
 )
 
 // TestCompletions: OpenAI's client has the same of a stream as of a whole answer.
 func TestCompletions(t *testing.T) {
 	r := newRig(t)
+	r.answer = func(_ context.Context, _ *turns.Job, turn *wire.Turn) wire.Result {
+		return wire.Result{Text: "re: " + turn.Prompt, Usage: wire.Usage{PromptTokens: 20, PrefilledTokens: 20, CompletionTokens: 4}}
+	}
 	c := r.client(option.WithMaxRetries(0))
 	params := openai.CompletionNewParams{
 		Model: "m", Prompt: openai.CompletionNewParamsPromptUnion{OfArrayOfStrings: []string{"one", "two"}}, N: openai.Int(2), Seed: openai.Int(7),
@@ -37,6 +42,9 @@ func TestCompletions(t *testing.T) {
 	}
 	if len(seeds) != 4 {
 		t.Errorf("%d seeds", len(seeds))
+	}
+	if whole.Usage.PromptTokens != 2*20 || whole.Usage.CompletionTokens != 4*4 {
+		t.Errorf("four answers to two prompts cost %+v", whole.Usage)
 	}
 	said := make([]string, 4)
 	stream := c.Completions.NewStreaming(t.Context(), params)
@@ -122,7 +130,7 @@ func TestCompletionsAgain(t *testing.T) {
 	if r.ran() != 1 || first.Header().Get("X-Interlude-Program") != again.Header().Get("X-Interlude-Program") {
 		t.Errorf("the retry was another turn")
 	}
-	r.post("/v1/completions", object{"prompt": "two"})
+	r.post("/v1/completions", object{"prompt": "two"}, "X-Stainless-Retry-Count", "1")
 	if r.ran() != 2 {
 		t.Errorf("another prompt has the first one's answer")
 	}
