@@ -220,12 +220,12 @@ type dialogue struct {
 	questions []string
 	random    *rand.Rand
 
-	answers []answered
+	answers []httpAnswer
 	again   int // requests that were sent once more by hold
 }
 
-// answered is what a request has come to.
-type answered struct {
+// httpAnswer is what a request has come to.
+type httpAnswer struct {
 	text, finish string
 	begun        []string // what streams showed that ended with an error
 	program      string
@@ -275,7 +275,7 @@ func (k *dialogue) hold(ctx context.Context) error {
 
 // ask sends a request until it is answered. The client sends it once more by itself where it
 // has had no answer; an answer that broke off is asked for again here.
-func (k *dialogue) ask(ctx context.Context, q openai.ChatCompletionNewParams) (a answered, err error) {
+func (k *dialogue) ask(ctx context.Context, q openai.ChatCompletionNewParams) (a httpAnswer, err error) {
 	streamed := k.random.IntN(3) > 0
 	for range 20 {
 		var r *http.Response
@@ -308,7 +308,7 @@ func (k *dialogue) ask(ctx context.Context, q openai.ChatCompletionNewParams) (a
 // errCut is what must not be.
 var errCut = errors.New("the stream ended without a finish reason, and without an error")
 
-func (k *dialogue) stream(ctx context.Context, q openai.ChatCompletionNewParams, opts []option.RequestOption, a *answered) error {
+func (k *dialogue) stream(ctx context.Context, q openai.ChatCompletionNewParams, opts []option.RequestOption, a *httpAnswer) error {
 	s := k.client.Chat.Completions.NewStreaming(ctx, q, opts...)
 	defer s.Close()
 	text, finish := "", ""
@@ -329,7 +329,7 @@ func (k *dialogue) stream(ctx context.Context, q openai.ChatCompletionNewParams,
 	return errCut
 }
 
-func (k *dialogue) whole(ctx context.Context, q openai.ChatCompletionNewParams, opts []option.RequestOption, a *answered) error {
+func (k *dialogue) whole(ctx context.Context, q openai.ChatCompletionNewParams, opts []option.RequestOption, a *httpAnswer) error {
 	r, err := k.client.Chat.Completions.New(ctx, q, opts...)
 	if err != nil {
 		return err
