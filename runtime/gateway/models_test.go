@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -62,5 +63,22 @@ func TestWhatIsNotServed(t *testing.T) {
 		if w := send(t, g, c.method, c.path, nil); w.Code != c.code || w.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %s: %d, %q: %s", c.method, c.path, w.Code, w.Header().Get("Allow"), w.Body)
 		}
+	}
+}
+
+// TestWarningsAreFew, whatever a request has that cannot be served.
+func TestWarningsAreFew(t *testing.T) {
+	r := newRig(t)
+	var tools []object
+	for i := range 400 {
+		tools = append(tools, object{"type": "odd"}, object{"type": fmt.Sprint("odd", i)})
+	}
+	w := r.post("/v1/responses", object{"input": "x", "tools": tools})
+	if n := len(w.Header().Values("X-Interlude-Warning")); w.Code != http.StatusOK || n != mostWarnings {
+		t.Errorf("%d, with %d warnings", w.Code, n)
+	}
+	w = r.post("/v1/responses", object{"input": "y", "tools": []object{{"type": "odd"}, {"type": "odd"}}})
+	if n := len(w.Header().Values("X-Interlude-Warning")); n != 1 {
+		t.Errorf("one thing is told %d times", n)
 	}
 }

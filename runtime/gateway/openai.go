@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -230,7 +232,14 @@ func (g *Gateway) prepare(messages []sdk.Message, param string) ([]sdk.Message, 
 	return mended, nil
 }
 
-// warnings are told in a header.
-func warn(h interface{ Add(key, value string) }, format string, args ...any) {
-	h.Add("X-Interlude-Warning", strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " "))
+// mostWarnings are told of one request: clients take so many headers and no more.
+const mostWarnings = 8
+
+// warn tells in a header what of a request is left out, each thing once.
+func warn(h http.Header, format string, args ...any) {
+	const name = "X-Interlude-Warning"
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
+	if told := h.Values(name); len(told) < mostWarnings && !slices.Contains(told, text) {
+		h.Add(name, text)
+	}
 }
