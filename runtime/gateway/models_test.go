@@ -70,7 +70,7 @@ func TestWhatIsNotServed(t *testing.T) {
 func TestWarningsAreFew(t *testing.T) {
 	r := newRig(t)
 	var tools []object
-	for i := range 400 {
+	for i := range 200 {
 		tools = append(tools, object{"type": "odd"}, object{"type": fmt.Sprint("odd", i)})
 	}
 	w := r.post("/v1/responses", object{"input": "x", "tools": tools})
