@@ -143,7 +143,7 @@ def fuzz(folder, binary, scratch):
     with serving(binary, scratch / "fuzzed", "--max-tokens", "4") as port:
         command = [
             folder / "venv/bin/schemathesis", "--config-file", HERE / "schemathesis.toml", "run", *phases, "--no-color",
-            "--continue-on-failure", "--workers", "4", "--url", f"http://127.0.0.1:{port}", HERE.parent / "openapi.yaml",
+            "--continue-on-failure", "--url", f"http://127.0.0.1:{port}", HERE.parent / "openapi.yaml",
         ]
         env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(command, cwd=scratch, env=env).returncode == 0
