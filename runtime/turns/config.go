@@ -32,6 +32,7 @@ type Config struct {
 	Weights map[string]float64 // of tenants, in places of the queue; 1 of those that are not there
 
 	Signals Signals      // who hears what clients say between turns; nil: nobody
+	Looks   Looks        // who tells of the programs that the node has; nil: nobody
 	Log     *slog.Logger // default: none
 }
 

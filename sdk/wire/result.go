@@ -165,6 +165,7 @@ type Reply struct {
 	Cancelled *CancelAck `json:"cancelled,omitempty"`
 	Signalled *SignalAck `json:"signalled,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
+	Programs  *Programs  `json:"programs,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }
 
