@@ -102,7 +102,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
 		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease,
-		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Log: c.log,
+		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Looks: looksAt{h, modelName(o.model.Path)}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -173,6 +173,21 @@ type signalsTo struct{ *host }
 // Signal implements turns.Signals.
 func (h signalsTo) Signal(ctx context.Context, id wire.ID, s *wire.Signal) (*wire.SignalAck, error) {
 	return h.node.Signal(ctx, id, s)
+}
+
+// looksAt tells of the host's programs, and which model it computes with.
+type looksAt struct {
+	*host
+	model string
+}
+
+// Programs implements turns.Looks.
+func (h looksAt) Programs(ctx context.Context, tenant string) (*wire.Programs, error) {
+	told, err := h.node.Programs(ctx, tenant)
+	if told != nil {
+		told.Model = h.model
+	}
+	return told, err
 }
 
 // nodeName tells this node from others in results: the machine's name and a

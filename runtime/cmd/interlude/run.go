@@ -16,7 +16,7 @@ import (
 
 // runCmd is a chat with a model: at a terminal, or of one prompt.
 type runCmd struct {
-	Words       []string `arg:"" optional:"" name:"model-or-prompt" help:"MODEL (see --model of serve), PROMPT, or both. Without a prompt: a chat at a terminal; else the standard input is the prompt."`
+	Words       []string `arg:"" optional:"" predictor:"model" name:"model-or-prompt" help:"MODEL (see --model of serve), PROMPT, or both. Without a prompt: a chat at a terminal; else the standard input is the prompt."`
 	engineFlags `embed:""`
 	System      string  `help:"What the model is told first." placeholder:"TEXT"`
 	MaxTokens   int     `help:"Longest answer." default:"1024"`

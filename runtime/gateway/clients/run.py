@@ -1,4 +1,5 @@
-"""Runs official clients against a real node and prints what works: client by check.
+"""Runs official clients against a real node, and coding agents against a script (agents.py), and
+prints what works: client by check.
 
     python3 runtime/gateway/clients/run.py [CLIENT ...]
 
@@ -6,6 +7,7 @@ Clients are installed from PyPI and npm into the user's cache, once.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -16,9 +18,12 @@ import sys
 import tempfile
 import threading
 
+sys.dont_write_bytecode = True  # in a source tree
+import agents
+
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent.parent
-CHECKS = ["streaming", "tools", "parallel", "structured", "retry", "cancel"]
+CHECKS = ["streaming", "tools", "parallel", "structured", "retry", "cancel", "append", "resume"]
 
 
 def installed():
@@ -97,7 +102,7 @@ def main():
                 sys.exit("the node does not serve:\n" + "".join(log))
             threading.Thread(target=lambda: log.extend(node.stderr), daemon=True).start()
             env = {**os.environ, "BASE": f"http://127.0.0.1:{port}", "FLAKY": f"http://127.0.0.1:{Flaky(port).port}", "OPENAI_API_KEY": "none", "PYTHONDONTWRITEBYTECODE": "1"}
-            ok = report(checks(folder, env))
+            ok = report(itertools.chain(checks(folder, env), agents.results(sys.argv[1:])))
             ok = langchain(folder, env) and ok
         finally:
             node.terminate()
