@@ -52,8 +52,10 @@ func (c *Client) programs(ctx context.Context, subject, inbox string) ([]wire.Pr
 			return nil, context.Cause(ctx)
 		case errors.Is(err, nats.ErrNoResponders):
 			return nil, fmt.Errorf("ask for programs: %w: start one with `interlude serve`", ErrNoNode)
+		case errors.Is(err, context.DeadlineExceeded) && told == nil && errors.Is(c.conn.LastError(), nats.ErrPermissionViolation):
+			return nil, fmt.Errorf("ask for programs: %w: a tenant's user may ask for the tenant's own", c.conn.LastError())
 		case errors.Is(err, context.DeadlineExceeded) && told == nil:
-			return nil, fmt.Errorf("ask for programs: %w: nobody answers on %s; may this user ask there?", ErrNoNode, subject)
+			return nil, fmt.Errorf("ask for programs: %w: nobody answers on %s", ErrNoNode, subject)
 		case errors.Is(err, context.DeadlineExceeded):
 			slices.SortFunc(told, func(a, b wire.Programs) int { return cmp.Compare(a.Node, b.Node) })
 			return told, nil

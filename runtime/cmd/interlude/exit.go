@@ -30,6 +30,16 @@ const exitCodes = "Exit codes: 0 done; 1 failed; 2 used wrongly; 3 no node, gate
 // usageError is that a command was used in a way that only the command can tell is wrong.
 type usageError struct{ error }
 
+func (u usageError) Unwrap() error { return u.error }
+
+// misused makes an error one of usage.
+func misused(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
 // clientExit is how a program ended that a command started; it has said why itself.
 type clientExit int
 
@@ -49,14 +59,14 @@ func exitOf(err error) (code int, hint string) {
 	var refused *wire.Error
 	var status *httpRefusal
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, pull.ErrNoModel):
 		return exitUsage, "Run `interlude COMMAND --help` for what there is."
 	case errors.As(err, &refused) && slices.Contains(refusals, refused.Code):
 		return exitRefused, ""
 	case errors.As(err, &status) && slices.Contains(refusedStatuses, status.status):
 		return exitRefused, ""
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrPermissionViolation):
-		return exitRefused, "The NATS server lets in who gives --user and --password, --creds or --nkey; see `interlude serve --help`, --tenants."
+		return exitRefused, "Say who asks: --user and --password, --creds or --nkey, and --tenant for the user of one."
 	case isUnreachable(err):
 		return exitUnreachable, "Is one running, and there? `interlude serve` starts a node; `interlude doctor` says whether this machine can."
 	}
@@ -77,7 +87,7 @@ func isUnreachable(err error) bool {
 	var fetched *pull.SourcesError
 	var dialled *net.OpError
 	return !errors.As(err, &fetched) &&
-		(errors.Is(err, sdk.ErrNoNode) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) ||
+		(errors.Is(err, sdk.ErrNoNode) || errors.Is(err, errNoGateway) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) ||
 			errors.As(err, &dialled) && dialled.Op == "dial")
 }
 

@@ -42,8 +42,11 @@ func (*launchCmd) Help() string {
 
 // Validate is called by kong.
 func (c *launchCmd) Validate() error {
-	if c.JSON && !c.Show {
+	switch {
+	case c.JSON && !c.Show:
 		return errors.New("--json is for --show: else what is printed is the agent's")
+	case c.Show && c.Home == "":
+		return errors.New("--show needs --home, the folder that the settings are for")
 	}
 	if u := strings.TrimSuffix(c.URL, "/"); !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
 		return fmt.Errorf("--url is %q; write http://HOST:PORT", c.URL)
@@ -99,6 +102,8 @@ type target struct {
 	home                     string // folder for its settings
 }
 
+var errNoGateway = errors.New("no gateway answers")
+
 // look asks the gateway whether it is there, lets us in, and what its model is called.
 func (t *target) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -110,7 +115,7 @@ func (t *target) look(ctx context.Context) error {
 	r.Header.Set("Authorization", "Bearer "+t.key)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("reach the gateway at %s: %w; --url or INTERLUDE_URL says where it is", t.url, err)
+		return fmt.Errorf("%w at %s: %w; --url or INTERLUDE_URL says where it is", errNoGateway, t.url, err)
 	}
 	defer answer.Body.Close()
 	var models struct {
@@ -198,7 +203,7 @@ type launch struct {
 }
 
 func (c *launchCmd) shown(s *setup) *launch {
-	return &launch{*s, cmp.Or(c.Home, "(a new folder)"), slices.Concat([]string{codingAgents[c.Client].program}, s.args, c.Args)}
+	return &launch{*s, c.Home, slices.Concat([]string{codingAgents[c.Client].program}, s.args, c.Args)}
 }
 
 func (l *launch) print(out io.Writer) error {

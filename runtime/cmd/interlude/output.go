@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +23,9 @@ func (f jsonFlag) print(v any, people func(io.Writer) error) error {
 	}
 	return printJSON(v)
 }
+
+// printLine writes v as one line of JSON.
+func printLine(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
 // rows are printed as a table at a terminal; elsewhere with a tab between two cells, so that
 // cut and awk can read them.

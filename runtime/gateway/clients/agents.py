@@ -18,7 +18,6 @@ import json
 import os
 import pathlib
 import queue
-import re
 import subprocess
 import sys
 import tempfile
@@ -106,10 +105,10 @@ class Stage:
 
     def play(self, agent):
         """Has the agent do its two parts, and yields each check with why it failed, or None."""
-        with Process([self.binaries / "scripted", "-command", f"echo {WRITTEN} > {FILE}", "-text", TEXT], "stdout", self.env) as script:
-            nats = json.loads(script.lines.get(timeout=30))["nats"]
-            with Process([self.binaries / "interlude", "gateway", "--nats", nats, "--http", "127.0.0.1:0"], "stderr", self.env) as gateway:
-                self.env["INTERLUDE_URL"] = gateway.find(r"OPENAI_BASE_URL=(http://[^/]*)")
+        with Process([self.binaries / "scripted", "-command", f"echo {WRITTEN} > {FILE}", "-text", TEXT], self.env) as script:
+            nats = script.first()["nats"]
+            with Process([self.binaries / "interlude", "gateway", "--nats", nats, "--http", "127.0.0.1:0", "--json"], self.env) as gateway:
+                self.env["INTERLUDE_URL"] = gateway.first()["http"]
                 first, second = AGENTS[agent]
                 said = self.launch(agent, first)
                 made = self.project / FILE
@@ -157,28 +156,26 @@ def went_on(turns, program):
 
 
 class Process:
-    """A process that tells of itself by lines, and ends with its input, or when it is interrupted."""
+    """A process that tells of itself by lines of JSON, the first of them when it is ready."""
 
-    def __init__(self, command, tells, env):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, env=env, **{tells: subprocess.PIPE})
+    def __init__(self, command, env):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         self.lines = queue.Queue()
-        threading.Thread(target=self.read, args=(getattr(self.process, tells),), daemon=True).start()
+        threading.Thread(target=self.read, daemon=True).start()
 
-    def read(self, stream):
-        for line in stream:
-            self.lines.put(line)
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(json.loads(line))
 
-    def find(self, pattern):
-        while True:
-            if m := re.search(pattern, self.lines.get(timeout=30)):
-                return m.group(1)
+    def first(self):
+        return self.lines.get(timeout=30)
 
     def told(self):
         """All that it has told of by now, as JSON. What it tells of was told before it answered."""
         told = []
         while True:
             try:
-                told.append(json.loads(self.lines.get(timeout=0.5)))
+                told.append(self.lines.get(timeout=0.5))
             except queue.Empty:
                 return told
 
