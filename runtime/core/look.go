@@ -26,7 +26,8 @@ type View struct {
 	Hurried  bool          // it goes before all others until then
 
 	Retention sched.Retention // the policy's word on its memory while it does not run
-	Seat      Seat            // between two turns
+	Gap       sched.Gap       // between two turns: what it waits for, and since when
+	Seat      Seat            // then, too
 }
 
 // Seat is what a program's memory is worth while its tool runs.
@@ -63,7 +64,7 @@ func (m *Machine) Look(now programs.Time, id programs.ProgramID) (v View, ok boo
 		Promised: p.Turn.Promised, Hurried: p.Turn.Hurried, Retention: p.Retention,
 	}
 	if p.Phase == programs.Interlude {
-		v.Seat = m.seat(now, p)
+		v.Gap, v.Seat = p.Gap, m.seat(now, p)
 	}
 	return v, true
 }

@@ -55,6 +55,7 @@ var sessionHeaders = []struct{ session, parent string }{
 	{"X-Litellm-Session-Id", ""},
 	{"Session-Id", ""},
 	{"Session_id", ""},
+	{"X-Interlude-Session", ""}, // of interlude launch, for clients that name none of their own
 }
 
 // named fills in what a request says about where it belongs.

@@ -68,6 +68,9 @@ func (l *loop) carryOut(e *core.Effect) (rejected bool) {
 		}
 	case core.PinProgram:
 		l.pin, l.pinned = e.Pin, true
+		if k := l.contexts[e.Turn.Program]; k != nil {
+			k.pin, k.pinned = e.Pin, l.clock.now()
+		}
 		for i := range l.ended {
 			if t := l.ended[i].turn; t.id.Program == e.Turn.Program {
 				l.ended[i].ending.pin = e.Pin

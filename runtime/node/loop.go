@@ -76,6 +76,9 @@ type known struct {
 	last   programs.TurnNumber
 	turn   *turn // while it is not over
 
+	pin    core.Pin      // that was told last, while no turn is under way
+	pinned programs.Time // and when
+
 	// tokens are those of a turn that is over, and of one whose prompt is not at hand the
 	// first of them, as many as there may be cells of.
 	//
@@ -96,7 +99,8 @@ func (k *known) context() []engine.Token {
 }
 
 // message is what the loop is told: that a turn has arrived, that its prompt is at hand
-// again, that nobody wants it any longer, or what is known of its program's tool.
+// again, that nobody wants it any longer, what is known of its program's tool, or that
+// somebody wants to look.
 type message struct {
 	turn      *turn
 	arrival   *core.TurnArrived
@@ -104,6 +108,7 @@ type message struct {
 	prompt    *prompt // nil: it cannot be had
 	cancelled bool
 	signal    *signal
+	look      *look
 }
 
 // run drives the core until there is nothing left to serve, which ctx's end
@@ -172,6 +177,8 @@ func (l *loop) take(m message) {
 	switch {
 	case m.signal != nil:
 		l.hear(m.signal)
+	case m.look != nil:
+		l.look(m.look)
 	case m.cancelled:
 		l.cancel(m.turn)
 	case m.fetched:

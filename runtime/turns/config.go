@@ -33,6 +33,7 @@ type Config struct {
 
 	Signals Signals      // who hears what clients say between turns; nil: nobody
 	Counter Counter      // who counts tokens of prompts; nil: nobody
+	Looks   Looks        // who tells of the programs that the node has; nil: nobody
 	Log     *slog.Logger // default: none
 }
 

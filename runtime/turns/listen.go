@@ -57,6 +57,11 @@ func (s *Server) listen() (*listening, error) {
 			return nil, fmt.Errorf("turns: bound the counts that wait: %w", err)
 		}
 	}
+	if err := s.tellOfPrograms(l); err != nil {
+		l.stopRequests(false)
+		l.stopResults(false)
+		return nil, err
+	}
 	for kind, handle := range map[wire.Kind]nats.MsgHandler{
 		wire.KindCancel: canceller{s.store, s.cfg}.handle,
 		wire.KindRead:   reader{s.store, s.cfg}.handle,

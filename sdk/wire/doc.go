@@ -32,12 +32,14 @@
 //	signal.<program>.<turn>  request or publish, a Signal → Reply with Signalled or Error, from the node that has the program
 //	read.<program>.<turn>    request, empty      → Reply with Result or Error
 //	count.<program>.<turn>   request, a Turn     → Reply with Counted or Error; nothing is kept
+//	programs                 request, empty      → Reply with Programs, from each node
 //	stream.<program>.<turn>  subscribe: Chunks while tokens come, none of them kept
 //	result.<program>.<turn>  subscribe: the Result at the moment it is stored; kept in the stream INTERLUDE_RESULTS
 //	turn.<program>.<turn>    kept in the stream INTERLUDE_TURNS; nodes only
 //	finish.<program>.<turn>  what nodes propose as the Result; the first one is stored as result.…; nodes only
 //
-// each after "interlude.v1.<tenant>.". Tenants and programs are 1 to 64 of the
+// each after "interlude.v1.<tenant>."; interlude.v1.programs, for whoever may publish there, is
+// of all tenants. Tenants and programs are 1 to 64 of the
 // characters A–Z a–z 0–9 _ and -; a turn's number is decimal, from 1.
 //
 // # A turn's life

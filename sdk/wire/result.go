@@ -166,6 +166,7 @@ type Reply struct {
 	Signalled *SignalAck `json:"signalled,omitempty"`
 	Result    *Result    `json:"result,omitempty"`
 	Counted   *Counted   `json:"counted,omitempty"`
+	Programs  *Programs  `json:"programs,omitempty"`
 	Error     *Error     `json:"error,omitempty"`
 }
 

@@ -111,7 +111,7 @@ type Rights struct {
 //	permissions {
 //	  publish:   ["interlude.v1.acme.submit.>", "interlude.v1.acme.cancel.>",
 //	              "interlude.v1.acme.signal.>", "interlude.v1.acme.read.>",
-//	              "interlude.v1.acme.count.>"]
+//	              "interlude.v1.acme.count.>", "interlude.v1.acme.programs"]
 //	  subscribe: ["interlude.v1.acme.turn.>", "interlude.v1.acme.result.>",
 //	              "interlude.v1.acme.stream.>", "_INBOX_acme.>"]
 //	}
@@ -123,7 +123,7 @@ func Permissions(tenant string) (Rights, error) {
 	}
 	of := func(kind Kind) string { return prefix + tenant + "." + string(kind) + ".>" }
 	return Rights{
-		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindSignal), of(KindRead), of(KindCount)},
+		Publish:   []string{of(KindSubmit), of(KindCancel), of(KindSignal), of(KindRead), of(KindCount), ProgramsSubject(tenant)},
 		Subscribe: []string{of(KindTurn), of(KindResult), of(KindStream), InboxPrefix(tenant) + ".>"},
 	}, nil
 }

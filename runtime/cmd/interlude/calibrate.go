@@ -74,7 +74,7 @@ type fitFigure struct {
 // Run measures steps of many shapes and fits the cost model to them.
 func (c *benchStepsCmd) Run(ctx context.Context) error {
 	if c.Steps < 40 {
-		return fmt.Errorf("--steps %d: it takes 40 at least to tell a fit from chance", c.Steps)
+		return misused(fmt.Errorf("--steps %d: it takes 40 at least to tell a fit from chance", c.Steps))
 	}
 	longest := 4096
 	if c.Quick {

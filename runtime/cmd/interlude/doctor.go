@@ -4,13 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/interlude-run/interlude/runtime/doctor"
 	"github.com/interlude-run/interlude/runtime/pull"
 )
 
-type doctorCmd struct{ engineFlags }
+type doctorCmd struct {
+	engineFlags `embed:""`
+	jsonFlag    `embed:""`
+}
+
+// doctorReport is what it prints.
+type doctorReport struct {
+	Worst  doctor.Status  `json:"worst"`
+	Checks []doctor.Check `json:"checks"`
+}
 
 // Run looks, fetches nothing, and fails where serving would.
 func (c *doctorCmd) Run(ctx context.Context) error {
@@ -23,10 +32,11 @@ func (c *doctorCmd) Run(ctx context.Context) error {
 		kind, _ = doctor.Auto()
 	}
 	checks := append(doctor.Run(ctx, doctor.Options{Puller: p, Device: kind, Model: c.Model}), c.tryEngine(p, kind))
-	if err := doctor.Write(os.Stdout, checks); err != nil {
+	report := doctorReport{doctor.Worst(checks), checks}
+	if err := c.print(report, func(out io.Writer) error { return doctor.Write(out, checks) }); err != nil {
 		return err
 	}
-	if doctor.Worst(checks) == doctor.Fail {
+	if report.Worst == doctor.Fail {
 		return errors.New("something is missing; see above")
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 
 // modelFlags name what is computed with, on what.
 type modelFlags struct {
-	Model  string `help:"GGUF model: a path, URL, hf:OWNER/REPO/FILE.gguf, or name. Default: SmolLM2-135M-Instruct, which is fetched." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
+	Model  string `predictor:"model" help:"GGUF model: a path, URL, hf:OWNER/REPO/FILE.gguf, or name. Default: SmolLM2-135M-Instruct, which is fetched." placeholder:"MODEL" env:"INTERLUDE_MODEL"`
 	Device string `help:"What computes: ${enum}." enum:"auto,cpu,cuda,vulkan" default:"auto" env:"INTERLUDE_DEVICE"`
 	Verify bool   `help:"Hash every file that is used, even where nothing hints at damage." env:"INTERLUDE_VERIFY"`
 }

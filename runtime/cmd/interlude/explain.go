@@ -9,7 +9,7 @@ import (
 )
 
 type explainCmd struct {
-	Program  string `arg:"" optional:"" help:"The program whose story is told, with its tenant in front or without. Without it, a table of all."`
+	Program  string `arg:"" optional:"" predictor:"program" help:"The program whose story is told, with its tenant in front or without. Without it, a table of all."`
 	EventLog string `help:"The log to read, as serve --event-log wrote it." required:"" type:"existingfile" placeholder:"FILE"`
 	JSON     bool   `help:"Print one JSON object." name:"json"`
 }

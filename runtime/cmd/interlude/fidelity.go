@@ -47,20 +47,20 @@ const again = sched.Default + "/again"
 // Run replays, measures, simulates and compares.
 func (c *benchFidelityCmd) Run(ctx context.Context) error {
 	if err := c.settle(); err != nil {
-		return err
+		return misused(err)
 	}
 	if c.Quick {
 		c.Policies = []string{"program-fcfs", "request-fcfs"}
 	}
 	if c.Steps < 20 || c.Seeds < 1 {
-		return errors.New("--steps is at least 20, and --seeds at least 1")
+		return misused(errors.New("--steps is at least 20, and --seeds at least 1"))
 	}
 	if slices.Contains(c.Policies, again) {
-		return errors.New("ours is always replayed again")
+		return misused(errors.New("ours is always replayed again"))
 	}
 	arms, err := c.armsOf(c.Policies)
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	arms = append(arms, arm{name: again, policy: sched.Default})
 	runs, source, err := c.runs()

@@ -15,6 +15,7 @@ type gatewayCmd struct {
 	MaxAge        time.Duration `help:"How long conversations are known: as long as the nodes keep turns." default:"168h" env:"INTERLUDE_MAX_AGE"`
 	Drain         time.Duration `help:"How long running requests may go on after the first interrupt." default:"30s" env:"INTERLUDE_DRAIN"`
 	LogLevel      string        `help:"What is logged to stderr: ${enum}." enum:"debug,info,warn,error" default:"info" env:"INTERLUDE_LOG_LEVEL"`
+	JSON          bool          `help:"When all is served, print where as one JSON object." name:"json"`
 	LogFormat     string        `help:"How: ${enum}." enum:"text,json" default:"text" env:"INTERLUDE_LOG_FORMAT"`
 }
 
@@ -44,12 +45,23 @@ func (c *gatewayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "turns    %s\n", c.NATS)
-	front.greet(c.HTTPKeys != "")
+	if err := c.announce(front); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		return front.close(c.Drain)
 	case err := <-front.served:
 		return err
 	}
+}
+
+// announce says where it is, to a person or a program.
+func (c *gatewayCmd) announce(f *front) error {
+	if c.JSON {
+		return printLine(listening{NATS: c.NATS, HTTP: f.base()})
+	}
+	fmt.Fprintf(os.Stderr, "turns    %s\n", c.NATS)
+	f.greet(c.HTTPKeys != "")
+	return nil
 }

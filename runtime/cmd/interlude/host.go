@@ -103,7 +103,7 @@ func openHostWith(ctx context.Context, o *obtained, c hostConfig, adjust func(*n
 	name := nodeName()
 	if h.turns, err = turns.New(ctx, h.conn, turns.Config{
 		Node: name, MaxQueued: c.MaxQueue, MaxJobs: c.MaxWaiting, MaxAge: c.MaxAge, AckWait: c.AckWait, WaitLease: c.WaitLease,
-		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Counter: countsBy{h}, Log: c.log,
+		Weights: c.TenantWeights, Pace: func() time.Duration { return h.node.Pace() }, Signals: signalsTo{h}, Counter: countsBy{h}, Looks: looksAt{h, modelName(o.model.Path)}, Log: c.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -182,6 +182,21 @@ type countsBy struct{ *host }
 // Count implements turns.Counter.
 func (h countsBy) Count(ctx context.Context, t *wire.Turn, before func(context.Context) ([]wire.Exchange, error)) (int, error) {
 	return h.node.Count(ctx, t, func(ctx context.Context) (iter.Seq2[*wire.Turn, *wire.Result], error) { return sequence(before(ctx)) })
+}
+
+// looksAt tells of the host's programs, and which model it computes with.
+type looksAt struct {
+	*host
+	model string
+}
+
+// Programs implements turns.Looks.
+func (h looksAt) Programs(ctx context.Context, tenant string) (*wire.Programs, error) {
+	told, err := h.node.Programs(ctx, tenant)
+	if told != nil {
+		told.Model = h.model
+	}
+	return told, err
 }
 
 // nodeName tells this node from others in results: the machine's name and a

@@ -77,7 +77,7 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 	}
 	if a := listener.Addr().(*net.TCPAddr); keys == nil && !f.HTTPOpen && !a.IP.IsLoopback() {
 		listener.Close()
-		return nil, fmt.Errorf("serve HTTP on %v, which others can reach: say who may ask with --http-keys, or that everybody may with --http-open", a)
+		return nil, misused(fmt.Errorf("serve HTTP on %v, which others can reach: say who may ask with --http-keys, or that everybody may with --http-open", a))
 	}
 	if f.Served != "" {
 		model = f.Served
@@ -101,6 +101,14 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 		close(front.served)
 	}()
 	return front, nil
+}
+
+// base is where it is served; "" is nowhere.
+func (f *front) base() string {
+	if f == nil {
+		return ""
+	}
+	return f.url
 }
 
 // greet prints what points an agent here.

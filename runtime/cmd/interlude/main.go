@@ -26,6 +26,9 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run a node: take turns from NATS and answer them."`
 	Gateway gatewayCmd `cmd:"" help:"Serve the OpenAI and Anthropic APIs in front of the nodes of a NATS server."`
 	Run     runCmd     `cmd:"" help:"Talk to a model at the terminal, or have it answer one prompt."`
+	Ps      psCmd      `cmd:"" help:"Show the programs of running nodes: what they do, the memory that is kept of them, until when and why."`
+	List    listCmd    `cmd:"" help:"Show the models that are here, which one is the default, and which are loaded."`
+	Launch  launchCmd  `cmd:"" help:"Start a coding agent on the gateway, with settings of its own."`
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
 	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
 	Explain explainCmd `cmd:"" help:"Tell from an event log why turns waited, and whose cache was kept, moved or taken."`
@@ -33,13 +36,9 @@ type cli struct {
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine has, what it lacks, and what to do about it."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`
 	Version versionCmd `cmd:"" help:"Print versions."`
-}
 
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
+	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete commands, models and programs."`
+}
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -51,6 +50,9 @@ func run(args []string) int {
 	parser, err := newParser(&c, args)
 	if err != nil {
 		panic(err) // the declarations above are wrong
+	}
+	if completing(parser) {
+		return 0
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
@@ -64,23 +66,14 @@ func run(args []string) int {
 	ctx, stop := interruptible()
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	err = kctx.Run()
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "interlude: interrupted")
-		return exitInterrupted
-	}
-	fmt.Fprintln(os.Stderr, "interlude:", err)
-	return exitFailed
+	return report(ctx, kctx.Run(), func(words ...any) { fmt.Fprintln(os.Stderr, words...) })
 }
 
 // newParser declares the command line. It takes the arguments for --config alone.
 func newParser(c *cli, args []string) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("interlude"),
-		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\nExit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted."),
+		kong.Description("An agent-workflow serving runtime: turns over NATS, a KV cache that survives the tool calls between them.\n\n"+exitCodes),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars{"tableprograms": strconv.Itoa(tablePrograms), "tabletime": tableTime, "policies": strings.Join(sched.Names(), ","), "workloads": strings.Join(workload.Names(), ", "), "engines": strings.Join(cost.Names(), ", "), "costmodels": strings.Join(cost.ModelNames(), ", "),
 			"running": strconv.Itoa(core.DefaultRunning), "turns": strconv.Itoa(core.DefaultTurns), "forgetafter": core.DefaultForgetAfter.String(), "maxwait": sched.DefaultGuard.Bound[programs.Interactive].String(), "maxwaitbackground": sched.DefaultGuard.Bound[programs.Background].String()},

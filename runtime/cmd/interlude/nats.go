@@ -37,10 +37,10 @@ type externalFlags struct {
 }
 
 // dial connects to the external server.
-func (f *externalFlags) dial() (*nats.Conn, error) {
+func (f *externalFlags) dial(opts ...nats.Option) (*nats.Conn, error) {
 	return broker.Dial(broker.External{
 		URL: f.NATS, Credentials: f.Creds, NKeySeed: f.NKey, User: f.User, Password: f.Password, CA: f.CA, Cert: f.Cert, Key: f.Key,
-	})
+	}, opts...)
 }
 
 // check refuses flags that would be without effect on the server that is meant.

@@ -37,17 +37,17 @@ With --slo-ttft or --slo-jct each server is searched, by halving, for the most a
 // Run replays everything and prints what it took.
 func (c *benchReplayCmd) Run(ctx context.Context) error {
 	if err := c.settle(); err != nil {
-		return err
+		return misused(err)
 	}
 	if c.SLOTTFT < 0 || c.SLOJCT < 0 || !(c.SLOShare > 0 && c.SLOShare <= 1) {
-		return errors.New("--slo-ttft and --slo-jct are at least 0, and --slo-share is above 0 and at most 1")
+		return misused(errors.New("--slo-ttft and --slo-jct are at least 0, and --slo-share is above 0 and at most 1"))
 	}
 	if c.Quick {
 		c.Policies = []string{"program-fcfs", "request-fcfs"}
 	}
 	arms, err := c.armsOf(c.Policies)
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	if c.LlamaServer != "" {
 		arms = append(arms, arm{name: "llama-server", llama: true}, arm{name: "llama-server/host", llama: true, host: int64(c.HostBytes)})

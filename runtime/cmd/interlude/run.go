@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,19 +17,20 @@ import (
 
 // runCmd is a chat with a model: at a terminal, or of one prompt.
 type runCmd struct {
-	Words       []string `arg:"" optional:"" name:"model-or-prompt" help:"MODEL (see --model of serve), PROMPT, or both. Without a prompt: a chat at a terminal; else the standard input is the prompt."`
+	Words       []string `arg:"" optional:"" predictor:"model" name:"model-or-prompt" help:"MODEL (see --model of serve), PROMPT, or both. Without a prompt: a chat at a terminal; else the standard input is the prompt."`
 	engineFlags `embed:""`
 	System      string  `help:"What the model is told first." placeholder:"TEXT"`
 	MaxTokens   int     `help:"Longest answer." default:"1024"`
 	Temperature float64 `help:"0 is greedy." default:"0.7"`
 	Verbose     bool    `help:"Say behind each answer how long it took." short:"v"`
+	JSON        bool    `help:"Print each answer as one line of JSON, when it is whole." name:"json"`
 }
 
 // Run answers one prompt, or holds a conversation.
 func (c *runCmd) Run(ctx context.Context) error {
 	prompt, err := c.words()
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	o, err := c.obtain(ctx)
 	if err != nil {
@@ -139,14 +141,23 @@ func (t *talk) say(ctx context.Context, prompt string) error {
 	}
 	for p, err := range answer.Pieces() {
 		if err != nil {
-			fmt.Fprintln(t.out)
+			if !t.cmd.JSON {
+				fmt.Fprintln(t.out)
+			}
 			return err
 		}
-		fmt.Fprint(t.out, p.Text)
+		if !t.cmd.JSON {
+			fmt.Fprint(t.out, p.Text)
+		}
 	}
-	fmt.Fprintln(t.out)
 	t.begun = true
 	r, err := answer.Result(ctx)
+	switch {
+	case !t.cmd.JSON:
+		fmt.Fprintln(t.out)
+	case err == nil:
+		err = json.NewEncoder(t.out).Encode(r)
+	}
 	if err == nil && t.cmd.Verbose {
 		u, m := r.Usage, r.Timing
 		fmt.Fprintf(t.notes, "%d tokens of prompt, %d of them computed, in %.0f ms; %d tokens of answer, %.1f a second\n",

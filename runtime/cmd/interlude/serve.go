@@ -20,6 +20,7 @@ type serveCmd struct {
 	httpFlags   `embed:""`
 	LogLevel    string        `help:"What is logged to stderr: ${enum}." enum:"debug,info,warn,error" default:"info" env:"INTERLUDE_LOG_LEVEL"`
 	LogFormat   string        `help:"How: ${enum}." enum:"text,json" default:"text" env:"INTERLUDE_LOG_FORMAT"`
+	JSON        bool          `help:"When all is served, print where as one JSON object." name:"json"`
 	StatsEvery  time.Duration `help:"How often counters are logged while something happens; 0: never." default:"1m" env:"INTERLUDE_STATS_EVERY"`
 }
 
@@ -50,7 +51,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.greet(h, o, front)
+	if err := c.announce(h, o, front); err != nil {
+		return err
+	}
 	go c.reportStats(ctx, h, log)
 	stopDraining := context.AfterFunc(ctx, front.drain)
 	err = h.run(ctx)
@@ -65,6 +68,22 @@ func (c *serveCmd) Run(ctx context.Context) error {
 // modelName is the name that a model's file gives it.
 func modelName(path string) string {
 	return strings.TrimSuffix(filepath.Base(path), ".gguf")
+}
+
+// listening is where turns are taken.
+type listening struct {
+	NATS  string `json:"nats"`
+	HTTP  string `json:"http,omitempty"` // the base of the URLs that agents are given
+	Model string `json:"model,omitempty"`
+}
+
+// announce says it, to a person or a program.
+func (c *serveCmd) announce(h *host, o *obtained, f *front) error {
+	if c.JSON {
+		return printLine(listening{h.url, f.base(), modelName(o.model.Path)})
+	}
+	c.greet(h, o, f)
+	return nil
 }
 
 // greet says what runs and how to use it.

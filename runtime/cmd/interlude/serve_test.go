@@ -205,22 +205,3 @@ func TestRefusedDevice(t *testing.T) {
 		t.Errorf("%v (%v) was fetched", left, err)
 	}
 }
-
-func TestExitCodes(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		args []string
-		want int
-	}{
-		{"done", []string{"version"}, 0},
-		{"failed", []string{"demo", "--dir=" + t.TempDir(), "--model=/nowhere/model.gguf"}, exitFailed},
-		{"used wrongly", []string{"serve", "--kv-bytes=some"}, exitUsage},
-		{"no command", []string{"dance"}, exitUsage},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := run(c.args); got != c.want {
-				t.Errorf("exit code %d, want %d", got, c.want)
-			}
-		})
-	}
-}

@@ -138,7 +138,7 @@ func (c *simCmd) Run(ctx context.Context) error {
 // survey prints what several workloads say together.
 func (c *simCmd) survey(ctx context.Context, names []string) error {
 	if c.Plot != "" || c.Timeline != "" {
-		return errors.New("--plot and --timeline are of one workload")
+		return misused(errors.New("--plot and --timeline are of one workload"))
 	}
 	if len(c.Loads) == 0 {
 		c.Loads = []string{"0.8", "0.95"}
@@ -168,7 +168,7 @@ func (c *simCmd) tables(ctx context.Context, names []string) error {
 	t := &sim.Tables{}
 	for _, name := range names {
 		if _, ok := sim.ScenarioByName(name); ok {
-			return fmt.Errorf("%s is a scenario, and tables are of workloads", name)
+			return misused(fmt.Errorf("%s is a scenario, and tables are of workloads", name))
 		}
 		study, err := c.study(name)
 		if err != nil {
@@ -183,7 +183,7 @@ func (c *simCmd) tables(ctx context.Context, names []string) error {
 			t.Loads = study.Loads
 		}
 		if study.World != (sim.World{}) || study.Host > 0 || c.Scale > 0 {
-			return errors.New("tables have worlds of their own: leave out --running, --seen, --no-ends, --forget-after, --hints, --host-kv-tokens, --disk-kv-tokens and --scale-tokens")
+			return misused(errors.New("tables have worlds of their own: leave out --running, --seen, --no-ends, --forget-after, --hints, --host-kv-tokens, --disk-kv-tokens and --scale-tokens"))
 		}
 	}
 	var what string
@@ -249,17 +249,17 @@ func (c *simCmd) study(name string) (*sim.Study, error) {
 		},
 	}
 	if err := c.check(); err != nil {
-		return nil, err
+		return nil, misused(err)
 	}
 	var err error
 	if s.Engine, err = c.engine(); err != nil {
-		return nil, err
+		return nil, misused(err)
 	}
 	if s.Rules, err = c.rules(); err != nil {
-		return nil, err
+		return nil, misused(err)
 	}
 	if s.Arms, err = sim.PickArms(c.Policies); err != nil {
-		return nil, err
+		return nil, misused(err)
 	}
 	loads := c.Loads
 	if len(loads) == 0 {
@@ -268,7 +268,7 @@ func (c *simCmd) study(name string) (*sim.Study, error) {
 	for _, l := range loads {
 		load, err := parseLoad(l)
 		if err != nil {
-			return nil, err
+			return nil, misused(err)
 		}
 		s.Loads = append(s.Loads, load)
 	}
@@ -370,10 +370,11 @@ func recordedOrDrawn(dir, name string, opts ...workload.Option) (*workload.Set, 
 	}
 	if dir != "" {
 		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("--traces: %w", err)
+			return nil, misused(fmt.Errorf("--traces: %w", err))
 		}
 	}
-	return workload.Generate(name, 1, 400, opts...)
+	set, err = workload.Generate(name, 1, 400, opts...)
+	return set, misused(err) // there is no such workload
 }
 
 func parseLoad(s string) (l sim.Load, err error) {

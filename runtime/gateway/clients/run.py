@@ -1,4 +1,5 @@
-"""Runs official clients against a real node and prints what works: client by check.
+"""Runs official clients against a real node, and coding agents against a script (agents.py), and
+prints what works: client by check.
 
     python3 runtime/gateway/clients/run.py [CLIENT ...]
     python3 runtime/gateway/clients/run.py --small
@@ -11,6 +12,7 @@ and both judges, without npm.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -21,11 +23,12 @@ import tempfile
 import threading
 
 sys.dont_write_bytecode = True
+import agents
 from proxies import Flaky, Recorder
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent.parent
-CHECKS = ["streaming", "tools", "parallel", "structured", "retry", "cancel"]
+CHECKS = ["streaming", "tools", "parallel", "structured", "retry", "cancel", "append", "resume"]
 SMALL = "--small" in sys.argv[1:]
 CLIENTS = ["openai (py)"] if SMALL else sys.argv[1:]
 
@@ -43,7 +46,7 @@ def main():
                 **os.environ, "BASE": f"http://127.0.0.1:{seen}", "FLAKY": f"http://127.0.0.1:{Flaky(seen).port}",
                 "OPENAI_API_KEY": "none", "PYTHONDONTWRITEBYTECODE": "1",
             }
-            ok = report(checks(folder, env))
+            ok = report(itertools.chain(checks(folder, env), [] if SMALL else agents.results(sys.argv[1:])))
             ok = langchain(folder, env) and ok
             ok = judge(folder, recorded) and ok
         if not CLIENTS or SMALL:

@@ -115,6 +115,11 @@ var arrows = []arrow{
 		why: "the gateway is a client like any other, and stands before nodes that it does not know",
 	},
 	{
+		pkg: "runtime/gateway/clients/scripted",
+		may: []string{"runtime/turns", "runtime/broker", "sdk/wire"},
+		why: "a node without a model: delivery is real, and there is nothing behind it",
+	},
+	{
 		pkg: "runtime/turns",
 		may: []string{"programs", "sdk/wire", "runtime/internal/crew"},
 		why: "delivery neither schedules nor caches",
