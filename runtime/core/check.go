@@ -39,7 +39,7 @@ func (m *Machine) Check() error {
 			return fmt.Errorf("core: %s has %d cells and no sequence", id, p.length)
 		case p.seq != 0 && m.holders[p.seq] != p:
 			return fmt.Errorf("core: %s has sequence %d, which is not booked to it", id, p.seq)
-		case p.Cells != min(p.length, p.valid) && len(p.holes) == 0:
+		case p.Cells != min(p.length, p.valid) && len(p.holes()) == 0:
 			return fmt.Errorf("core: %s has %d cells of %d, %d valid", id, p.Cells, p.length, p.valid)
 		case p.runs() && (p.seq == 0 || p.Cells >= p.Turn.Context):
 			return fmt.Errorf("core: %s runs with %d cells of a context of %d", id, p.Cells, p.Turn.Context)
@@ -60,18 +60,18 @@ func (m *Machine) Check() error {
 // checkHoles audits what is left to be computed between cells that were moved.
 func (m *Machine) checkHoles() error {
 	for id, p := range m.programs {
-		last := programs.Tokens(0)
-		for _, h := range p.holes {
+		last, holes := programs.Tokens(0), p.holes()
+		for _, h := range holes {
 			if h.From < last || h.Count < 1 || h.end() > p.length {
-				return fmt.Errorf("core: %s has the holes %v within its %d cells", id, p.holes, p.length)
+				return fmt.Errorf("core: %s has the holes %v within its %d cells", id, holes, p.length)
 			}
 			last = h.end()
 		}
 		switch {
-		case len(p.holes) > 0 && (!p.runs() || p.Cells != p.holes[0].From || p.valid != allValid):
-			return fmt.Errorf("core: %s is %v, has %d cells, %d valid, and the holes %v", id, p.Turn.Phase, p.Cells, p.valid, p.holes)
-		case p.Placed != max(0, p.length-p.Cells-cells(p.holes)) && len(p.holes) > 0, len(p.holes) == 0 && p.Placed != 0:
-			return fmt.Errorf("core: %s has %d of %d cells, the holes %v, and counts %d placed", id, p.Cells, p.length, p.holes, p.Placed)
+		case len(holes) > 0 && (!p.runs() || p.Cells != holes[0].From || p.valid != allValid):
+			return fmt.Errorf("core: %s is %v, has %d cells, %d valid, and the holes %v", id, p.Turn.Phase, p.Cells, p.valid, holes)
+		case p.Placed != max(0, p.length-p.Cells-cells(holes)) && len(holes) > 0, len(holes) == 0 && p.Placed != 0:
+			return fmt.Errorf("core: %s has %d of %d cells, the holes %v, and counts %d placed", id, p.Cells, p.length, holes, p.Placed)
 		case p.exact != allValid && p.exact >= max(p.length, p.Below):
 			return fmt.Errorf("core: %s has %d cells, copies of %d, and %d are exact", id, p.length, p.Below, p.exact)
 		}

@@ -20,6 +20,11 @@ type gap struct {
 	told     int // estimates so far
 	pin      kvpin.Pin
 	reprice  order.Entry[*program]
+
+	sure     programs.Tokens       // of the next context, as far as it is known
+	homework order.Entry[*program] // its place among those for whom there is something to compute
+
+	compacted bool // its client has had cells of it let go since the last turn
 }
 
 // forecast is the gap as the pin sees it.
@@ -47,7 +52,7 @@ func (g *gap) residual(elapsed programs.Duration) programs.Duration {
 }
 
 // begin opens the gap when a turn is over.
-func (m *Machine) begin(p *program, call Call) {
+func (m *Machine) begin(p *program, call *Call) {
 	if p.gap == nil {
 		p.gap, p.ahead = new(gap), new([kvpin.Disk + 1]ahead)
 	}
@@ -58,7 +63,10 @@ func (m *Machine) begin(p *program, call Call) {
 	for t := range p.ahead {
 		p.ahead[t].brought = 0
 	}
-	m.expect(p, call)
+	if call == nil {
+		call = new(Call)
+	}
+	m.expect(p, *call)
 }
 
 // expect estimates the gap from what is called, from now on.

@@ -28,14 +28,15 @@ const (
 // assign looks at what there is to compute for a program whose turn is over, or whose context
 // will be another.
 func (m *Machine) assign(p *program) {
-	left := p.gap.residual(m.now.Sub(p.gap.pin.Since))
+	g := p.gap
+	left := g.residual(m.now.Sub(g.pin.Since))
 	mends := p.exact < p.Cells && programs.Seconds(m.speed.compute(p.exact, p.Cells)) < left
-	if !mends && p.sure <= p.Cells {
-		m.homework.Remove(&p.homework)
+	if !mends && g.sure <= p.Cells {
+		m.homework.Remove(&g.homework)
 		return
 	}
-	p.homework.Value = p
-	m.homework.Put(&p.homework, programs.Rank{At: m.now.Add(left), Program: p.ID})
+	g.homework.Value = p
+	m.homework.Put(&g.homework, programs.Rank{At: m.now.Add(left), Program: p.ID})
 }
 
 // study asks for the next piece, if there is one for which there is memory.
@@ -47,7 +48,7 @@ func (m *Machine) study() {
 		case p.move.onDevice() || p.unsettled:
 			return // it goes on when that is done
 		case piece.Count == 0 || p.Retention == sched.Give || !m.affords(p, piece.end()):
-			m.homework.Remove(&p.homework)
+			m.homework.Remove(&p.gap.homework)
 			continue
 		}
 		m.setBusy(p, true)
@@ -78,7 +79,7 @@ func (m *Machine) lesson(p *program) Span {
 	case p.exact < p.Cells:
 		return Span{p.exact, min(mendAtOnce, m.cfg.StepTokens, p.Cells-p.exact)}
 	}
-	return Span{p.Cells, min(appendAtOnce, m.cfg.StepTokens, max(0, p.sure-p.Cells))}
+	return Span{p.Cells, min(appendAtOnce, m.cfg.StepTokens, max(0, p.gap.sure-p.Cells))}
 }
 
 // affords tells whether n cells of the program have room without taking any from others.
@@ -102,6 +103,7 @@ func (m *Machine) studied(ev *StepDone) {
 		p.valid = min(p.valid, item.From)
 	case ev.Status != StepRan:
 	case over:
+		m.cutCopies(p, item.From) // the tiers below have the cells that were there before
 		p.exact = max(p.exact, item.From+item.Count)
 	default:
 		p.length += item.Count
@@ -110,8 +112,15 @@ func (m *Machine) studied(ev *StepDone) {
 	p.Used = m.now
 	m.setBusy(p, false)
 	if ev.Status == StepFailed || m.lesson(p).Count == 0 {
-		m.homework.Remove(&p.homework)
+		m.dismiss(p)
 		m.unsettle(p)
+	}
+}
+
+// dismiss gives up what there is to compute for a program.
+func (m *Machine) dismiss(p *program) {
+	if p.gap != nil {
+		m.homework.Remove(&p.gap.homework)
 	}
 }
 

@@ -23,8 +23,8 @@ func (m memory) Admit(sp *sched.Program) (ok, later bool) {
 	m.guardDonors(p, true)
 	donor, ok := m.begins(p)
 	m.guardDonors(p, false)
-	if !ok && len(p.state.runs) > 0 { // there is room at the cost of those who have the cells
-		p.state.runs = nil
+	if !ok && len(p.donations()) > 0 { // there is room at the cost of those who have the cells
+		p.state.assembly = nil
 		_, ok = m.begins(p)
 	}
 	if !ok {
@@ -65,7 +65,8 @@ func (m *Machine) begins(p *program) (donor kvpin.Seq, ok bool) {
 		if donor, ok = m.replace(p); ok {
 			return donor, true
 		}
-		p.state.runs = slices.DeleteFunc(p.state.runs, func(d donation) bool { return d.source == p })
+		a := p.state.assembly
+		a.runs = slices.DeleteFunc(a.runs, func(d donation) bool { return d.source == p })
 		m.trim(p)
 		m.republish(p)
 	}
@@ -336,7 +337,8 @@ func (m *Machine) trim(p *program) {
 
 // shorten follows the ledger in leaving a sequence its first n cells.
 func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
-	p.length, p.holes = n, nil
+	p.length = n
+	p.noHoles()
 	if n <= p.valid {
 		p.valid = allValid
 	}
@@ -350,7 +352,8 @@ func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
 func (m *Machine) lose(p *program, cause Cause) {
 	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cause: cause})
 	delete(m.holders, p.seq)
-	p.seq, p.length, p.valid, p.holes, p.Capacity, p.Shared = 0, 0, allValid, nil, 0, 0
+	p.seq, p.length, p.valid, p.Capacity, p.Shared = 0, 0, allValid, 0, 0
+	p.noHoles()
 	p.sync()
 	m.ledger.Alone(m.alone)
 }

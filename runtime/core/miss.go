@@ -18,8 +18,8 @@ type Past struct {
 	// Changed is why not all are the same: HistoryEdited, ToolsChanged or TemplateRewrote;
 	// NoMiss where all are. Message is, of HistoryEdited, the index of the first message
 	// that is another or is not there, from 0; −1 where it is not known.
-	Changed programs.Miss
 	Message int
+	Changed programs.Miss
 
 	// Absent is why the machine may never have had cells of them, or has forgotten that it
 	// had: OtherNode, Forgotten or Uncached. It counts for what the machine knows nothing of.

@@ -42,18 +42,72 @@ type donation struct {
 	Run
 	source *program
 	turn   programs.TurnID // the source's last, when the run was found
-	epoch  int             // of the source's context then
+	epoch  int32           // of the source's context then
 }
 
-// consider takes in the runs of a turn, as far as their sources are known.
-func (m *Machine) consider(p *program, ev *TurnArrived) {
+// assembly is what a turn has of other contexts, and what it is to have.
+type assembly struct {
+	runs    []donation // cells that may be moved into the context when the turn is admitted
+	holes   []Span     // before the end of the cells, to be computed
+	checks  []Span     // of moved cells, to be compared
+	moved   []Span     // into the context, and not mended
+	strayed float64    // the most that these did, of those that stayed
+}
+
+func (p *program) donations() []donation {
+	if a := p.state.assembly; a != nil {
+		return a.runs
+	}
+	return nil
+}
+
+func (p *program) holes() []Span {
+	if a := p.state.assembly; a != nil {
+		return a.holes
+	}
+	return nil
+}
+
+func (p *program) noHoles() {
+	if a := p.state.assembly; a != nil {
+		a.holes = nil
+	}
+}
+
+func (p *program) checked() []Span {
+	if a := p.state.assembly; a != nil {
+		return a.checks
+	}
+	return nil
+}
+
+func (p *program) strayed() float64 {
+	if a := p.state.assembly; a != nil {
+		return a.strayed
+	}
+	return 0
+}
+
+// consider takes in the runs of a turn, as far as their sources are known. Of the program's own
+// cells the first own ones are of the context that it had; what is behind them in its sequence
+// is of another that it had before, or of none.
+func (m *Machine) consider(p *program, ev *TurnArrived, own programs.Tokens) {
 	if !ev.Approximate || ev.Uncached {
 		return
 	}
 	for _, r := range ev.Runs {
-		if q := m.programs[r.Source]; q != nil {
-			p.state.runs = append(p.state.runs, donation{r, q, q.turnID(), q.epoch})
+		q := m.programs[r.Source]
+		if q == p {
+			r.Count = min(r.Count, own-r.From)
 		}
+		if q == nil || r.Count <= 0 {
+			continue
+		}
+		if p.state.assembly == nil {
+			p.state.assembly = new(assembly)
+		}
+		a := p.state.assembly
+		a.runs = append(a.runs, donation{r, q, q.turnID(), q.epoch})
 	}
 }
 
@@ -63,7 +117,7 @@ func (p *program) donates() bool {
 	if p.length <= p.valid || !p.queued() {
 		return false
 	}
-	for _, d := range p.state.runs {
+	for _, d := range p.donations() {
 		if d.source == p {
 			return true
 		}
@@ -74,7 +128,7 @@ func (p *program) donates() bool {
 // guardDonors keeps the memory of those whose cells the turn may have from being taken while
 // room is made for it.
 func (m *Machine) guardDonors(p *program, on bool) {
-	for _, d := range p.state.runs {
+	for _, d := range p.donations() {
 		if q := d.source; q != p && q.seq != 0 && q.busy != on && !q.runs() {
 			m.setBusy(q, on)
 		}
@@ -85,8 +139,9 @@ func (m *Machine) guardDonors(p *program, on bool) {
 // has and capacity for all of it, and says which the old one is.
 func (m *Machine) replace(p *program) (donor kvpin.Seq, ok bool) {
 	donor, keep := p.seq, p.Cells
-	for i := range p.state.runs {
-		if d := &p.state.runs[i]; d.source == p {
+	runs := p.donations()
+	for i := range runs {
+		if d := &runs[i]; d.source == p {
 			d.Count = min(d.Count, p.length-d.From)
 		}
 	}
@@ -121,8 +176,12 @@ func (m *Machine) part(p *program, donor kvpin.Seq) {
 
 // place moves the turn's runs into its sequence, and notes what is left to be computed.
 func (m *Machine) place(p *program, donor kvpin.Seq) {
-	runs := p.state.runs
-	p.state.runs = nil
+	a := p.state.assembly
+	if a == nil {
+		return
+	}
+	runs := a.runs
+	a.runs = nil
 	for i := range runs {
 		d := &runs[i]
 		seq, has := m.donor(p, d, donor)
@@ -135,12 +194,12 @@ func (m *Machine) place(p *program, donor kvpin.Seq) {
 		})
 		p.exact, p.hops = min(p.exact, d.At), max(p.hops, d.hopsFrom())
 		if hole := (Span{p.length, d.At + d.Mend - p.length}); hole.Count > 0 {
-			p.holes = append(p.holes, hole)
+			a.holes = append(a.holes, hole)
 		}
 		if d.Check && d.Mend > 0 {
-			p.state.checks = append(p.state.checks, Span{d.At, d.Mend})
+			a.checks = append(a.checks, Span{d.At, d.Mend})
 		}
-		p.state.moved = append(p.state.moved, Span{d.At + d.Mend, d.Count - d.Mend})
+		a.moved = append(a.moved, Span{d.At + d.Mend, d.Count - d.Mend})
 		p.length = d.At + d.Count
 		p.state.usage.Moved += d.Count - d.Mend
 		m.assembled = true
@@ -168,12 +227,12 @@ func (m *Machine) donor(p *program, d *donation, own kvpin.Seq) (seq kvpin.Seq, 
 // the fourth and stayed there.
 const mostHops = 4
 
-// hopsFrom is how often the cells of a run have been moved then.
-func (d *donation) hopsFrom() int {
+// hopsFrom is how often the cells of a run have been moved then, up to mostHops.
+func (d *donation) hopsFrom() uint8 {
 	if d.From+d.Count <= d.source.exact {
 		return 1
 	}
-	return d.source.hops + 1
+	return min(d.source.hops+1, mostHops)
 }
 
 // clip leaves of a run what is from the position `from` of the context on, before its end, and
@@ -188,12 +247,13 @@ func (d *donation) clip(from, has, end programs.Tokens) {
 // next are the next count tokens of the program's context that have no cells; nil when they
 // follow each other.
 func (m *Machine) next(p *program, count programs.Tokens) []Span {
-	if len(p.holes) == 0 {
+	holes := p.holes()
+	if len(holes) == 0 {
 		return nil
 	}
 	m.assembled = true
 	first := len(m.spans)
-	for _, h := range p.holes {
+	for _, h := range holes {
 		h.Count = min(h.Count, count)
 		if count -= h.Count; h.Count > 0 {
 			m.spans = append(m.spans, h)
@@ -208,15 +268,15 @@ func (m *Machine) next(p *program, count programs.Tokens) []Span {
 // unchecked is how much of a program's part of a step it may have: as long as moved cells are
 // to be checked, nothing behind them, which would be for nothing where they stray too far.
 func (p *program) unchecked(count programs.Tokens) programs.Tokens {
-	if len(p.state.checks) == 0 {
+	if len(p.checked()) == 0 {
 		return count
 	}
-	return min(count, cells(p.holes))
+	return min(count, cells(p.holes()))
 }
 
-// checks are the spans to be checked of what an item of the program computes.
-func (p *program) checks(item []Span) (checks []Span) {
-	for _, c := range p.state.checks {
+// checksOf are the spans to be checked of what an item of the program computes.
+func (p *program) checksOf(item []Span) (checks []Span) {
+	for _, c := range p.checked() {
 		for _, s := range item {
 			from, end := max(c.From, s.From), min(c.end(), s.end())
 			if from < end {
@@ -232,28 +292,28 @@ func (p *program) checks(item []Span) (checks []Span) {
 // others by 0.26 to 0.48, at a layer a quarter of the way up.
 const mostStrayed = 0.25
 
-// strayed gives up what was moved from the first span on that strays too far, and what was
+// takeChecks gives up what was moved from the first span on that strays too far, and what was
 // computed behind that: it becomes a hole.
-func (m *Machine) strayed(p *program, ev *StepDone, item int) {
-	t := &p.state
+func (m *Machine) takeChecks(p *program, ev *StepDone, item int) {
+	a, usage := p.state.assembly, &p.state.usage
 	for _, s := range ev.Strayed {
 		switch {
 		case s.Item != item:
 			continue
 		case s.By <= mostStrayed:
-			t.strayed = max(t.strayed, s.By)
+			a.strayed = max(a.strayed, s.By)
 			continue
 		}
 		from := s.Span.end()
-		t.usage.Moved -= behind(from, t.moved)
-		t.usage.Prefilled -= behind(from, m.items[item].Spans)
-		t.moved, t.checks = nil, nil
-		p.holes = []Span{{from, p.length - from}}
+		usage.Moved -= behind(from, a.moved)
+		usage.Prefilled -= behind(from, m.items[item].Spans)
+		a.moved, a.checks = nil, nil
+		a.holes = []Span{{from, p.length - from}}
 		p.sync()
 		m.weigh(p)
 		return
 	}
-	t.checks = slices.DeleteFunc(t.checks, func(c Span) bool { return c.end() <= p.Cells })
+	a.checks = slices.DeleteFunc(a.checks, func(c Span) bool { return c.end() <= p.Cells })
 }
 
 // behind is how many tokens of the spans are from the given one on.
@@ -277,21 +337,23 @@ func (p *program) computed(i *Item) {
 
 // fill takes the first n tokens out of the holes.
 func (p *program) fill(n programs.Tokens) {
-	for n > 0 && len(p.holes) > 0 {
-		h := &p.holes[0]
+	for n > 0 && len(p.holes()) > 0 {
+		a := p.state.assembly
+		h := &a.holes[0]
 		by := min(n, h.Count)
 		h.From, h.Count, n = h.From+by, h.Count-by, n-by
 		if h.Count == 0 {
-			p.holes = p.holes[1:]
+			a.holes = a.holes[1:]
 		}
 	}
 }
 
 // leaveHoles gives up what was placed behind cells that are not computed, as the turn ends.
 func (p *program) leaveHoles() {
-	p.state.runs, p.state.checks, p.state.moved = nil, nil, nil
-	if len(p.holes) > 0 {
-		p.valid, p.holes = min(p.valid, p.Cells), nil
+	holes := len(p.holes()) > 0
+	p.state.assembly = nil
+	if holes {
+		p.valid = min(p.valid, p.Cells)
 		p.sync()
 	}
 }
@@ -300,7 +362,7 @@ func (p *program) leaveHoles() {
 // placed or are to be when it is admitted.
 func (p *program) movable() programs.Tokens {
 	n := p.Placed
-	for _, d := range p.state.runs {
+	for _, d := range p.donations() {
 		n += max(0, d.Count-d.Mend)
 	}
 	return n

@@ -9,9 +9,10 @@ import (
 	"github.com/interlude-run/interlude/programs/sched"
 )
 
-// program is all that the machine knows of a program.
+// program is all that the machine knows of a program. There may be a hundred thousand of them
+// whose first turn waits, so what only some need is behind a pointer.
 type program struct {
-	sched.Program // Cells is min(length, valid, the first hole), see sync
+	sched.Program // Cells is min(length, valid, the first hole); see sync
 
 	state turnState
 
@@ -26,16 +27,8 @@ type program struct {
 	valid  programs.Tokens
 
 	// exact is how many of the first cells, here and in copies, are what computing the
-	// context from its start gives, and holes are the cells before length that are to be
-	// computed. See moved.go.
+	// context from its start gives. See moved.go.
 	exact programs.Tokens
-	hops  int // the most that a cell behind them has gone through
-	holes []Span
-	epoch int // of the context: it counts how often it became another
-
-	// sure is how many tokens of its next context an idle program is known to have.
-	sure     programs.Tokens
-	homework order.Entry[*program] // its place among those for whom there is something to compute
 
 	// had is how many of the first tokens of the context had cells at some time, as far as
 	// the machine knows. See miss.go.
@@ -54,10 +47,11 @@ type program struct {
 	gap      *gap // nil before the first interlude
 	foretold foretold
 
+	epoch     int32                 // of the context: it counts how often it became another
+	hops      uint8                 // the most that a cell behind the exact ones has gone through
 	busy      bool                  // its memory is read from just now
 	unsettled bool                  // seq is to be trimmed or released as soon as no step runs
 	uncopied  bool                  // a copy could not be made: none is tried until the next turn is over
-	compacted bool                  // its client has had cells of it let go since the last turn
 	alarm     order.Entry[*program] // the turn's deadline, or when the program is forgotten
 }
 
@@ -75,15 +69,12 @@ type turnState struct {
 	last     bool
 	uncached bool
 	prompt   prompt
-	checks   []Span     // of moved cells, to be compared
-	moved    []Span     // into the context, and not mended
-	strayed  float64    // the most that these did, of those that stayed
-	runs     []donation // cells that may be moved into the context when the turn is admitted
-	ahead    bool       // its prompt was fetched before it was admitted, and it still waits
-	behind   bool       // stands behind its family's leader, and is not before the scheduler
-	stepping bool       // has an item in the step that runs, and wants its result
+	ahead    bool      // its prompt was fetched before it was admitted, and it still waits
+	behind   bool      // stands behind its family's leader, and is not before the scheduler
+	stepping bool      // has an item in the step that runs, and wants its result
+	assembly *assembly // nil where nothing is moved into the context
 
-	next      Call
+	next      *Call           // nil where its client has not said what follows
 	keep      programs.Tokens // of the prompt, what an endless cache would have
 	restoring programs.Time   // since when it waits for cells from lower tiers; 0 when it does not
 	fetching  programs.Time   // since when, in memory, it waits for its prompt; 0 when it does not
@@ -108,9 +99,9 @@ func newProgram(ev *TurnArrived, owner kvpin.Owner) *program {
 // sync brings Cells and Placed up to date with length, valid and holes.
 func (p *program) sync() {
 	p.Cells, p.Placed = min(p.length, p.valid), 0
-	if len(p.holes) > 0 {
-		p.Cells = min(p.Cells, p.holes[0].From)
-		p.Placed = p.length - p.Cells - cells(p.holes)
+	if holes := p.holes(); len(holes) > 0 {
+		p.Cells = min(p.Cells, holes[0].From)
+		p.Placed = p.length - p.Cells - cells(holes)
 	}
 	p.classify()
 	p.had = max(p.had, p.Cells)

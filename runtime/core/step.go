@@ -31,7 +31,7 @@ func (m *Machine) plan() {
 			Count:  count,
 			Sample: count == p.Left(),
 			Spans:  spans,
-			Checks: p.checks(spans),
+			Checks: p.checksOf(spans),
 		})
 	}
 	m.stepping = true
@@ -78,8 +78,8 @@ func (m *Machine) stepDone(ev *StepDone) {
 		case StepRan:
 			p.computed(&m.items[i])
 			m.weigh(p)
-			if wanted && len(p.state.checks) > 0 {
-				m.strayed(p, ev, i)
+			if wanted && len(p.checked()) > 0 {
+				m.takeChecks(p, ev, i)
 			}
 			if wanted {
 				m.advance(p, m.items[i], ev.Results[i])

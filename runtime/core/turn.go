@@ -20,7 +20,7 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		m.emit(Effect{Kind: RejectTurn, Turn: ev.Turn, Rejection: programs.Overloaded, Retry: late})
 		return
 	}
-	newcomer, exact := p == nil, allValid
+	newcomer, exact, own := p == nil, allValid, programs.Tokens(0)
 	if newcomer {
 		m.lastCopy++
 		m.orphan(ev.Turn.Program)
@@ -30,19 +30,22 @@ func (m *Machine) turnArrived(ev *TurnArrived) {
 		if !ev.Approximate {
 			exact = p.exact
 		}
+		own = p.Cells
 		m.resume(p, ev)
 	}
 	p.state = m.newTurn(ev)
-	m.consider(p, ev)
+	m.consider(p, ev, own)
 	p.state.exact = exact
 	if newcomer {
 		p.state.keep = 0
 	}
 	p.state.had = p.had
-	if p.compacted && p.state.past.Tokens > 0 {
-		p.state.past.Absent = programs.HistoryEdited
+	if g := p.gap; g != nil && g.compacted {
+		g.compacted = false
+		if p.state.past.Tokens > 0 {
+			p.state.past.Absent = programs.HistoryEdited
+		}
 	}
-	p.compacted = false
 	if ev.Absent {
 		m.absent++
 	}
@@ -124,8 +127,10 @@ func (m *Machine) untilFirst(cells, context programs.Tokens) programs.Duration {
 func (m *Machine) resume(p *program, ev *TurnArrived) {
 	p.Phase = p.Phase.To(programs.Active)
 	m.end(p, ev.Arrived)
-	m.homework.Remove(&p.homework)
-	p.sure = 0
+	if p.gap != nil { // it has had a turn
+		p.gap.sure = 0
+		m.dismiss(p)
+	}
 	if ev.Keep < p.Turn.Context {
 		m.rewritten(p, ev.Keep)
 	}
@@ -157,7 +162,7 @@ func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	}
 	if ev.Keep < p.Turn.Context {
 		m.rewritten(p, ev.Keep)
-		p.compacted = true
+		p.gap.compacted = true
 	}
 	p.valid = min(p.valid, ev.Keep)
 	p.sync()
@@ -167,7 +172,7 @@ func (m *Machine) contextRewritten(ev *ContextRewritten) {
 	m.price(p)
 	m.republish(p)
 	if ev.Context > 0 {
-		p.Turn.Context, p.sure = ev.Context, ev.Context
+		p.Turn.Context, p.gap.sure = ev.Context, ev.Context
 	}
 	m.assign(p)
 }
@@ -179,11 +184,14 @@ func (m *Machine) newTurn(ev *TurnArrived) turnState {
 		maxNew:   room,
 		last:     ev.Last,
 		uncached: ev.Uncached,
-		next:     ev.Next,
 		keep:     ev.kept(),
 		size:     ev.Context,
 		past:     ev.Past,
 		timing:   Timing{Arrived: ev.Arrived},
+	}
+	if ev.Next != (Call{}) {
+		next := ev.Next
+		t.next = &next
 	}
 	if ev.Absent {
 		t.prompt = absent
@@ -226,7 +234,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	p.state.endRestore(m.now)
 	p.state.endFetch(m.now)
 	m.unwant(p)
-	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Strayed: p.state.strayed, Missed: p.missed(), Timing: p.state.timing})
+	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Strayed: p.strayed(), Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
 	p.leaveHoles()
 	if p.state.uncached {
@@ -258,7 +266,7 @@ func (m *Machine) forget(p *program) {
 	delete(m.programs, p.ID)
 	m.wake(p, 0)
 	m.giveUp(p)
-	m.homework.Remove(&p.homework)
+	m.dismiss(p)
 	m.scheduler.Drop(&p.Program)
 	m.leaveFamily(p)
 	if f := m.families[p.ID]; f != nil {

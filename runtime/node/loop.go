@@ -29,6 +29,7 @@ type loop struct {
 
 	turns    map[programs.TurnID]*turn // arrived and not over
 	running  map[engine.Seq]*turn      // started, by the sequence they run on
+	moved    map[*turn][]moved         // into running turns, see moved.go
 	contexts map[programs.ProgramID]*known
 	texts    *anchor.Index[engine.Token] // of these contexts, see moved.go
 	ready    int                         // bytes of prompts that are kept for turns that wait
@@ -63,6 +64,7 @@ func newLoop(ctx context.Context, n *Node, machine *core.Machine, d *device, bel
 		ctx:      ctx,
 		turns:    map[programs.TurnID]*turn{},
 		running:  map[engine.Seq]*turn{},
+		moved:    map[*turn][]moved{},
 		contexts: map[programs.ProgramID]*known{},
 		texts:    anchor.New[engine.Token](anchor.Config{Seed: rand.Uint64()}),
 		tiers:    newTiers(packerOf(n.cfg.Engine), below),

@@ -85,7 +85,7 @@ func (l *loop) place(e *core.Effect) {
 	count := e.Cells - e.First
 	l.order(call{kind: core.PlaceCells, seq: engine.Seq(e.Seq), from: engine.Seq(e.From), first: int(e.First), cells: int(count), at: int(e.At)})
 	if t := l.running[engine.Seq(e.Seq)]; t != nil {
-		t.moved = append(t.moved, moved{from: e.Donor, tokens: count})
+		l.moved[t] = append(l.moved[t], moved{from: e.Donor, tokens: count})
 	}
 }
 

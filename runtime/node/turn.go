@@ -16,25 +16,23 @@ type turn struct {
 	id      programs.TurnID
 	tenant  programs.TenantID
 	job     Job
-	last    bool   // no turn of the program follows
 	context int    // tokens of its prompt
 	sum     uint64 // of these tokens: made once more they must be the same
+	edited  *int   // the message at which its client changed the history; nil where it did not
+	talk    *talk  // the program's, where holds; it may have none
 
+	last     bool // no turn of the program follows
 	uncached bool // it leaves nothing in the cache
-	edited   *int // the message at which its client changed the history; nil where it did not
-
-	talk  *talk // the program's, where
-	holds bool  // the turn has it for itself; it may have none
+	holds    bool // the turn has talk for itself
 
 	// ───── the loop's
 
 	prompt    *prompt    // nil while it is not at hand
-	fetching  bool       // one of the crew makes it once more: it has the talk, too
 	late      *ending    // that came meanwhile
 	mail      *mailbox   // nil before the turn has its own goroutine
 	kept      int        // bytes of the prompt that count as kept ready
 	seq       engine.Seq // while it runs
-	moved     []moved    // into it, see moved.go
+	fetching  bool       // one of the crew makes the prompt once more: it has the talk, too
 	absent    bool       // the core knows that the prompt is not at hand, and has not asked for it
 	cancelled bool       // nobody wants the result
 	over      bool       // FinishTurn or RejectTurn has come

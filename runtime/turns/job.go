@@ -35,8 +35,8 @@ type Job struct {
 	waits     bool  // for the turn before, and has one of the places for that
 	looking   bool  // somebody finds out whether it may run, and
 	news      bool  // is to do so once more
-	renew     int64 // when JetStream is to hear of it again
 	cancelled bool  // another result stands
+	renew     int64 // when JetStream is to hear of it again
 	seq       int64 // of the last chunk
 	body      *wire.Turn
 	size      int         // of the body, as it came

@@ -20,7 +20,7 @@ type serveCmd struct {
 	httpFlags   `embed:""`
 	LogLevel    string        `help:"What is logged to stderr: ${enum}." enum:"debug,info,warn,error" default:"info" env:"INTERLUDE_LOG_LEVEL"`
 	LogFormat   string        `help:"How: ${enum}." enum:"text,json" default:"text" env:"INTERLUDE_LOG_FORMAT"`
-	JSON        bool          `help:"When all is served, print where as one JSON object." name:"json"`
+	JSON        bool          `help:"When all is served, print where as one JSON object." name:"json" env:"INTERLUDE_JSON"`
 	StatsEvery  time.Duration `help:"How often counters are logged while something happens; 0: never." default:"1m" env:"INTERLUDE_STATS_EVERY"`
 }
 
