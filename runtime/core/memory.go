@@ -85,6 +85,7 @@ func (m memory) Suspend(sp *sched.Program) {
 	p := sp.Owner.(*program)
 	p.state.endRestore(m.now)
 	p.state.endFetch(m.now)
+	p.leaveHoles()
 	m.emit(Effect{Kind: SuspendTurn, Turn: p.turnID(), Usage: p.state.usage})
 	m.trim(p)
 	m.republish(p)
@@ -338,7 +339,6 @@ func (m *Machine) trim(p *program) {
 // shorten follows the ledger in leaving a sequence its first n cells.
 func (m *Machine) shorten(p *program, n programs.Tokens, cause Cause) {
 	p.length = n
-	p.noHoles()
 	if n <= p.valid {
 		p.valid = allValid
 	}
@@ -353,7 +353,6 @@ func (m *Machine) lose(p *program, cause Cause) {
 	m.emit(Effect{Kind: ReleaseSeq, Turn: programs.TurnID{Program: p.ID}, Seq: p.seq, Cause: cause})
 	delete(m.holders, p.seq)
 	p.seq, p.length, p.valid, p.Capacity, p.Shared = 0, 0, allValid, 0, 0
-	p.noHoles()
 	p.sync()
 	m.ledger.Alone(m.alone)
 }

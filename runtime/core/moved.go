@@ -68,12 +68,6 @@ func (p *program) holes() []Span {
 	return nil
 }
 
-func (p *program) noHoles() {
-	if a := p.state.assembly; a != nil {
-		a.holes = nil
-	}
-}
-
 func (p *program) checked() []Span {
 	if a := p.state.assembly; a != nil {
 		return a.checks
@@ -348,14 +342,19 @@ func (p *program) fill(n programs.Tokens) {
 	}
 }
 
-// leaveHoles gives up what was placed behind cells that are not computed, as the turn ends.
+// leaveHoles gives up what was placed behind cells that are not computed, as the turn is
+// suspended or ends. What is to be placed yet may still be.
 func (p *program) leaveHoles() {
-	holes := len(p.holes()) > 0
-	p.state.assembly = nil
-	if holes {
-		p.valid = min(p.valid, p.Cells)
+	a := p.state.assembly
+	if a == nil {
+		return
+	}
+	if len(a.holes) > 0 {
+		p.state.usage.Moved -= behind(p.Cells, a.moved)
+		a.holes, p.valid = nil, min(p.valid, p.Cells)
 		p.sync()
 	}
+	a.checks, a.moved = nil, nil
 }
 
 // movable is how many tokens of the turn's prompt need not be computed, as cells of them were

@@ -237,6 +237,7 @@ func (m *Machine) finish(p *program, outcome programs.Outcome) {
 	m.emit(Effect{Kind: FinishTurn, Turn: p.turnID(), Outcome: outcome, Usage: p.state.usage, Strayed: p.strayed(), Missed: p.missed(), Timing: p.state.timing})
 	m.disown(p)
 	p.leaveHoles()
+	p.state.assembly = nil
 	if p.state.uncached {
 		p.valid = 0
 		p.sync()
