@@ -161,7 +161,7 @@ type chatUsage struct {
 func (u *chatUsage) add(x sdk.Usage, first bool) {
 	if first {
 		u.Prompt = x.PromptTokens
-		u.PromptDetails.Cached = x.ReusedTokens + x.RestoredTokens
+		u.PromptDetails.Cached = cachedTokens(x)
 		u.PromptDetails.CacheWrite = x.PrefilledTokens
 	}
 	u.Completion += x.CompletionTokens

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Config struct {
 	Keys  *Keys         // who may ask, and as which tenant; nil: everybody, as the default tenant
 	Keep  time.Duration // how long conversations are known; 0: a week, as long as turns are kept
 	Log   *slog.Logger  // nil: slog.Default
+	Reuse sdk.Reuse     // of requests that do not say; "" is exact
 
 	Origins []string // web origins that may ask, see guard.go; none: only what comes from no web page
 	Hosts   []string // names that the gateway may be called by, beside loopback's and addresses
@@ -333,7 +335,7 @@ func (g *Gateway) submit(ctx context.Context, a *ask) (p place, answer *sdk.Answ
 		}
 		answer, err = c.Program(p.program, opts...).Turn(ctx, sdk.Turn{
 			Messages: p.messages, Prompt: a.prompt, From: p.fork(), Mode: p.mode, Class: a.class, Tools: a.tools, Choice: a.choice, Format: a.format, Sampling: a.sampling,
-			Last: a.last, ToolHint: a.hint, Reuse: a.reuse, Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
+			Last: a.last, ToolHint: a.hint, Reuse: cmp.Or(a.reuse, g.cfg.Reuse), Timeout: a.timeout, Number: p.turn, RemainingTurns: a.left,
 		})
 		switch {
 		case err == nil && answer.Duplicate && !a.retry && tried != p.spot && a.previous == nil:

@@ -442,7 +442,7 @@ func (m *messageAnswer) begun() *messageBody {
 // was computed is told as written to the cache where the client asked for that.
 func (m *messageAnswer) usage(x sdk.Usage) (u messageUsage) {
 	u.Output = x.CompletionTokens
-	u.CacheRead = min(x.ReusedTokens+x.RestoredTokens, x.PromptTokens)
+	u.CacheRead = min(cachedTokens(x), x.PromptTokens)
 	computed := x.PromptTokens - u.CacheRead
 	switch {
 	case m.caching == nil:

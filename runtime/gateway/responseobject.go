@@ -101,7 +101,7 @@ type responseUsage struct {
 
 func newResponseUsage(x sdk.Usage) *responseUsage {
 	u := &responseUsage{Input: x.PromptTokens, Output: x.CompletionTokens, Total: x.PromptTokens + x.CompletionTokens}
-	u.InputDetails.Cached = x.ReusedTokens + x.RestoredTokens
+	u.InputDetails.Cached = cachedTokens(x)
 	u.InputDetails.CacheWrite = x.PrefilledTokens
 	return u
 }

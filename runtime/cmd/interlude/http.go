@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/interlude-run/interlude/runtime/gateway"
+	"github.com/interlude-run/interlude/sdk"
 )
 
 // httpFlags say who may ask over HTTP.
@@ -23,6 +24,7 @@ type httpFlags struct {
 	HTTPOpen bool        `help:"Serve HTTP beyond loopback without keys: whoever reaches the port may use the node." name:"http-open" env:"INTERLUDE_HTTP_OPEN"`
 	Origins  []string    `help:"Web origins whose pages may ask, such as https://example.com; * is all. Default: none." placeholder:"ORIGIN" name:"http-origin" env:"INTERLUDE_HTTP_ORIGIN"`
 	Hosts    []string    `help:"Names that the gateway is reached by, beside localhost and addresses; * is any." placeholder:"NAME" name:"http-host" env:"INTERLUDE_HTTP_HOST"`
+	Reuse    string      `help:"Which computed context requests may have that do not say: off, exact, or approximate, which also moves what stands behind an edit, or what other programs of the tenant have read." enum:"off,exact,approximate" default:"exact" name:"http-reuse" env:"INTERLUDE_HTTP_REUSE"`
 	Served   string      `help:"Name that the model is offered under. Default: that of its file." placeholder:"NAME" name:"served-model-name" env:"INTERLUDE_SERVED_MODEL_NAME"`
 }
 
@@ -82,7 +84,7 @@ func (f *httpFlags) open(ctx context.Context, conn *nats.Conn, model string, kee
 	if f.Served != "" {
 		model = f.Served
 	}
-	g, err := gateway.New(ctx, gateway.Config{Conn: conn, Model: model, Keys: keys, Keep: keep, Log: log, Origins: f.Origins, Hosts: f.Hosts})
+	g, err := gateway.New(ctx, gateway.Config{Conn: conn, Model: model, Keys: keys, Keep: keep, Log: log, Reuse: sdk.Reuse(f.Reuse), Origins: f.Origins, Hosts: f.Hosts})
 	if err != nil {
 		listener.Close()
 		return nil, err
