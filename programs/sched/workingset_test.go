@@ -87,7 +87,7 @@ func TestASetOfManyTenants(t *testing.T) {
 			}
 		}
 		w.scheduler.Share(shares)
-		for range rapid.IntRange(1, 150).Draw(t, "events") {
+		for range rapid.IntRange(120, 270).Draw(t, "events") {
 			w.event()
 			w.check()
 			if rapid.Bool().Draw(t, "asks") {
