@@ -18,13 +18,14 @@ type ask struct {
 	class    sdk.Class
 	timeout  time.Duration
 
-	session string // what the client groups its requests by; empty: nothing
-	program string // that the client names; empty: found by what the request extends
-	parent  string // that the client names
-	last    bool
-	hint    *sdk.ToolHint
-	left    int // turns that follow; 0: unknown
-	reuse   sdk.Reuse
+	session       string // what the client groups its requests by; empty: nothing
+	parentSession string // the group that started this one; empty: none
+	program       string // that the client names; empty: found by what the request extends
+	parent        string // that the client names
+	last          bool
+	hint          *sdk.ToolHint
+	left          int // turns that follow; 0: unknown
+	reuse         sdk.Reuse
 
 	named    string  // the conversation that the client names, which goes on by what is new, in messages; empty: none
 	previous *spot   // the turn that the request goes on from, named by the client; messages are what is new

@@ -180,7 +180,7 @@ func (c *chatAnswer) finish(r *sdk.Result) string {
 }
 
 func (c *chatAnswer) whole(ctx context.Context, w http.ResponseWriter, flights []*flight) error {
-	var choices []any
+	choices := []any{}
 	var usage chatUsage
 	for i, f := range flights {
 		r, err := f.wait(ctx)

@@ -154,7 +154,7 @@ func (c *completionAnswer) count(u *chatUsage, index int, x sdk.Usage) {
 }
 
 func (c *completionAnswer) whole(ctx context.Context, w http.ResponseWriter, flights []*flight) error {
-	var choices []any
+	choices := []any{}
 	var usage chatUsage
 	for i, f := range flights {
 		r, err := f.wait(ctx)

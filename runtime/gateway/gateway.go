@@ -253,7 +253,7 @@ func (g *Gateway) fly(f *flight, a *ask, d digest) {
 		f.cancel()
 	})()
 	// The first entry first: with it alone, a retry finds the turn and notes the others.
-	g.note(a, at(requested, a.requestDigest(), p.spot), progressed(p.spot), at(asked, p.asked, p.spot))
+	g.note(a, append([]entry{at(requested, a.requestDigest(), p.spot), progressed(p.spot), at(asked, p.asked, p.spot)}, joined(a.session, p.spot)...)...)
 	for piece, err := range answer.Pieces() {
 		switch {
 		case err == nil:

@@ -21,6 +21,7 @@ import (
 //	tenant.q.digest   the turn that a conversation was the prompt of
 //	tenant.r.digest   the turn that a request became
 //	tenant.p.program  the number of the program's last turn
+//	tenant.s.session.program  the last turn of a session's program
 //	tenant.i.program  the instructions that stand in the program's conversation, as a digest, and since which turn
 type ledger struct{ bucket jetstream.KeyValue }
 
@@ -50,6 +51,7 @@ const (
 	requested  kind = 'r'
 	progress   kind = 'p'
 	instructed kind = 'i'
+	member     kind = 's'
 )
 
 func key(tenant string, k kind, name string) string { return tenant + "." + string(k) + "." + name }

@@ -168,6 +168,12 @@ func (l *ledger) begin(ctx context.Context, a *ask, p place, off spot) (place, e
 	if p.parent == "" {
 		p.parent = off.program
 	}
+	if p.parent == "" && a.parentSession != "" {
+		var err error
+		if p.parent, err = l.mainOf(ctx, a.tenant, a.parentSession); err != nil {
+			return place{}, err
+		}
+	}
 	program := a.program
 	if program == "" || p.from != nil {
 		program = "h-" + sum([]byte("program"), a.requestDigest().String(), off.String(), strconv.FormatBool(a.apart)).String()

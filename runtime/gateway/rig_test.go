@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,9 +29,11 @@ type rig struct {
 	count   func(turn *wire.Turn, before []wire.Exchange) int // of a prompt's tokens
 	handled chan string                                       // the requests to url that the gateway has done with, as METHOD /path
 
-	mu    sync.Mutex
-	turns []*wire.Turn              // that were run, in their order
-	talks map[string][]wire.Message // what was said, answers included, by tenant and program
+	mu      sync.Mutex
+	turns   []*wire.Turn              // that were run, in their order
+	running map[wire.ID]bool          // of these
+	signals []string                  // that were heard, as program/turn: what
+	talks   map[string][]wire.Message // what was said, answers included, by tenant and program
 }
 
 // newRig has a gateway that repeats the last message, until it is told otherwise.
@@ -50,7 +53,7 @@ func startRig(t testing.TB, model string, answer func(ctx context.Context, job *
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Shutdown)
-	r := &rig{t: t, answer: answer, talks: map[string][]wire.Message{}, handled: make(chan string, 256)}
+	r := &rig{t: t, answer: answer, talks: map[string][]wire.Message{}, running: map[wire.ID]bool{}, handled: make(chan string, 256)}
 	connect := func() *nats.Conn {
 		c, err := b.Connect()
 		if err != nil {
@@ -60,7 +63,7 @@ func startRig(t testing.TB, model string, answer func(ctx context.Context, job *
 		return c
 	}
 	r.conn = connect()
-	server, err := turns.New(context.Background(), connect(), turns.Config{Counter: r})
+	server, err := turns.New(context.Background(), connect(), turns.Config{Counter: r, Signals: r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +119,30 @@ func (r *rig) Count(ctx context.Context, turn *wire.Turn, before func(context.Co
 	return r.count(turn, past), nil
 }
 
+// Signal implements turns.Signals for programs whose last turn is over.
+func (r *rig) Signal(_ context.Context, id wire.ID, s *wire.Signal) (*wire.SignalAck, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := int64(0)
+	for _, t := range r.turns {
+		if t.Tenant == id.Tenant && t.Program == id.Program {
+			last = t.Turn
+		}
+	}
+	switch {
+	case last < id.Turn:
+		return nil, nil
+	case last > id.Turn || r.running[id]:
+		return nil, &wire.Error{Code: wire.CodeNotWaiting, Message: "its turn is not over"}
+	}
+	what := "other"
+	if s.Ended {
+		what = "ended"
+	}
+	r.signals = append(r.signals, fmt.Sprintf("%s/%d: %s", id.Program, id.Turn, what))
+	return &wire.SignalAck{Tenant: id.Tenant, Program: id.Program, Turn: id.Turn}, nil
+}
+
 // run is the engine's place.
 func (r *rig) run(ctx context.Context, job *turns.Job) {
 	turn, err := job.Turn(ctx)
@@ -129,9 +156,13 @@ func (r *rig) run(ctx context.Context, job *turns.Job) {
 		said = append(slices.Clone(r.talks[name]), said...)
 	}
 	r.turns = append(r.turns, turn)
+	r.running[turn.ID()] = true
 	answer := r.answer
 	r.mu.Unlock()
 	result := answer(ctx, job, turn)
+	r.mu.Lock()
+	delete(r.running, turn.ID())
+	r.mu.Unlock()
 	if ctx.Err() != nil {
 		return
 	}

@@ -28,16 +28,17 @@ type endpoint struct {
 // want the base URL so.
 func (g *Gateway) endpoints() []endpoint {
 	return []endpoint{
-		{"POST", "/v1/chat/completions", g.chatCompletions, false},
-		{"POST", "/v1/completions", g.completions, false},
-		{"POST", "/v1/messages", g.messages, false},
+		{"POST", "/v1/chat/completions", g.finals(g.chatCompletions), false},
+		{"POST", "/v1/completions", g.finals(g.completions), false},
+		{"POST", "/v1/messages", g.finals(g.messages), false},
 		{"POST", "/v1/messages/count_tokens", g.countTokens, false},
-		{"POST", "/v1/responses", g.createResponse, false},
+		{"POST", "/v1/responses", g.finals(g.createResponse), false},
 		{"GET", "/v1/responses/{id}", g.getResponse, false},
 		{"DELETE", "/v1/responses/{id}", g.deleteResponse, false},
 		{"POST", "/v1/responses/{id}/cancel", g.cancelResponse, false},
 		{"POST", "/v1/responses/input_tokens", g.countInput, false},
 		{"POST", "/v1/responses/compact", g.notServed, false},
+		{"POST", "/v1/programs/release", g.release, false},
 		{"GET", "/v1/models", g.models, false},
 		{"GET", "/v1/models/{model...}", g.model, false},
 		{"GET", "/healthz", g.live, true},

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/interlude-run/interlude/sdk"
 )
@@ -37,8 +36,10 @@ type extras struct {
 	} `json:"agent_hint"` // vLLM's proposal
 	NVExt struct {
 		AgentContext struct {
-			SessionID string `json:"session_id"`
+			SessionID       string `json:"session_id"`
+			ParentSessionID string `json:"parent_session_id"`
 		} `json:"agent_context"`
+		AgentHints agentHints `json:"agent_hints"`
 	} `json:"nvext"` // Dynamo
 	Metadata json.RawMessage `json:"metadata"`
 }
@@ -47,7 +48,7 @@ type extras struct {
 // that names the session which started it.
 var sessionHeaders = []struct{ session, parent string }{
 	{"X-Dynamo-Session-Id", "X-Dynamo-Parent-Session-Id"},
-	{"X-Claude-Code-Agent-Id", "X-Claude-Code-Parent-Agent-Id"},
+	{"X-Claude-Code-Agent-Id", "X-Claude-Code-Parent-Agent-Id"}, // a session's first agent has no ID, and its children none of a parent
 	{"X-Claude-Code-Session-Id", ""},
 	{"Thread-Id", "X-Codex-Parent-Thread-Id"},
 	{"X-Session-Affinity", "X-Parent-Session-Id"},
@@ -61,29 +62,41 @@ var sessionHeaders = []struct{ session, parent string }{
 // named fills in what a request says about where it belongs.
 //
 // A session is not a program: in one, clients ask for titles and summaries beside what the
-// agent does. It only keeps conversations apart that begin alike. What our own header or field
-// names is a program.
+// agent does. It only keeps conversations apart that begin alike, and ends as a whole (ends.go).
+// What our own header or field names is a program.
 func (e *extras) named(r *http.Request, a *ask) {
 	own := &e.Interlude
 	a.program = safeName(cmp.Or(r.Header.Get("X-Interlude-Program"), own.Program))
 	a.parent = safeName(cmp.Or(r.Header.Get("X-Interlude-Parent"), own.Parent))
-	a.last = own.Last || r.Header.Get("X-Interlude-Last") == "true"
-	a.hint, a.left, a.reuse, a.class = own.ToolHint, own.RemainingTurns, own.Reuse, own.Class
-	a.timeout = time.Duration(own.TimeoutMS) * time.Millisecond
+	a.session, a.parentSession = e.sessions(r.Header)
+	a.key = r.Header.Get("Idempotency-Key")
+	a.retry = cmp.Or(r.Header.Get("X-Stainless-Retry-Count"), "0") != "0"
+	e.hint(r.Header, a)
+}
+
+// sessions are what a client groups its requests by, and the group that started that one; empty
+// where it says nothing.
+func (e *extras) sessions(header http.Header) (session, parent string) {
 	for _, h := range sessionHeaders {
-		if a.session == "" {
-			a.session = r.Header.Get(h.session)
+		if session = header.Get(h.session); session == "" {
+			continue
 		}
+		if h.parent != "" {
+			parent = header.Get(h.parent)
+		}
+		if h.session == "X-Claude-Code-Agent-Id" {
+			parent = cmp.Or(parent, header.Get("X-Claude-Code-Session-Id"))
+		}
+		return session, parent
 	}
 	var metadata struct {
 		SessionID string          `json:"session_id"`
 		UserID    json.RawMessage `json:"user_id"`
 	}
 	_ = json.Unmarshal(e.Metadata, &metadata) // whatever else it is
-	a.session = cmp.Or(a.session, own.Session, e.NVExt.AgentContext.SessionID, e.AgentHint.SessionID, e.SessionID, e.ProgramID,
+	session = cmp.Or(e.Interlude.Session, e.NVExt.AgentContext.SessionID, e.AgentHint.SessionID, e.SessionID, e.ProgramID,
 		metadata.SessionID, sessionOfUser(metadata.UserID), e.PromptCacheKey)
-	a.key = r.Header.Get("Idempotency-Key")
-	a.retry = cmp.Or(r.Header.Get("X-Stainless-Retry-Count"), "0") != "0"
+	return session, cmp.Or(e.NVExt.AgentContext.ParentSessionID, e.AgentHint.ParentSessionID)
 }
 
 // sessionOfUser reads Claude Code's metadata.user_id: a JSON text with a session_id.
