@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -51,6 +52,12 @@ func serveWith(t testing.TB, conn *nats.Conn, cfg turns.Config, run turns.Runner
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	})
+	// Those who ask at once are to find somebody: not all requests are sent again where nobody listens yet.
+	probe := wire.ID{Tenant: wire.DefaultTenant, Program: "probe", Turn: 1}.Subject(wire.KindRead)
+	await(t, "the node to listen", func() bool {
+		_, err := conn.Request(probe, nil, time.Second)
+		return err == nil
 	})
 }
 

@@ -8,26 +8,28 @@ import (
 
 // The words of the wire that a client uses.
 type (
-	Message   = wire.Message
-	ToolCall  = wire.ToolCall
-	Tool      = wire.Tool
-	Function  = wire.Function
-	Choice    = wire.ToolChoice
-	Format    = wire.Format
-	Sampling  = wire.Sampling
-	ToolHint  = wire.ToolHint
-	Pin       = wire.Pin
-	Piece     = wire.Piece
-	Result    = wire.Result
-	Outcome   = wire.Outcome
-	Spot      = wire.Spot
-	Usage     = wire.Usage
-	Miss      = wire.Miss
-	Error     = wire.Error
-	Mode      = wire.Mode
-	Class     = wire.Class
-	Reuse     = wire.Reuse
-	Lifecycle = wire.Lifecycle
+	Message      = wire.Message
+	ToolCall     = wire.ToolCall
+	Tool         = wire.Tool
+	Function     = wire.Function
+	Choice       = wire.ToolChoice
+	Format       = wire.Format
+	Sampling     = wire.Sampling
+	ToolHint     = wire.ToolHint
+	Pin          = wire.Pin
+	Piece        = wire.Piece
+	Result       = wire.Result
+	Outcome      = wire.Outcome
+	Spot         = wire.Spot
+	Usage        = wire.Usage
+	Miss         = wire.Miss
+	Error        = wire.Error
+	Mode         = wire.Mode
+	Class        = wire.Class
+	Reuse        = wire.Reuse
+	Logprob      = wire.Logprob
+	TokenLogprob = wire.TokenLogprob
+	Lifecycle    = wire.Lifecycle
 )
 
 // What a Turn's fields can be; see package wire.

@@ -28,6 +28,7 @@ type chatRequest struct {
 
 	MaxCompletionTokens int  `json:"max_completion_tokens"`
 	Logprobs            bool `json:"logprobs"`
+	TopLogprobs         int  `json:"top_logprobs"`
 }
 
 type chatMessage struct {
@@ -64,7 +65,7 @@ func (g *Gateway) chatCompletions(w http.ResponseWriter, r *http.Request, tenant
 		flights = append(flights, f)
 	}
 	told(w.Header(), flights[0])
-	c := chatAnswer{g: g, created: time.Now().Unix(), named: a.choice.Name != "", id: fmt.Sprintf("chatcmpl-%s-%d", flights[0].program, flights[0].turn)}
+	c := chatAnswer{g: g, created: time.Now().Unix(), named: a.choice.Name != "", probs: q.Logprobs, id: fmt.Sprintf("chatcmpl-%s-%d", flights[0].program, flights[0].turn)}
 	if q.Stream {
 		if err := flights[0].begins(r.Context(), idle); err != nil {
 			return err // with its status, by which clients decide what to do
@@ -101,8 +102,10 @@ func (g *Gateway) chatAsk(h http.Header, r *http.Request, q *chatRequest, tenant
 		return nil, err
 	}
 	switch {
-	case q.Logprobs:
-		return nil, invalid("logprobs", "log probabilities are not served here")
+	case q.TopLogprobs < 0 || q.TopLogprobs > mostLogprobs:
+		return nil, invalid("top_logprobs", "%d is not within 0 and %d", q.TopLogprobs, mostLogprobs)
+	case q.TopLogprobs > 0 && !q.Logprobs:
+		return nil, invalid("top_logprobs", "it is given without logprobs")
 	case q.MaxCompletionTokens < 0:
 		return nil, invalid("max_completion_tokens", "it is negative")
 	}
@@ -110,6 +113,7 @@ func (g *Gateway) chatAsk(h http.Header, r *http.Request, q *chatRequest, tenant
 		return nil, err
 	}
 	a.sampling.MaxTokens = cmp.Or(q.MaxCompletionTokens, q.MaxTokens)
+	a.sampling.Logprobs, a.sampling.TopLogprobs = q.Logprobs, q.TopLogprobs
 	return a, nil
 }
 
@@ -142,6 +146,7 @@ type chatAnswer struct {
 	id      string
 	created int64
 	named   bool // the client named the tool that is called
+	probs   bool // it asked for log probabilities
 }
 
 type chatUsage struct {
@@ -199,7 +204,7 @@ func (c *chatAnswer) whole(ctx context.Context, w http.ResponseWriter, flights [
 				message["content"] = nil
 			}
 		}
-		choices = append(choices, map[string]any{"index": i, "message": message, "logprobs": nil, "finish_reason": c.finish(r)})
+		choices = append(choices, map[string]any{"index": i, "message": message, "logprobs": chatLogprobs(c.probs, r), "finish_reason": c.finish(r)})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"id": c.id, "object": "chat.completion", "created": c.created, "model": c.g.cfg.Model, "system_fingerprint": nil,
@@ -219,8 +224,8 @@ func pinned(h http.Header, r *sdk.Result) {
 func (c *chatAnswer) stream(ctx context.Context, e *events, flights []*flight, withUsage bool) {
 	var usage chatUsage
 	for i, f := range flights {
-		c.chunk(e, i, map[string]any{"role": "assistant", "content": ""}, nil)
-		err := follow(ctx, e, f, func(p sdk.Piece) { c.chunk(e, i, delta(p), nil) })
+		c.chunk(e, i, map[string]any{"role": "assistant", "content": ""}, nil, nil)
+		err := follow(ctx, e, f, func(p sdk.Piece) { c.chunk(e, i, delta(p), nil, nil) })
 		if err != nil {
 			e.send("", refused(err).openAI()) // clients take a stream that just ends for a success
 			return
@@ -231,7 +236,10 @@ func (c *chatAnswer) stream(ctx context.Context, e *events, flights []*flight, w
 			return
 		}
 		usage.add(r.Usage, i == 0)
-		c.chunk(e, i, map[string]any{}, c.finish(r))
+		if c.probs {
+			c.chunk(e, i, map[string]any{}, chatLogprobs(true, r), nil)
+		}
+		c.chunk(e, i, map[string]any{}, nil, c.finish(r))
 	}
 	if withUsage {
 		e.send("", c.envelope([]any{}, usage))
@@ -300,8 +308,8 @@ func delta(p sdk.Piece) map[string]any {
 	return map[string]any{"content": p.Text}
 }
 
-func (c *chatAnswer) chunk(e *events, index int, delta map[string]any, finish any) {
-	e.send("", c.envelope([]any{map[string]any{"index": index, "delta": delta, "logprobs": nil, "finish_reason": finish}}, nil))
+func (c *chatAnswer) chunk(e *events, index int, delta map[string]any, logprobs, finish any) {
+	e.send("", c.envelope([]any{map[string]any{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}}, nil))
 }
 
 func (c *chatAnswer) envelope(choices []any, usage any) any {

@@ -20,11 +20,11 @@ import (
 type completionRequest struct {
 	extras
 	generation
-	Prompt   prompts         `json:"prompt"`
-	Echo     bool            `json:"echo"`
-	BestOf   int             `json:"best_of"`
-	Suffix   string          `json:"suffix"`
-	Logprobs json.RawMessage `json:"logprobs"`
+	Prompt   prompts `json:"prompt"`
+	Echo     bool    `json:"echo"`
+	BestOf   int     `json:"best_of"`
+	Suffix   string  `json:"suffix"`
+	Logprobs *int    `json:"logprobs"`
 }
 
 // prompts are one text, or several that are answered independently.
@@ -77,7 +77,7 @@ func (g *Gateway) completions(w http.ResponseWriter, r *http.Request, tenant str
 	told(w.Header(), flights[0])
 	c := &completionAnswer{
 		id: fmt.Sprintf("cmpl-%s-%d", flights[0].program, flights[0].turn), created: time.Now().Unix(), model: g.cfg.Model,
-		each: max(q.N, 1),
+		each: max(q.N, 1), probs: q.Logprobs != nil,
 	}
 	if q.Stream {
 		c.stream(r.Context(), newEvents(w), flights, q.StreamOptions.IncludeUsage)
@@ -98,8 +98,8 @@ func completionAsks(r *http.Request, q *completionRequest, tenant string) ([]*as
 		return nil, invalid("best_of", "%d is not within 0 and n, which is %d: answers are not compared here", q.BestOf, n)
 	case q.Suffix != "":
 		return nil, invalid("suffix", "a text is gone on with at its end alone here")
-	case given(q.Logprobs):
-		return nil, invalid("logprobs", "log probabilities are not served here")
+	case q.Logprobs != nil && (*q.Logprobs < 0 || *q.Logprobs > mostLogprobs):
+		return nil, invalid("logprobs", "%d is not within 0 and %d", *q.Logprobs, mostLogprobs)
 	}
 	one := &ask{tenant: tenant}
 	q.named(r, one)
@@ -110,6 +110,7 @@ func completionAsks(r *http.Request, q *completionRequest, tenant string) ([]*as
 		return nil, invalid("prompt", "%d texts with %d answers each are more than %d answers", len(q.Prompt), n, mostChoices)
 	}
 	one.sampling.MaxTokens = cmp.Or(q.MaxTokens, defaultCompletion)
+	one.sampling.Logprobs, one.sampling.TopLogprobs = q.Logprobs != nil, orZero(q.Logprobs)
 	var asks []*ask
 	for i, text := range q.Prompt {
 		if text == "" {
@@ -128,11 +129,12 @@ func completionAsks(r *http.Request, q *completionRequest, tenant string) ([]*as
 type completionAnswer struct {
 	id, model string
 	created   int64
-	each      int // answers to each prompt
+	each      int  // answers to each prompt
+	probs     bool // the client asked for log probabilities
 }
 
-func (c *completionAnswer) choice(index int, text string, finish any) any {
-	return map[string]any{"index": index, "text": text, "logprobs": nil, "finish_reason": finish}
+func (c *completionAnswer) choice(index int, text string, logprobs, finish any) any {
+	return map[string]any{"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
 }
 
 func (c *completionAnswer) finish(r *sdk.Result) string {
@@ -163,7 +165,7 @@ func (c *completionAnswer) whole(ctx context.Context, w http.ResponseWriter, fli
 		}
 		pinned(w.Header(), r)
 		c.count(&usage, i, r.Usage)
-		choices = append(choices, c.choice(i, r.Text, c.finish(r)))
+		choices = append(choices, c.choice(i, r.Text, completionLogprobs(c.probs, r), c.finish(r)))
 	}
 	writeJSON(w, http.StatusOK, c.envelope(choices, usage))
 	return nil
@@ -172,7 +174,7 @@ func (c *completionAnswer) whole(ctx context.Context, w http.ResponseWriter, fli
 func (c *completionAnswer) stream(ctx context.Context, e *events, flights []*flight, withUsage bool) {
 	var usage chatUsage
 	for i, f := range flights {
-		err := follow(ctx, e, f, func(p sdk.Piece) { e.send("", c.envelope([]any{c.choice(i, p.Text, nil)}, nil)) })
+		err := follow(ctx, e, f, func(p sdk.Piece) { e.send("", c.envelope([]any{c.choice(i, p.Text, nil, nil)}, nil)) })
 		var r *sdk.Result
 		if err == nil {
 			r, err = f.outcome()
@@ -182,7 +184,7 @@ func (c *completionAnswer) stream(ctx context.Context, e *events, flights []*fli
 			return
 		}
 		c.count(&usage, i, r.Usage)
-		e.send("", c.envelope([]any{c.choice(i, "", c.finish(r))}, nil))
+		e.send("", c.envelope([]any{c.choice(i, "", completionLogprobs(c.probs, r), c.finish(r))}, nil))
 	}
 	if withUsage {
 		e.send("", c.envelope([]any{}, usage))

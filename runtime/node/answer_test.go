@@ -146,3 +146,23 @@ func (h heard) SetSampling(seq engine.Seq, s engine.Sampling, history []engine.T
 	*h.grammar, s.Grammar = s.Grammar, ""
 	return h.Fake.SetSampling(seq, s, history)
 }
+
+// TestLogprobsOfATurn: a turn that asks has those of its tokens, with the likeliest beside each.
+func TestLogprobsOfATurn(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		result := r.finished(r.ask("a", 1, "hello", func(w *wire.Turn) {
+			w.Sampling.MaxTokens, w.Sampling.IgnoreEOS, w.Sampling.Logprobs, w.Sampling.TopLogprobs = 6, true, true, 3
+		}))
+		if len(result.Logprobs) != 6 {
+			t.Fatalf("log probabilities of %d tokens, of 6", len(result.Logprobs))
+		}
+		for i, p := range result.Logprobs {
+			if p.Token != result.Tokens[i] || len(p.Top) != 3 || p.Top[0].Logprob < p.Logprob || p.Logprob > 0 {
+				t.Errorf("%d: %+v, sampled was %d", i, p, result.Tokens[i])
+			}
+		}
+		if result := r.finished(r.ask("a", 2, "again", func(w *wire.Turn) { w.Sampling.MaxTokens = 2 })); result.Logprobs != nil {
+			t.Errorf("nobody has asked for %v", result.Logprobs)
+		}
+	})
+}

@@ -147,7 +147,7 @@ func (l *loop) fill(items []core.Item) {
 		if t != nil {
 			tokens = t.prompt.tokens
 		}
-		item := engine.Item{Seq: engine.Seq(i.Seq), Sample: i.Sample}
+		item := engine.Item{Seq: engine.Seq(i.Seq), Sample: i.Sample, Logits: i.Sample && t.prompt.logprobs.wanted()}
 		if i.Spans == nil {
 			item.Tokens = tokens[i.From : i.From+i.Count]
 		} else {

@@ -166,7 +166,7 @@ func (n *Node) make(ctx context.Context, t *turn) (*prompt, *core.TurnArrived, *
 	}
 	p := &prompt{
 		Prompt: rendered, sampling: o.sampling, output: chat.NewOutput(o.stops), format: n.cfg.Template.Format(), shape: asked,
-		hinted: w.Lifecycle.ToolHint != nil,
+		hinted: w.Lifecycle.ToolHint != nil, logprobs: newLogprobs(w.Sampling),
 	}
 	if asked.grammar != "" {
 		p.sampling.Grammar = asked.grammar

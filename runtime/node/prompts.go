@@ -83,6 +83,9 @@ func (l *loop) end(t *turn, e ending) {
 func (l *loop) deliver(t *turn, e ending) {
 	e.fault, e.stopped, e.tokens, e.moved = t.fault, t.stopped, t.sampled(), l.moved[t]
 	delete(l.moved, t)
+	if t.prompt != nil {
+		e.logprobs = t.prompt.logprobs
+	}
 	if t.mail == nil {
 		l.node.enders.Do(0, errand{turn: t, what: ends, ending: &e})
 		return

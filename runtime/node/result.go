@@ -37,6 +37,9 @@ func (n *Node) result(t *turn, text string, end *ending) *wire.Result {
 		PrefilledTokens:  int(end.usage.Prefilled),
 		CompletionTokens: int(end.usage.Generated),
 	}
+	if end.logprobs != nil {
+		r.Logprobs = end.logprobs.all
+	}
 	r.Moved, r.Strayed = sources(end.moved), end.strayed
 	r.Miss = missOf(end.missed, t.edited)
 	stamp(&r.Timing, end.timing)

@@ -48,6 +48,7 @@ type prompt struct {
 	output   *chat.Output
 	format   *chat.Format
 	shape    shape
+	logprobs *logprobs      // of what was sampled; nil where nobody asks
 	hinted   bool           // the program has said what it will call
 	tokens   []engine.Token // the prompt's, and what was sampled
 }
@@ -76,6 +77,7 @@ type ending struct {
 	tokens    []engine.Token      // sampled; not to be changed
 	usage     programs.Usage
 	missed    programs.Missed
+	logprobs  *logprobs
 	moved     []moved
 	strayed   float64
 	timing    core.Timing
@@ -104,6 +106,9 @@ func (t *turn) accept(out engine.Output, vocabulary chat.Tokenizer) core.ItemRes
 	t.prompt.tokens = append(t.prompt.tokens, out.Token)
 	if out.End {
 		return core.ItemEnded
+	}
+	if out.Logits != nil {
+		t.prompt.logprobs.note(out.Token, out.Logits, vocabulary)
 	}
 	text, marked, stopped := t.prompt.write(out.Token, vocabulary)
 	if marked != "" {

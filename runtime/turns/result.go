@@ -22,7 +22,7 @@ func complete(r *wire.Result, id wire.ID, accepted, now time.Time) {
 func oversized(r *wire.Result, bytes int) *wire.Result {
 	o := *r
 	o.Outcome, o.FinishReason = wire.Failed, ""
-	o.Text, o.Tokens, o.Pieces = "", nil, nil
+	o.Text, o.Tokens, o.Pieces, o.Logprobs = "", nil, nil, nil
 	o.Error = &wire.Error{
 		Code:    wire.CodeTooLarge,
 		Message: fmt.Sprintf("the result has %d bytes, more than NATS lets through", bytes),

@@ -19,7 +19,7 @@ func TestEveryFieldOfAResult(t *testing.T) {
 	)
 	oversizedDoes := map[string]string{
 		"Version": kept, "Tenant": kept, "Program": kept, "Turn": kept,
-		"Outcome": changed, "FinishReason": dropped, "Text": dropped, "Pieces": dropped, "Tokens": dropped, "Loosened": kept, "Error": changed, "Moved": kept, "Strayed": kept,
+		"Outcome": changed, "FinishReason": dropped, "Text": dropped, "Pieces": dropped, "Tokens": dropped, "Logprobs": dropped, "Loosened": kept, "Error": changed, "Moved": kept, "Strayed": kept,
 		"Usage": kept, "Miss": kept, "Timing": kept, "Pin": kept, "Node": kept, "Attempt": kept,
 	}
 	completeDoes := map[string]string{"Version": changed, "Tenant": changed, "Program": changed, "Turn": changed, "Timing": changed}

@@ -14,6 +14,7 @@ type Result struct {
 	Text         string       `json:"text"`                    // the answer as the model wrote it; partial unless completed
 	Pieces       []Piece      `json:"pieces,omitempty"`        // the answer's parts; absent where all of it is text
 	Tokens       []int32      `json:"tokens,omitempty"`        // the answer as it was sampled
+	Logprobs     []Logprob    `json:"logprobs,omitempty"`      // of the first tokens of these, see Logprob
 	Error        *Error       `json:"error,omitempty"`         // unless completed
 
 	// Loosened are the keywords of the turn's schema that the answer was not held to.

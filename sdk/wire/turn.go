@@ -172,6 +172,11 @@ type Sampling struct {
 	LogitBias        map[int32]float64 `json:"logit_bias,omitempty"`        // by token
 	Grammar          string            `json:"grammar,omitempty"`           // GBNF
 	IgnoreEOS        bool              `json:"ignore_eos,omitempty"`
+
+	// Logprobs asks for Result.Logprobs, and TopLogprobs, up to 20, for as many of the likeliest
+	// tokens in each place.
+	Logprobs    bool `json:"logprobs,omitempty"`
+	TopLogprobs int  `json:"top_logprobs,omitempty"`
 }
 
 // Lifecycle is what the client knows of the program beyond this turn.

@@ -12,15 +12,16 @@ import (
 // What a turn may have at most. The size of the whole message is bounded by the
 // node's configuration.
 const (
-	maxMessages  = 4096
-	maxTools     = 512
-	maxTimeout   = 7 * 24 * time.Hour
-	maxStops     = 16
-	maxStopBytes = 1024
-	maxBiases    = 4096
-	maxGrammar   = 256 << 10
-	maxTokens    = 1 << 24
-	maxHintBytes = 256
+	maxMessages    = 4096
+	maxTools       = 512
+	maxTimeout     = 7 * 24 * time.Hour
+	maxStops       = 16
+	maxTopLogprobs = 20
+	maxStopBytes   = 1024
+	maxBiases      = 4096
+	maxGrammar     = 256 << 10
+	maxTokens      = 1 << 24
+	maxHintBytes   = 256
 )
 
 // fillIn fills in what the subject says and what is the default.
@@ -204,10 +205,14 @@ func (s *Sampling) validate() error {
 		{"stop", float64(len(s.Stop)), 0, maxStops},
 		{"logit_bias", float64(len(s.LogitBias)), 0, maxBiases},
 		{"grammar", float64(len(s.Grammar)), 0, maxGrammar},
+		{"top_logprobs", float64(s.TopLogprobs), 0, maxTopLogprobs},
 	} {
 		if !(r.low <= r.value && r.value <= r.above) {
 			return invalidTurn("sampling."+r.name, "%v is not within %v and %v", r.value, r.low, r.above)
 		}
+	}
+	if s.TopLogprobs > 0 && !s.Logprobs {
+		return invalidTurn("sampling.top_logprobs", "it is given without logprobs")
 	}
 	for _, stop := range s.Stop {
 		if stop == "" || len(stop) > maxStopBytes {
