@@ -271,8 +271,9 @@ func followEach(ctx context.Context, e *events, f *flight, piece func(sdk.Piece)
 }
 
 func followed(ctx context.Context, e *events, f *flight, news func([]sdk.Piece)) error {
-	patience := time.NewTimer(idle)
+	patience := time.NewTimer(idle - askAhead)
 	defer patience.Stop()
+	asked := false
 	for n := 0; e.failed == nil; {
 		pieces, over, changed := f.look(n)
 		n += len(pieces)
@@ -280,11 +281,18 @@ func followed(ctx context.Context, e *events, f *flight, news func([]sdk.Piece))
 		if over {
 			return cmp.Or(e.failed, f.streamed())
 		}
-		patience.Reset(idle)
 		select {
 		case <-changed:
+			asked = false
+			patience.Reset(idle - askAhead)
 		case <-patience.C:
-			e.idle()
+			if asked = !asked; asked {
+				f.observe()
+				patience.Reset(askAhead)
+				continue
+			}
+			e.idle(f.stands())
+			patience.Reset(idle - askAhead)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

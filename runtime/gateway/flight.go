@@ -18,6 +18,7 @@ type flight struct {
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when the turn is accepted, or cannot be
 	spot                 // from then on; zero where it cannot be
+	nodes  observer      // who knows where the turn stands; nil: nobody
 
 	mu      sync.Mutex
 	pieces  []sdk.Piece // as they came
@@ -34,6 +35,27 @@ type flight struct {
 // newFlight has one reader: who made it.
 func newFlight(cancel context.CancelFunc) *flight {
 	return &flight{cancel: cancel, ready: make(chan struct{}), changed: make(chan struct{}), readers: 1}
+}
+
+// observer knows where a tenant's turns stand. Observe has it find out, and does not wait for
+// that.
+type observer interface {
+	observe()
+	stands(turn spot) string
+}
+
+func (f *flight) observe() {
+	if f.nodes != nil {
+		f.nodes.observe()
+	}
+}
+
+// stands is where the turn stands, as far as that is known.
+func (f *flight) stands() string {
+	if f.nodes == nil {
+		return unknownStanding
+	}
+	return f.nodes.stands(f.spot)
 }
 
 // end is the last change.

@@ -48,6 +48,8 @@ type Gateway struct {
 	clients map[string]*sdk.Client // by tenant
 	flights map[digest]*flight     // under way, by request
 	byTurn  map[string]*flight     // and by tenant and turn
+
+	standings map[string]*standings // by tenant
 }
 
 // New opens the ledger. The caller closes the gateway, and then the connection.
@@ -67,7 +69,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, ledger: l, began: time.Now(),
-		clients: map[string]*sdk.Client{}, flights: map[digest]*flight{}, byTurn: map[string]*flight{},
+		clients: map[string]*sdk.Client{}, flights: map[digest]*flight{}, byTurn: map[string]*flight{}, standings: map[string]*standings{},
 	}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	g.handler = g.routes()
@@ -138,7 +140,7 @@ func (g *Gateway) enter(d digest, a *ask) (f *flight, first bool) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f = newFlight(cancel)
-	f.ctx, f.alone = ctx, a.background
+	f.ctx, f.alone, f.nodes = ctx, a.background, g.standingsOf(a.tenant)
 	g.flights[d] = f
 	return f, true
 }

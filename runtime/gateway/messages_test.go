@@ -397,8 +397,8 @@ func TestMessagesPingWhileWaiting(t *testing.T) {
 		if got := strings.Join(events, " "); got != want {
 			t.Errorf("the events are\n%s\nwant\n%s", got, want)
 		}
-		if strings.Contains(w.Body.String(), "\n: ") {
-			t.Errorf("a comment, too:\n%s", w.Body)
+		if got := strings.Count(w.Body.String(), ": "+unknownStanding+"\n\nevent: ping\n"); got != 3 {
+			t.Errorf("%d pings come with where the turn stands:\n%s", got, w.Body)
 		}
 	})
 }

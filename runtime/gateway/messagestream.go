@@ -204,7 +204,10 @@ func (m *messageAnswer) stream(ctx context.Context, w http.ResponseWriter, f *fl
 		return err
 	}
 	e := newEvents(w)
-	e.idle = func() { e.send("ping", bareEvent{"ping"}) }
+	e.idle = func(stands string) {
+		e.comment(stands)
+		e.send("ping", bareEvent{"ping"})
+	}
 	e.send("message_start", messageStart{"message_start", m.begun()})
 	b := blockBuilder{sink: &streamBlocks{events: e}}
 	err := follow(ctx, e, f, b.add)

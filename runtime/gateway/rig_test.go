@@ -30,9 +30,10 @@ type rig struct {
 	handled chan string                                       // the requests to url that the gateway has done with, as METHOD /path
 
 	mu      sync.Mutex
-	turns   []*wire.Turn              // that were run, in their order
-	running map[wire.ID]bool          // of these
-	signals []string                  // that were heard, as program/turn: what
+	turns   []*wire.Turn     // that were run, in their order
+	running map[wire.ID]bool // of these
+	signals []string         // that were heard, as program/turn: what
+	looker  looker
 	talks   map[string][]wire.Message // what was said, answers included, by tenant and program
 }
 
@@ -63,7 +64,7 @@ func startRig(t testing.TB, model string, answer func(ctx context.Context, job *
 		return c
 	}
 	r.conn = connect()
-	server, err := turns.New(context.Background(), connect(), turns.Config{Counter: r, Signals: r})
+	server, err := turns.New(context.Background(), connect(), turns.Config{Counter: r, Signals: r, Looks: &r.looker})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	failed  error  // the client is gone, or too slow
-	idle    func() // sends something where nothing happens
+	failed  error               // the client is gone, or too slow
+	idle    func(stands string) // sends something where nothing happens: where the turn stands
 }
 
 // The bounds of a stream: how long a client may take for a portion of what is sent, in bytes,
@@ -32,7 +32,7 @@ func newEvents(w http.ResponseWriter) *events {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Accel-Buffering", "no")
 	e := &events{w: w, control: http.NewResponseController(w)}
-	e.idle = func() { e.comment("waiting") }
+	e.idle = e.comment
 	w.WriteHeader(http.StatusOK)
 	e.flush()
 	return e

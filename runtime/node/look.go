@@ -49,6 +49,10 @@ func (n *Node) Programs(ctx context.Context, tenant string) (*wire.Programs, err
 // of microseconds' worth.
 const atOneLook = 32
 
+// mostCounted bounds the turns of a node for which those before another one are counted, for each
+// that is told of.
+const mostCounted = 1000
+
 var errStopped = errors.New("the node has stopped")
 
 // look is a question to the loop: which programs there are, or how some of them are.
@@ -111,7 +115,7 @@ func (l *loop) stateOf(now programs.Time, id programs.ProgramID, k *known, v *co
 	tenant, program, _ := strings.Cut(string(id), "/")
 	bytes := func(cells programs.Tokens) int64 { return int64(cells) * l.node.cfg.Engine.Geometry().CellBytes }
 	s := wire.ProgramState{
-		Tenant: tenant, Program: program, Turn: int64(v.Turn.Turn), State: wire.State(v.Stage.String()), Context: int64(v.Context),
+		Tenant: tenant, Program: program, Turn: int64(v.Turn.Turn), State: wire.State(v.Stage.String()), Context: int64(v.Context), Cached: int64(v.Cells),
 		KV: wire.TierBytes{
 			Device: bytes(v.Capacity), Shared: bytes(v.Shared), Host: bytes(v.Copied[kvpin.Host]), Disk: bytes(v.Copied[kvpin.Disk]),
 		},
@@ -119,6 +123,10 @@ func (l *loop) stateOf(now programs.Time, id programs.ProgramID, k *known, v *co
 	if v.Phase != programs.Interlude {
 		if w, waits := l.machine.Waits(now, id); waits {
 			s.Why = w.Reason.String()
+		}
+		if s.State == wire.StateWaiting && len(l.turns) <= mostCounted {
+			before := len(l.machine.Ahead(id))
+			s.Before = &before
 		}
 		return s
 	}

@@ -48,10 +48,10 @@ func TestPrograms(t *testing.T) {
 		if told.Programs[0].Program != "waits" || told.Programs[1].Program != "runs" {
 			r.Errorf("those at work are not the first: %+v", told.Programs)
 		}
-		if s := states["t/runs"]; s.State != wire.StatePrefilling || s.KV.Device == 0 || s.Keep != nil || s.Gap != nil {
+		if s := states["t/runs"]; s.State != wire.StatePrefilling || s.Cached != 0 || s.Before != nil || s.KV.Device == 0 || s.Keep != nil || s.Gap != nil {
 			r.Errorf("a turn whose prompt runs: %+v", s)
 		}
-		if s := states["other/waits"]; s.State != wire.StateWaiting || s.Why != "place" || s.KV.Device != 0 {
+		if s := states["other/waits"]; s.State != wire.StateWaiting || s.Why != "place" || s.Before == nil || *s.Before != 0 || s.KV.Device != 0 {
 			r.Errorf("a turn that waits: %+v", s)
 		}
 		s := states["t/tool"]

@@ -34,6 +34,9 @@ type ProgramState struct {
 	Why   string `json:"why,omitempty"`  // what a turn that does not go on waits for: a word for programs, such as pool or share
 	Tool  string `json:"tool,omitempty"` // that the program waits for, where that is known
 
+	Before *int  `json:"programs_before,omitempty"` // of a turn that waits: programs of its tenant that go before it; absent where very many wait
+	Cached int64 `json:"cached_tokens"`             // of Context, on the device: what is computed of a prompt grows here
+
 	Context int64     `json:"context_tokens"`
 	KV      TierBytes `json:"kv"`
 	Keep    *Keep     `json:"keep,omitempty"` // between two turns, while there is memory of it
