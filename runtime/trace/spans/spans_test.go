@@ -204,6 +204,9 @@ func (d *driver) agree(t rapid.TB) {
 		if v.Phase == programs.Interlude && v.Cells != d.builder.Cells(id) {
 			t.Fatalf("%s has %d cells; its span knows of %d", id, v.Cells, d.builder.Cells(id))
 		}
+		if got := d.builder.Copied(id); v.Copied != got {
+			t.Fatalf("%s has copies of %v cells; its span knows of %v", id, v.Copied, got)
+		}
 	}
 	for _, e := range d.over {
 		d.timed(t, &e)

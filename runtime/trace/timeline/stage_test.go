@@ -149,6 +149,44 @@ var scenes = map[string]func(*testing.T) *stage{
 		s.quiet()
 		return s
 	},
+	// What was taken comes back ahead of the turn, as the tool's time is known.
+	"ahead": func(t *testing.T) *stage {
+		s := newStage(t, sched.Default, 1024, func(c *core.Config) { c.Host, c.Disk = 4000, 8000 })
+		s.turn("a", 500, 0, 5, calls("make", 20*programs.Second))
+		s.quiet()
+		s.turn("b", 900, 0, 5, func(ev *core.TurnArrived) { ev.Last = true })
+		s.quiet()
+		for range 4 {
+			if at, ok := s.machine.NextDeadline(); ok && at > s.now {
+				s.now = at
+				s.tell(&core.Tick{})
+				s.quiet()
+			}
+		}
+		s.turn("a", 600, 504, 5)
+		s.quiet()
+		return s
+	},
+	// There is no lower tier: what is taken is gone.
+	"evicted": func(t *testing.T) *stage {
+		s := newStage(t, sched.Default, 1024, func(*core.Config) {})
+		s.turn("a", 500, 0, 5, calls("make", 20*programs.Second))
+		s.quiet()
+		s.turn("b", 900, 0, 5)
+		s.quiet()
+		s.turn("a", 600, 504, 5)
+		s.quiet()
+		return s
+	},
+	// A policy that keeps nothing between turns.
+	"giving": func(t *testing.T) *stage {
+		s := newStage(t, "no-retention", 1024, func(*core.Config) {})
+		s.turn("a", 100, 0, 5)
+		s.quiet()
+		s.turn("a", 120, 104, 5, func(ev *core.TurnArrived) { ev.Last = true })
+		s.quiet()
+		return s
+	},
 	// A turn came in before the last was over, and the log ends in the middle of it.
 	"overlap": func(t *testing.T) *stage {
 		s := newStage(t, sched.Default, 1024, func(*core.Config) {})
