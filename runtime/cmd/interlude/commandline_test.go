@@ -86,6 +86,7 @@ func TestExitCodes(t *testing.T) {
 		{args: "launch pi --show --home /nowhere --url " + gateway(200)},
 
 		{args: "explain --event-log " + noLog, code: exitFailed},
+		{args: "trace --event-log " + noLog, code: exitFailed},
 		{args: "launch codex --url " + gateway(200), env: "PATH=/nowhere", code: exitFailed, says: "npm install -g @openai/codex"},
 		{args: "launch codex --url " + gateway(500), code: exitFailed},
 		{args: "launch pi --url " + gateway(200), env: path, code: 7},
@@ -107,6 +108,7 @@ func TestExitCodes(t *testing.T) {
 		{args: "sim --loads heavy", code: exitUsage, says: "--loads"},
 		{args: "explain", code: exitUsage, says: "--event-log"},
 		{args: "explain --event-log /nowhere", code: exitUsage},
+		{args: "trace a", code: exitUsage, says: "--event-log"},
 		{args: "bench", code: exitUsage, says: "--help"},
 		{args: "bench steps --steps 1", code: exitUsage, says: "--steps"},
 		{args: "bench replay --repetitions 0", code: exitUsage, says: "--repetitions"},
@@ -177,7 +179,7 @@ func TestJSON(t *testing.T) {
 	base := node.http(t)
 	for _, args := range []string{
 		"version", "pull", "doctor", "list --nats " + node.url, "ps --nats " + node.url, "run --max-tokens 2 hi", "launch claude --show --home /nowhere --url " + base,
-		"explain --event-log " + log, "sim --quick --programs 10 --seeds 1 --loads 0.5 --policies interlude", "bench gaps --workloads bfcl",
+		"explain --event-log " + log, "trace --event-log " + log, "sim --quick --programs 10 --seeds 1 --loads 0.5 --policies interlude", "bench gaps --workloads bfcl",
 	} {
 		t.Run(strings.Fields(args)[0], func(t *testing.T) {
 			got := invoke(t, nil, append(strings.Fields(args), "--json")...)

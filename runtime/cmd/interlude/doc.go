@@ -5,6 +5,7 @@
 //	interlude demo            see one at work
 //	interlude sim             simulate this scheduler beside others, or replay an event log
 //	interlude explain         tell from an event log why turns waited and who lost memory
+//	interlude trace           show from an event log what a run consisted of
 //	interlude pull            fetch the engine libraries and the model
 //	interlude doctor          say what this machine has and lacks
 //	interlude bench engine    measure the engine beside libllama

@@ -32,6 +32,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run three agents on a source tree, with and without reuse between turns, and compare."`
 	Sim     simCmd     `cmd:"" help:"Simulate agent programs under this scheduler and others', on an engine's cost model."`
 	Explain explainCmd `cmd:"" help:"Tell from an event log why turns waited, and whose cache was kept, moved or taken."`
+	Trace   traceCmd   `cmd:"" help:"Show from an event log what a run consisted of, as a timeline, or as a file for Perfetto."`
 	Pull    pullCmd    `cmd:"" help:"Fetch the engine libraries and the model into the cache."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine has, what it lacks, and what to do about it."`
 	Bench   benchCmd   `cmd:"" help:"Measure."`

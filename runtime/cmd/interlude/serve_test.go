@@ -129,6 +129,9 @@ func TestEventLog(t *testing.T) {
 		{[]string{"explain", "--event-log", path}, 0},
 		{[]string{"explain", "default/logged", "--event-log", path}, 0},
 		{[]string{"explain", "default/nobody", "--event-log", path}, exitFailed},
+		{[]string{"trace", "logged", "--event-log", path}, 0},
+		{[]string{"trace", "logged", "--event-log", path, "--perfetto", filepath.Join(t.TempDir(), "run.json")}, 0},
+		{[]string{"trace", "nobody", "--event-log", path}, exitFailed},
 		{append([]string{"serve"}, args...), exitFailed},
 	} {
 		if got := run(c.args); got != c.want {

@@ -130,6 +130,16 @@ var arrows = []arrow{
 		why: "a NATS server, or the way to one, whatever goes through it",
 	},
 	{
+		pkg: "runtime/trace/spans",
+		may: []string{"runtime/core", "programs/...", "kvpin"}, not: world,
+		why: "the same events give the same spans, of a node that runs and of its log",
+	},
+	{
+		pkg: "runtime/trace/timeline",
+		may: []string{"runtime/eventlog", "runtime/trace/spans", "programs"},
+		why: "spans in, text and files out, whoever made the log",
+	},
+	{
 		pkg: "runtime/trace",
 		may: []string{"runtime/core", "programs/..."},
 		why: "a trace listens to the core; nothing but cmd needs it to be there",
