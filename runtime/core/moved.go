@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/interlude-run/interlude/kvpin"
+	"github.com/interlude-run/interlude/kvpin/anchor"
 	"github.com/interlude-run/interlude/programs"
 )
 
@@ -281,11 +282,6 @@ func (p *program) checksOf(item []Span) (checks []Span) {
 	return checks
 }
 
-// mostStrayed is how far the values of a run's first tokens may be from the true ones. In
-// experiments with bases of many kinds, those that gave good answers strayed by 0.14 to 0.25,
-// others by 0.26 to 0.48, at a layer a quarter of the way up.
-const mostStrayed = 0.25
-
 // takeChecks gives up what was moved from the first span on that strays too far, and what was
 // computed behind that: it becomes a hole.
 func (m *Machine) takeChecks(p *program, ev *StepDone, item int) {
@@ -294,7 +290,7 @@ func (m *Machine) takeChecks(p *program, ev *StepDone, item int) {
 		switch {
 		case s.Item != item:
 			continue
-		case s.By <= mostStrayed:
+		case s.By <= anchor.MostStrayed:
 			a.strayed = max(a.strayed, s.By)
 			continue
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"time"
@@ -16,12 +17,15 @@ type benchAnchorsCmd struct {
 	Threads int    `help:"Compute threads; 0: one per processor." default:"0"`
 	Dir     string `help:"Source tree that texts are made of." type:"existingdir" default:"."`
 	Quick   bool   `help:"Fewer samples."`
+	Part    string `help:"What to measure: ${enum}." enum:"quality,times,all" default:"all"`
 	JSON    bool   `help:"Print one JSON object." name:"json"`
 }
 
+// anchorsReport has the parts that were measured; the others are nil.
 type anchorsReport struct {
-	agentFigures
-	editFigures
+	*qualityFigures
+	*agentFigures
+	*editFigures
 }
 
 // Run measures.
@@ -38,17 +42,34 @@ func (c *benchAnchorsCmd) Run(ctx context.Context) error {
 		return err
 	}
 	var r anchorsReport
+	if c.Part != "times" {
+		if r.qualityFigures, err = c.measureQuality(ctx, o, corpus); err != nil {
+			return fmt.Errorf("quality: %w", err)
+		}
+	}
+	if c.Part != "quality" {
+		if err := c.measureTimes(ctx, o, corpus, &r); err != nil {
+			return fmt.Errorf("times: %w", err)
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(r)
+	}
+	return r.print(os.Stdout)
+}
+
+func (c *benchAnchorsCmd) measureTimes(ctx context.Context, o *obtained, corpus *corpus, r *anchorsReport) error {
 	scale, repetitions := agentsScale{role: 512, answer: 512, tasks: []int{1024, 2048, 4096}, rounds: 2}, 5
 	if c.Quick {
 		scale, repetitions = agentsScale{role: 160, answer: 64, tasks: []int{512}, rounds: 2}, 1
 	}
-	if r.editFigures, err = c.measureEdits(ctx, o, corpus, repetitions); err != nil {
+	edits, err := c.measureEdits(ctx, o, corpus, repetitions)
+	if err != nil {
 		return err
 	}
-	if r.agentFigures, err = c.measureAgents(ctx, o, corpus, scale); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(r)
+	agents, err := c.measureAgents(ctx, o, corpus, scale)
+	r.editFigures, r.agentFigures = &edits, &agents
+	return err
 }
 
 // onNode opens a node and has use talk to it once it is warm.
