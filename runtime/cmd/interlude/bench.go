@@ -20,9 +20,11 @@ type benchCmd struct {
 	Gaps   benchGapsCmd   `cmd:"" help:"Predictions of how long tools take, scored out of sample beside simpler ones."`
 	Replay benchReplayCmd `cmd:"" help:"Agent runs with real text under memory pressure, policies side by side."`
 
-	Anchors  benchAnchorsCmd  `cmd:"" help:"What reuse of moved context gains, and what it costs in quality."`
-	Gateway  benchGatewayCmd  `cmd:"" help:"What the HTTP gateway costs: time, reuse and many streams at once."`
-	Fidelity benchFidelityCmd `cmd:"" help:"The simulator beside the real engine, on the same agent runs, policy by policy."`
+	Anchors benchAnchorsCmd `cmd:"" help:"What reuse of moved context gains, and what it costs in quality."`
+	Gateway benchGatewayCmd `cmd:"" help:"What the HTTP gateway costs: time, reuse and many streams at once."`
+
+	Constrained benchConstrainedCmd `cmd:"" help:"Speed of decoding under a grammar, over free decoding."`
+	Fidelity    benchFidelityCmd    `cmd:"" help:"The simulator beside the real engine, on the same agent runs, policy by policy."`
 }
 
 type benchEngineCmd struct {

@@ -13,6 +13,7 @@
 //	interlude bench gaps      score predictions of tool times
 //	interlude bench replay    run agents with real text under memory pressure
 //	interlude bench fidelity  measure the simulator beside the real engine
+//	interlude bench constrained  measure decoding under a grammar beside free decoding
 //	interlude version         say what this is
 //
 // Exit codes: 0 done; 1 failed; 2 used wrongly; 130 interrupted.
