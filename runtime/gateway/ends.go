@@ -160,7 +160,7 @@ func (g *Gateway) end(ctx context.Context, tenant, session, program string) (end
 				ended++
 			case errors.Is(err, sdk.ErrNotWaiting): // its turn is under way, or its next one
 				return
-			case !errors.Is(err, sdk.ErrNoCache) && !errors.Is(err, sdk.ErrNoNode):
+			case !errors.Is(err, sdk.ErrNoCache):
 				failed = errors.Join(failed, err)
 				return
 			}

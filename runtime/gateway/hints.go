@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -18,9 +19,19 @@ import (
 // All of it helps to predict, and promises nothing. What else such fields say (an expected
 // length of the answer, tiers of a router) nothing here goes by.
 
-// agentHints are Dynamo's.
+// agentHints are Dynamo's. What cannot be read is no hint, and no reason to refuse a turn.
 type agentHints struct {
 	Priority float64 `json:"priority"` // 0 is everybody's; what is higher goes before
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *agentHints) UnmarshalJSON(data []byte) error {
+	type plain agentHints
+	var p plain
+	if json.Unmarshal(data, &p) == nil {
+		*h = agentHints(p)
+	}
+	return nil
 }
 
 // hint fills in what the request says.

@@ -27,6 +27,8 @@ func TestHints(t *testing.T) {
 		"our own fields":                {body: `{"interlude":{"session":"s","remaining_turns":3,"class":"background","tool_hint":{"name":"pytest"}}}`, session: "s", class: sdk.Background, left: 3, tool: "pytest"},
 		"Dynamo: low priority":          {body: `{"nvext":{"agent_hints":{"priority":-1,"osl":1024}}}`, class: sdk.Background},
 		"Dynamo: high priority":         {body: `{"nvext":{"agent_hints":{"priority":5,"strict_priority":1,"speculative_prefill":true}}}`},
+		"Dynamo: no priority":           {body: `{"nvext":{"agent_hints":{"priority":"low"}}}`},
+		"Dynamo: no hints":              {body: `{"nvext":{"agent_hints":[]}}`},
 		"our class before Dynamo's":     {body: `{"interlude":{"class":"interactive"},"nvext":{"agent_hints":{"priority":-1}}}`, class: sdk.Interactive},
 		"Dynamo: headers":               {body: `{"nvext":{"agent_context":{"session_id":"x","parent_session_id":"y"}}}`, headers: []string{"X-Dynamo-Session-Id", "s", "X-Dynamo-Parent-Session-Id", "p"}, session: "s", parent: "p"},
 		"Dynamo: fields":                {body: `{"nvext":{"agent_context":{"session_id":"s","parent_session_id":"p"}}}`, session: "s", parent: "p"},
